@@ -1,0 +1,369 @@
+"""The configuration: one frozen tree, the same for the file, the environment and the flags.
+
+Precedence: flag > environment `STREAMRNN__SECTION__KEY` > file > default. An unknown key is an error that names the
+nearest valid one, and all problems are reported at once. `streamrnn schema config` prints the tree as JSON Schema.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from streamrnn.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "STREAMRNN__"
+_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def _seconds(value: object) -> object:
+    """`30`, `"30s"`, `"1.5h"`, `"7d"` as seconds."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-z]*)\s*", value)
+    if match is None or (match[2] or "s") not in _UNITS:
+        raise ValueError(f"{value!r} is not a duration; write for example 500ms, 30s, 15m, 24h or 7d")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
+Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+
+
+class EventConfig(Section):
+    """How an input event is read (a JSON object, or a CSV row with the same names)."""
+
+    key: str = "key"
+    """Field with the series key; where an event has none, the Kafka message key, else the series "default"."""
+    time: str = "time"
+    """Field with the event time; where an event has none, the record's own timestamp."""
+    time_format: str | None = None
+    """`strptime` format of the time; default: RFC 3339, or seconds or milliseconds since 1970. No zone means UTC."""
+    targets: Names = ()
+    """Fields to forecast; default: `value` (files without it: every numeric column)."""
+    features: Names = ()
+    """Further numeric fields the model may use; they are inputs, not forecast."""
+    late: Literal["process", "drop", "dead-letter"] = "process"
+    """What to do with an event older than the newest one of its series."""
+    max_bytes: int = Field(1_048_576, ge=64)
+    """A longer event is a dead letter (bytes)."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [*self.targets, *self.features, self.key, self.time]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"used for more than one purpose: {', '.join(doubled)}")
+        return self
+
+
+class ModelConfig(Section):
+    """The forecaster. Everything here but the rates shapes the stored state."""
+
+    preset: Literal["lite", "standard", "full"] = "standard"
+    """How much machinery per series: see docs/accuracy.md for cost and bytes of each."""
+    horizon: int = Field(1, ge=1, le=1000)
+    """How many steps ahead every event is answered with (steps are events of the series)."""
+    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.9,)
+    """Coverage of the prediction intervals; the first is published as lower and upper."""
+    hidden_size: int | None = Field(None, ge=1, le=1024)
+    """Units of the recurrent network; default: the preset's."""
+    truncation_length: int | None = Field(None, ge=1, le=1024)
+    """Steps the error flows back through time (TBPTT); default: the preset's."""
+    update_every: int = Field(1, ge=1, le=1024)
+    """Events between two updates of the recurrent weights."""
+    learning_rate: float = Field(1e-3, ge=0, le=1)
+    """Step size of Adam on the recurrent weights."""
+    gradient_clip: float = Field(3.0, gt=0)
+    """Largest global norm of one gradient."""
+    weights: Literal["partition", "series"] = "partition"
+    """Whether the series of a partition share one recurrent network or have one each."""
+    seasonality: tuple[Seconds, ...] = ()
+    """Periods such as `24h`; default: detected."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """Seed of the initial weights."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.levels:
+            raise ValueError("levels: give at least one, for example [0.9]")
+        if len(set(self.levels)) != len(self.levels):
+            raise ValueError("levels: each only once")
+        return self
+
+
+class AnomalyConfig(Section):
+    """When a score becomes an alarm."""
+
+    threshold: float | None = Field(None, ge=0, le=1)
+    """`is_anomaly` from this score on; default: from `expected_false_alarms`."""
+    expected_false_alarms: float = Field(1.0, gt=0, le=1000)
+    """False alarms per 1,000 events to accept on normal data, when no threshold is given."""
+
+    @property
+    def effective_threshold(self) -> float:
+        """The score from which an event is an anomaly."""
+        return 1.0 - self.expected_false_alarms / 1000 if self.threshold is None else self.threshold
+
+
+class KafkaConfig(Section):
+    """The broker and the topics."""
+
+    bootstrap_servers: str = "localhost:9092"
+    """Comma-separated host:port list."""
+    input_topic: str = "events"
+    output_topic: str = "forecasts"
+    dead_letter_topic: str | None = None
+    """Default: `<output_topic>-dead-letters`."""
+    changelog_topic: str | None = None
+    """Default: `<application_id>-changelog`."""
+    create_topics: bool = True
+    """Create missing output, dead-letter and changelog topics."""
+    replication_factor: int = Field(-1, ge=-1)
+    """Of topics we create; -1: the broker's default."""
+    delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
+    """Whether everything a step produces is one transaction."""
+    client_id: str = "streamrnn"
+    group_instance_id: str | None = None
+    """Static membership: a name that stays with this worker over restarts."""
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where a partition begins that was never committed."""
+    max_poll_records: int = Field(2000, ge=1)
+    """Upper bound of one micro-batch, which is one transaction."""
+    broker_timeout: Seconds = 30.0
+    """No answer for this long is fatal: exit and let the supervisor restart."""
+    session_timeout: Seconds = 45.0
+    """The group gives a silent worker's partitions away after this long."""
+    max_poll_interval: Seconds = 300.0
+    """And a worker's that does not come back for records after this long."""
+    compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "none"
+    """Of what we write; all but gzip need their codec installed."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    """From the environment (`STREAMRNN__KAFKA__SASL_PASSWORD`) or `sasl_password_file`."""
+    sasl_password_file: Path | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    ssl_keyfile_password: SecretStr | None = None
+    ssl_check_hostname: bool = True
+
+    @model_validator(mode="after")
+    def _credentials(self) -> Self:
+        if self.security_protocol.startswith("SASL") and self.sasl_mechanism is None:
+            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism")
+        if self.sasl_mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
+            if self.sasl_username is None:
+                raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username")
+            if self.sasl_password is None and self.sasl_password_file is None:
+                raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_password or sasl_password_file")
+        if self.input_topic == self.output_topic:
+            raise ValueError("input_topic and output_topic are the same: the forecasts would be read as events")
+        return self
+
+    @property
+    def dead_letters(self) -> str:
+        """Topic of the dead letters."""
+        return self.dead_letter_topic or f"{self.output_topic}-dead-letters"
+
+
+class StateConfig(Section):
+    """What is kept between runs, and how much of it in memory."""
+
+    directory: Path | None = None
+    """Files: where snapshots go (default: none are kept). Kafka: where idle series go."""
+    snapshot_interval: Seconds = 30.0
+    """Between two snapshots; what lies between is replayed after a crash."""
+    max_series: int | None = Field(None, ge=1)
+    """Series in memory per partition; the least recently used go to the local store."""
+    series_ttl: Seconds | None = None
+    """Series idle for this long in event time leave the memory."""
+
+
+class MonitorConfig(Section):
+    """The live page, metrics and health endpoints."""
+
+    port: int | None = Field(None, ge=0, le=65535)
+    """Serve them on this port (0: any free one); default: not at all."""
+    host: str = "127.0.0.1"
+    """Address to bind; other machines can only reach it when this says so."""
+    token: SecretStr | None = None
+    """When set, every request must carry it (`Authorization: Bearer ...` or `?token=...`)."""
+    stall_timeout: Seconds = 60.0
+    """A partition with lag and no progress for this long makes `/livez` fail."""
+
+
+class LogConfig(Section):
+    """What is logged to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    application_id: str = Field("streamrnn", pattern=r"^[A-Za-z0-9._-]{1,200}$")
+    """Names the consumer group and the changelog; two pipelines must not share it."""
+    event: EventConfig = EventConfig()
+    model: ModelConfig = ModelConfig()
+    anomaly: AnomalyConfig = AnomalyConfig()
+    kafka: KafkaConfig = KafkaConfig()
+    state: StateConfig = StateConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def changelog(self) -> str:
+        """Topic of the state."""
+        return self.kafka.changelog_topic or f"{self.application_id}-changelog"
+
+
+def load(
+    file: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Build the configuration from a YAML file, the environment and dotted overrides (`model.horizon`).
+
+    Raises `ConfigurationError` with every problem found, each with its path and, for a name, the nearest valid one.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    tree = _read(file) if file is not None else {}
+    for name, text in sorted(environment.items()):
+        if name.upper().startswith(ENVIRONMENT_PREFIX):
+            path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
+            _put(tree, path, _from_text(text), problems)
+    for dotted, value in (overrides or {}).items():
+        _put(tree, dotted.split("."), value, problems)
+    config: Config | None = None
+    while config is None:
+        try:
+            config = Config.model_validate(tree)
+        except ValidationError as error:
+            # Checks of combinations run only when every part is valid: take the bad parts out and look again.
+            for detail in error.errors(include_url=False):
+                problems.append(_explain(detail))
+                _remove(tree, detail["loc"])
+    if problems:
+        where = f" in {file}" if file is not None else ""
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigurationError(
+            f"the configuration{where} has {len(problems)} problem{'s' * (len(problems) > 1)}:\n{listed}"
+        )
+    return config
+
+
+def parse_set(assignment: str) -> tuple[str, object]:
+    """`model.horizon=24` as a dotted path and a value (YAML: numbers, lists, true, null)."""
+    path, equals, text = assignment.partition("=")
+    if not equals or not path:
+        raise ConfigurationError(f"--set {assignment!r}: write section.key=value, for example model.horizon=24")
+    return path.strip(), _from_text(text)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read the configuration file {file}: {error}") from error
+    try:
+        tree = yaml.safe_load(_substitute(text, file))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{file} must hold `section:` blocks, not a {type(tree).__name__}")
+    return tree
+
+
+def _substitute(text: str, file: Path) -> str:
+    """Replace `${VARIABLE}` and `${VARIABLE:default}` outside comments by the environment's value."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        found = os.environ.get(name, default)
+        if found is None:
+            raise ConfigurationError(f"{file} uses ${{{name}}}, which is not set; set it or write ${{{name}:default}}")
+        return found
+
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)(?::([^}]*))?\}", value, line) for line in lines
+    )
+
+
+def _from_text(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object, problems: list[str]) -> None:
+    branch = tree
+    for depth, name in enumerate(path[:-1]):
+        below = branch.setdefault(name, {})
+        if below is None:
+            below = branch[name] = {}
+        if not isinstance(below, dict):
+            problems.append(f"{'.'.join(path)}: {'.'.join(path[: depth + 1])} is a value, not a section")
+            return
+        branch = below
+    branch[path[-1]] = value
+
+
+def _remove(tree: dict[str, Any], location: tuple[int | str, ...]) -> None:
+    branch: Any = tree
+    for depth, part in enumerate(location):
+        if depth == len(location) - 1 or not isinstance(branch.get(part), dict):
+            branch.pop(part, None)
+            return
+        branch = branch[part]
+
+
+def _explain(detail: Mapping[str, Any]) -> str:
+    location = [str(part) for part in detail["loc"]]
+    path = ".".join(location) or "configuration"
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: no such key{_nearest(location)}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    given = detail.get("input")
+    secret = any(word in path for word in ("password", "token"))
+    shown = "" if secret or isinstance(given, (dict, BaseModel)) else f" (given: {given!r})"
+    return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _nearest(location: list[str]) -> str:
+    wrong = location[-1]
+    valid = dict(_paths(Config))
+    here = ".".join(location[:-1])
+    siblings = [path.rsplit(".", 1)[-1] for path in valid if path.rpartition(".")[0] == here]
+    if close := difflib.get_close_matches(wrong, siblings, n=1, cutoff=0.5):
+        return f"; did you mean {'.'.join([*location[:-1], close[0]])}?"
+    leaves = {path.rsplit(".", 1)[-1]: path for path in valid}
+    if close := difflib.get_close_matches(wrong, list(leaves), n=1, cutoff=0.6):
+        return f"; did you mean {leaves[close[0]]}?"
+    return f"; valid here: {', '.join(sorted(siblings))}" if siblings else ""
+
+
+def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in section.model_fields.items():
+        yield prefix + name, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _paths(field.annotation, f"{prefix}{name}.")

@@ -1,0 +1,121 @@
+"""What a worker needs of the outside world, as one narrow protocol.
+
+A connector delivers raw records partition by partition and takes everything one step of the worker produced in one
+atomic `commit`: forecasts, dead letters, snapshot records and the input offsets, all or none. Three exist: Kafka,
+files and memory; one contract suite (`tests/contract`) runs over all three.
+
+Offsets are always *next to read*: committing 42 says that records up to 41 are done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+
+class Partition(NamedTuple):
+    """One totally ordered log of the input: the unit of scale and of state."""
+
+    topic: str
+    number: int
+
+
+class Record(Protocol):
+    """One raw input record. Kafka's own consumer record fits as it is."""
+
+    @property
+    def offset(self) -> int:
+        """Position in the partition's log (files: zero-based data row)."""
+
+    @property
+    def timestamp(self) -> int | None:
+        """Milliseconds since 1970 that the log itself gave the record, if it did."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The message key, None where the record has none."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The message; None is a null message (a tombstone)."""
+
+
+class Message(NamedTuple):
+    """One record to write."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None  # milliseconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one `poll` brought: changes of ownership first, then records of running partitions in offset order."""
+
+    assigned: Sequence[Partition] = ()
+    revoked: Sequence[Partition] = ()
+    records: Mapping[Partition, Sequence[Record]] = field(default_factory=dict)
+    finished: bool = False  # the input has ended and everything was delivered (never with Kafka)
+
+
+@dataclass(slots=True)
+class Commit:
+    """Everything that becomes visible together. Keys of each mapping are input partitions."""
+
+    offsets: dict[Partition, int] = field(default_factory=dict)
+    outputs: dict[Partition, Sequence[Message]] = field(default_factory=dict)
+    dead_letters: dict[Partition, Sequence[Message]] = field(default_factory=dict)
+    snapshots: dict[Partition, Sequence[Message]] = field(default_factory=dict)
+    complete: frozenset[Partition] = frozenset()  # those whose snapshot replaces all earlier ones
+
+
+class Connector(Protocol):
+    """The protocol. All methods are called from one thread; all may raise a `ConnectorError`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def poll(self, timeout: float) -> Polled:
+        """Wait up to `timeout` seconds for records or a change of ownership.
+
+        A newly assigned partition delivers nothing until `start` is called for it. When a partition is revoked,
+        whatever was not committed is lost to this worker: it drops the partition's memory.
+        """
+
+    def committed(self, partition: Partition) -> int | None:
+        """The committed offset, None if this application never committed one."""
+
+    def bounds(self, partition: Partition) -> tuple[int, int]:
+        """(first offset still in the log, offset the next record will get)."""
+
+    def snapshots(self, partition: Partition) -> Iterator[Message]:
+        """The committed snapshot records, oldest first; the last one of a key counts, a null value deletes it."""
+
+    def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
+        """The records with start <= offset < end, again, in slices of any size; changes no position."""
+
+    def start(self, partition: Partition, offset: int) -> None:
+        """Deliver the partition's records from `offset` on with the next `poll`."""
+
+    def commit(self, commit: Commit) -> None:
+        """Make all of it visible, or none.
+
+        Raises `CommitFailed` when it was refused or its outcome is unknown: drop the memory and recover.
+        """
+
+    def close(self, timeout: float) -> None:
+        """Leave in order (a consumer group at once, not by time-out), within `timeout` seconds."""
+
+
+def offsets_after(records: Iterable[Record]) -> int:
+    """The offset to commit after `records` (not empty, in order)."""
+    last = -1
+    for record in records:
+        last = record.offset
+    return last + 1

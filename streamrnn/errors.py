@@ -1,0 +1,81 @@
+"""Every error streamrnn raises on purpose, as one tree.
+
+    StreamRNNError                 exit code 1
+    ├── ConfigurationError         exit code 2: wrong usage or configuration
+    ├── EventError                 one event is unusable: it goes to the dead letters
+    │   ├── EventInvalid           not an object, a missing target, text in a number, too long, ...
+    │   └── EventLate              older than the series' newest event, and `event.late` says so
+    ├── ConnectorError             a file or a broker does not do what was asked
+    │   ├── BrokerUnavailable      not there, not answering in time, or not speaking Kafka
+    │   ├── AuthenticationRefused  the broker is there and says no
+    │   ├── TopicMissing           the broker is there and the topic is not
+    │   └── CommitFailed           fenced, timed out or unknown: the memory must be dropped
+    └── StateError                 stored state that must not be used
+        ├── SnapshotCorrupt        damaged, cut or not a snapshot
+        ├── SnapshotVersion        written by a newer streamrnn
+        └── SnapshotMismatch       written for another shape of model
+
+The message of each says what happened, where, and what the operator can do next.
+"""
+
+from __future__ import annotations
+
+
+class StreamRNNError(Exception):
+    """Root of the tree."""
+
+    exit_code = 1
+
+
+class ConfigurationError(StreamRNNError):
+    """The command line, the environment or the file asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class EventError(StreamRNNError):
+    """One event cannot be used; the pipeline goes on without it."""
+
+
+class EventInvalid(EventError):
+    """The bytes are not an event: not an object, a missing target, text in a number, too long, ..."""
+
+
+class EventLate(EventError):
+    """Older than the newest event of its series while `event.late` is dead-letter."""
+
+
+class ConnectorError(StreamRNNError):
+    """A file or a broker does not do what was asked of it."""
+
+
+class BrokerUnavailable(ConnectorError):
+    """The broker is not there, does not answer in time, or does not speak Kafka."""
+
+
+class AuthenticationRefused(ConnectorError):
+    """The broker refuses these credentials, or these rights."""
+
+
+class TopicMissing(ConnectorError):
+    """The broker has no such topic."""
+
+
+class CommitFailed(ConnectorError):
+    """A transaction was refused or its outcome is unknown; recover as after a crash."""
+
+
+class StateError(StreamRNNError):
+    """Stored state that must not be used."""
+
+
+class SnapshotCorrupt(StateError):
+    """The bytes are damaged, cut, or no snapshot at all."""
+
+
+class SnapshotVersion(StateError):
+    """The snapshot was written by a newer streamrnn."""
+
+
+class SnapshotMismatch(StateError):
+    """The snapshot belongs to a model of another shape."""

@@ -1,0 +1,343 @@
+"""The contracts at both ends: the input event, the forecast record and the dead letter, with their codecs.
+
+An event is validated by one compiled pydantic schema, record by record: that costs about a microsecond, and a broken
+record can never lean on its neighbors to become valid. Good events become arrays (`Decoded`) and stay arrays through
+the model; `encode` turns the answers into JSON. Event time is int64 microseconds since 1970 (UTC) everywhere inside.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from streamrnn.config import EventConfig
+from streamrnn.connectors.base import Message, Partition, Record
+from streamrnn.errors import EventError, EventInvalid, EventLate
+
+Float64: TypeAlias = npt.NDArray[np.float64]
+Int64: TypeAlias = npt.NDArray[np.int64]
+
+LARGEST_VALUE = 1e100
+"""Beyond it squares and products inside the model would leave float64; such a value is a dead letter."""
+
+DEFAULT_TARGETS = ("value",)
+DEFAULT_KEY = "default"
+MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""What an empty CSV cell may look like (any case)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
+Key = Annotated[str, Field(max_length=1000, coerce_numbers_to_str=True)]
+
+
+class Decoded(NamedTuple):
+    """The good events of a batch in log order, and the records that are none."""
+
+    keys: list[str]
+    times: Int64  # (events,) microseconds since 1970
+    targets: Float64  # (events, targets), NaN where missing
+    features: Float64  # (events, features), NaN where missing
+    records: list[Record]
+    rejected: list[tuple[Record, EventError]]
+
+
+def targets_of(event: EventConfig) -> tuple[str, ...]:
+    """The names to forecast."""
+    return event.targets or DEFAULT_TARGETS
+
+
+def event_schema(event: EventConfig, *, text: bool = False) -> TypeAdapter[Any]:
+    """The schema of one event; with `text` numbers may be written as strings (CSV)."""
+    number: Any = Number if text else Annotated[Number, Strict()]
+    time: Any = datetime
+    if event.time_format is not None:
+        time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
+    fields: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
+    fields |= dict.fromkeys(targets_of(event), number | None)
+    fields |= dict.fromkeys(event.features, NotRequired[number | None])
+    typed_dict: Any = TypedDict
+    schema = typed_dict("Event", fields)
+    schema.__doc__ = "One measurement of one series. Numbers may be null (missing); further fields are ignored."
+    return TypeAdapter(schema)
+
+
+class EventDecoder:
+    """Turns raw records into arrays. `columns` names the cells of a CSV row; None means JSON objects."""
+
+    def __init__(self, event: EventConfig, columns: Sequence[str] | None = None) -> None:
+        self._event = event
+        self._targets = targets_of(event)
+        self._columns = columns
+        schema = event_schema(event, text=columns is not None)
+        self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
+        if columns is not None:
+            validate_row = schema.validator.validate_python
+            self._validate = lambda line: validate_row(self._cells(line))
+
+    def decode(self, records: Iterable[Record]) -> Decoded:
+        """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
+        keys: list[str] = []
+        times: list[int] = []
+        rows: list[dict[str, Any]] = []
+        good: list[Record] = []
+        rejected: list[tuple[Record, EventError]] = []
+        for record in records:
+            try:
+                fields = self._fields(record.value)
+                key = self._key(fields, record)
+                time = self._time(fields, record)
+            except EventError as error:
+                rejected.append((record, error))
+                continue
+            keys.append(key)
+            times.append(time)
+            rows.append(fields)
+            good.append(record)
+        return Decoded(
+            keys,
+            np.array(times, np.int64),
+            self._columns_of(rows, self._targets),
+            self._columns_of(rows, self._event.features),
+            good,
+            rejected,
+        )
+
+    def _fields(self, value: bytes | None) -> dict[str, Any]:
+        if value is None:
+            raise EventInvalid("the message is null (a tombstone), not an event")
+        if len(value) > self._event.max_bytes:
+            raise EventInvalid(
+                f"the event has {len(value)} bytes, more than event.max_bytes = {self._event.max_bytes}; raise it "
+                "if such events are meant"
+            )
+        try:
+            return self._validate(value)
+        except ValidationError as error:
+            raise EventInvalid(_first_problem(error)) from None
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise EventInvalid(f"not a row of text: {error}") from None
+
+    def _key(self, fields: dict[str, Any], record: Record) -> str:
+        key: str | None = fields.get(self._event.key)
+        if key is not None:
+            return key
+        if record.key is None:
+            return DEFAULT_KEY
+        try:
+            return record.key.decode()
+        except UnicodeDecodeError:
+            raise EventInvalid(f"no field {self._event.key!r}, and the message key is not UTF-8") from None
+
+    def _time(self, fields: dict[str, Any], record: Record) -> int:
+        time: datetime | None = fields.get(self._event.time)
+        if time is not None:
+            return (time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)) // _MICROSECOND
+        if record.timestamp is not None:
+            return record.timestamp * 1000
+        raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
+
+    def _cells(self, line: bytes) -> dict[str, str | None]:
+        assert self._columns is not None
+        rows = list(csv.reader([line.decode()]))
+        cells = rows[0] if rows else []
+        if len(cells) != len(self._columns):
+            raise EventInvalid(f"the row has {len(cells)} cells, the header {len(self._columns)}")
+        return {
+            name: None if cell.strip().lower() in MISSING_TEXT else cell.strip()
+            for name, cell in zip(self._columns, cells, strict=True)
+        }
+
+    @staticmethod
+    def _columns_of(rows: list[dict[str, Any]], names: Sequence[str]) -> Float64:
+        columns = np.empty((len(rows), len(names)), np.float64)
+        for index, name in enumerate(names):
+            columns[:, index] = [row.get(name) for row in rows]  # None becomes NaN
+        return columns
+
+
+def _strptime(form: str) -> Callable[[object], object]:
+    def parse(value: object) -> object:
+        return datetime.strptime(value, form) if isinstance(value, str) else value
+
+    return parse
+
+
+def _first_problem(error: ValidationError) -> str:
+    detail = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in detail["loc"])
+    message = f"{where}: {detail['msg']}" if where else str(detail["msg"])
+    if detail["type"] != "missing" and where:
+        message += f" (given: {detail['input']!r:.80})"
+    return message[:400]
+
+
+# --- output -----------------------------------------------------------------------------------------------------------
+
+
+class StepForecast(BaseModel):
+    """The forecast of one coming event of the series."""
+
+    step: int = Field(ge=1, description="1 is the next event")
+    mean: float
+    lower: float
+    upper: float
+
+
+class TargetForecast(BaseModel):
+    """One target: what was seen, what had been forecast for it, and what comes next."""
+
+    observed: float | None
+    expected: float | None = Field(description="forecast for this event before it was seen; null for the first")
+    lower: float | None
+    upper: float | None
+    forecast: list[StepForecast]
+
+
+class Source(BaseModel):
+    """Where the event was read."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Anomaly(BaseModel):
+    """How surprising the event was."""
+
+    model_config = ConfigDict(extra="allow")
+
+    score: float = Field(ge=0, le=1)
+    is_anomaly: bool
+
+
+class ForecastRecord(BaseModel):
+    """One output record: the answer to one input event."""
+
+    key: str
+    time: datetime
+    source: Source
+    targets: dict[str, TargetForecast]
+    anomaly: Anomaly
+
+
+class DeadLetterRecord(BaseModel):
+    """One dead letter as a JSON line (files); in Kafka the fields are headers and the bytes are the message."""
+
+    key: str | None = Field(description="base64 of the original key")
+    value: str | None = Field(description="base64 of the original bytes")
+    headers: dict[str, str]
+
+
+class Answers(NamedTuple):
+    """What the model says to `events` events; see `model.PartitionModel.process`."""
+
+    expected: Float64  # (events, targets)
+    lower: Float64  # (events, targets)
+    upper: Float64  # (events, targets)
+    forecast: Float64  # (events, horizon, targets)
+    forecast_lower: Float64  # (events, horizon, targets)
+    forecast_upper: Float64  # (events, horizon, targets)
+    score: Float64  # (events,)
+    is_anomaly: npt.NDArray[np.bool_]  # (events,)
+    late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
+
+
+def format_times(times: Int64) -> list[str]:
+    """RFC 3339 in UTC, with a fraction only where there is one."""
+    texts = np.datetime_as_string(times.astype("datetime64[us]")).tolist()
+    return [text[: -len(".000000")] + "Z" if text.endswith(".000000") else text + "Z" for text in texts]
+
+
+def encode(partition: Partition, names: Sequence[str], decoded: Decoded, answers: Answers) -> list[Message]:
+    """The output records of a batch, one per event that was not late, in order."""
+    topic, number = partition
+    steps = range(1, answers.forecast.shape[1] + 1)
+    dumps = orjson.dumps
+    messages = []
+    columns = zip(
+        decoded.keys,
+        format_times(decoded.times),
+        decoded.records,
+        decoded.targets.tolist(),
+        answers.expected.tolist(),
+        answers.lower.tolist(),
+        answers.upper.tolist(),
+        answers.forecast.transpose(0, 2, 1).tolist(),
+        answers.forecast_lower.transpose(0, 2, 1).tolist(),
+        answers.forecast_upper.transpose(0, 2, 1).tolist(),
+        answers.score.tolist(),
+        answers.is_anomaly.tolist(),
+        answers.late.tolist(),
+        strict=True,
+    )
+    for key, time, record, observed, expected, lower, upper, means, lows, highs, score, is_anomaly, late in columns:
+        if late:
+            continue
+        document = {
+            "key": key,
+            "time": time,
+            "source": {"topic": topic, "partition": number, "offset": record.offset},
+            "targets": {
+                name: {
+                    "observed": observed[i],
+                    "expected": expected[i],
+                    "lower": lower[i],
+                    "upper": upper[i],
+                    "forecast": [
+                        {"step": step, "mean": mean, "lower": low, "upper": high}
+                        for step, mean, low, high in zip(steps, means[i], lows[i], highs[i], strict=True)
+                    ],
+                }
+                for i, name in enumerate(names)
+            },
+            "anomaly": {"score": score, "is_anomaly": is_anomaly},
+        }
+        messages.append(Message(key.encode(), dumps(document)))
+    return messages
+
+
+def dead_letter(partition: Partition, record: Record, error: EventError) -> Message:
+    """The original bytes, and why they are here, as headers."""
+    headers = {
+        "class": type(error).__name__,
+        "message": str(error),
+        "topic": partition.topic,
+        "partition": str(partition.number),
+        "offset": str(record.offset),
+        # The record's own time, not the clock's: a replay must write the same bytes.
+        "time": format_times(np.array([record.timestamp * 1000]))[0] if record.timestamp is not None else "",
+    }
+    return Message(
+        record.key, record.value, [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]
+    )
+
+
+def late_event(key: str, time: int) -> EventError:
+    """The reason a late event is a dead letter."""
+    moment = format_times(np.array([time]))[0]
+    return EventLate(f"series {key!r} already has an event newer than {moment} (event.late is dead-letter)")
+
+
+def schemas() -> dict[str, Callable[[EventConfig], str]]:
+    """JSON Schema of each contract, by name."""
+
+    def dump(schema: dict[str, Any]) -> str:
+        return json.dumps(schema, indent=2)
+
+    return {
+        "event": lambda event: dump(event_schema(event).json_schema()),
+        "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
+        "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),
+    }
