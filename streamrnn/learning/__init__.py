@@ -1,0 +1,1 @@
+"""From residuals to weight updates: losses, truncated back-propagation and forward gradients, optimizers, guards."""

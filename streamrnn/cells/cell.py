@@ -1,0 +1,164 @@
+"""The interface of every recurrent cell, and how a kernel finds the code of the one it was given.
+
+A cell is a small NamedTuple of sizes, such as `GRU(input_size=8, hidden_size=32)`. Its *type* picks the code: the
+functions below are placeholders which numba resolves while it compiles a kernel, so only the cell in use is ever
+compiled and there is nothing to dispatch at run time. (Passing functions as values would do the same but defeats
+numba's cache on disk.)
+
+All numbers live in flat arrays at offsets, so that optimizer, norm, finite check, copy and snapshot are one loop each:
+
+    parameters  at p    (parameter_count,)    weights and biases
+    state       at s    (state_size,)         what is carried from event to event; zeros at the start of a series
+    tape        at t    (step_size,)          what one step leaves for the way back; begins with the step's inputs
+    outputs     at o    (output_size,)        what the next layer, or the readout, sees
+
+To add a cell: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `gru.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from streamrnn.cells.vector import OPTIONS
+from streamrnn.compiled import kernel
+
+Floats = NDArray[np.floating]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CODE: dict[tuple[str, type], Callable[..., Any]] = {}
+
+
+class Window(NamedTuple):
+    """Where the steps of a truncation window lie on the tape of one series, oldest first.
+
+    The tape is a ring of `ring` steps, `stride` elements apart; the oldest step of the window is number `first`.
+    """
+
+    at: int
+    stride: int
+    ring: int
+    first: int
+    steps: int
+
+
+@kernel
+def step_offset(window: Window, k: int) -> int:
+    """Offset of the window's step `k` on the tape."""
+    return window.at + ((window.first + k) % window.ring) * window.stride
+
+
+@kernel
+def unbroken_steps(window: Window, k: int) -> int:
+    """How many steps from step `k` on lie one behind the other on the tape, before the ring or the window ends."""
+    return min(window.steps - k, window.ring - (window.first + k) % window.ring)
+
+
+def implements(generic: Callable[..., Any], cell_type: type) -> Callable[[Function], Function]:
+    """Mark a function as what `generic` means for cells of `cell_type`, in Python and in kernels."""
+
+    def register(function: Function) -> Function:
+        _CODE[generic.__name__, cell_type] = function
+        return function
+
+    return register
+
+
+def resolved_by_cell(generic: Function) -> Function:
+    """Let kernels call `generic(cell, ...)`: its code is looked up by the type of `cell` while compiling."""
+
+    @overload(generic, strict=False, jit_options=OPTIONS)
+    def choose(cell: Any, *_: Any) -> Any:
+        return _CODE.get((generic.__name__, getattr(cell, "instance_class", type(None))))
+
+    return generic
+
+
+def _code(name: str, cell: Any) -> Callable[..., Any]:
+    return _CODE[name, type(cell)]
+
+
+@resolved_by_cell
+def parameter_count(cell: Any) -> int:
+    """Number of weights and biases."""
+    count: int = _code("parameter_count", cell)(cell)
+    return count
+
+
+@resolved_by_cell
+def state_size(cell: Any) -> int:
+    """Number of elements carried from one event to the next."""
+    size: int = _code("state_size", cell)(cell)
+    return size
+
+
+@resolved_by_cell
+def step_size(cell: Any) -> int:
+    """Number of elements a step leaves on the tape."""
+    size: int = _code("step_size", cell)(cell)
+    return size
+
+
+@resolved_by_cell
+def input_size(cell: Any) -> int:
+    """Number of inputs."""
+    size: int = _code("input_size", cell)(cell)
+    return size
+
+
+@resolved_by_cell
+def output_size(cell: Any) -> int:
+    """Number of outputs."""
+    size: int = _code("output_size", cell)(cell)
+    return size
+
+
+@resolved_by_cell
+def scratch_size(cell: Any, steps: int) -> int:
+    """Number of scratch elements the way back over `steps` steps needs."""
+    size: int = _code("scratch_size", cell)(cell, steps)
+    return size
+
+
+def initial_parameters(cell: Any, random: np.random.Generator) -> NDArray[np.float64]:
+    """Draw the initial weights, (parameter_count,), from `random`."""
+    drawn: NDArray[np.float64] = _code("initial_parameters", cell)(cell, random)
+    return drawn
+
+
+@resolved_by_cell
+def forward(
+    cell: Any, parameters: Floats, p: int, state: Floats, s: int, tape: Floats, t: int, outputs: Floats, o: int
+) -> None:
+    """One step: the inputs at tape[t], and the state, to the outputs and the next state. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+@resolved_by_cell
+def rewind(cell: Any, tape: Floats, t: int, state: Floats, s: int) -> None:
+    """Write the state a stored step began with to state[s]. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+@resolved_by_cell
+def backward(
+    cell: Any, parameters: Floats, p: int, tape: Floats, window: Window, d_outputs: Floats, o: int,
+    d_inputs: Floats, i: int, wanted: bool, gradient: Floats, scratch: Floats, w: int,
+) -> None:  # fmt: skip
+    """The way back through a window, newest step first. Only inside kernels.
+
+    `d_outputs` (steps, output_size) holds the derivative of the loss by each step's outputs. Adds the derivative by
+    the parameters to gradient[p:], and where `wanted` writes the derivative by each step's inputs to `d_inputs`
+    (steps, input_size). What would flow past the oldest step is dropped: there the window ends.
+    """
+    raise NotImplementedError("only inside a kernel")
+
+
+def uniform(random: np.random.Generator, fan_in: int, count: int) -> NDArray[np.float64]:
+    """`count` weights, uniform in +-1 / sqrt(fan_in)."""
+    bound = 1.0 / np.sqrt(max(fan_in, 1))
+    return random.uniform(-bound, bound, count)
