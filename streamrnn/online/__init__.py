@@ -1,0 +1,1 @@
+"""What learns beside the network: scaling, readout, experts, intervals, anomaly scores."""

@@ -1,0 +1,220 @@
+"""Experts for the steps beyond the first: direct forecasts, learned only from values that have arrived.
+
+All forecast x_{t+k} - x_t in sigmas, for k = 2..H:
+
+    joint     w_k . [1, own lags, inputs, hidden output], learned when step H of an origin has come: one phi, one P and
+              one gain for all steps
+    seasonal  w_k . [1, level, phase levels and running means less x_t, own lags], learned at every step's own arrival.
+              Phase levels belong to the phase of t + k, so phi differs by step, but its second moments hardly: one P,
+              updated with one step's phi per event, serves all steps (measured: as good as a P per step)
+    level     what is usual at that phase
+    profile   mean over the last period + deviation usual at that phase
+    return    from here to the profile, 10 % of the way per step
+
+Phase levels are running means per bin with rates .3, .12, .048; the running means have memories of 1, 3 and 11 periods.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.compiled import kernel
+from streamrnn.online import rls
+from streamrnn.online.calendar import BINS, EVENTS, KIND, NONE, bin_of, season_of
+from streamrnn.online.inputs import LAG_CLIP, fill_lags
+from streamrnn.online.layout import DEVIATION, LEVELS, PERIOD_MEAN, Layout
+from streamrnn.online.scaling import MEAN, SEEN, SIGMA, clip
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+EXPERTS = 5
+LEVEL_RATE, LEVEL_RATIO = 0.3, 0.4
+MEAN_RATIO = 0.3
+RETURN = 0.9
+STEP_CLIP = 12.0
+COMMON = 2 + 2 * LEVELS  # features of the seasonal expert before its lags
+
+
+class AheadConfig(NamedTuple):
+    """Settings."""
+
+    horizon: int
+    lags: int
+    seasonal_lags: int
+    forgetting: float
+    initial_precision: float
+
+
+@kernel
+def learn_joint(
+    config: AheadConfig, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64, pace: float
+) -> None:
+    """Learn from the origin H events ago, all of whose steps have come. `pace` multiplies the forgetting rate."""
+    H, m, n = config.horizon, at.joint, at.values
+    sigma = z[at.scale + SIGMA]
+    precision = z[at.joint_precision : at.seasonal_weights]
+    if precision[0] == 0.0:
+        rls.start_precision(precision, m, config.initial_precision)
+    stored = at.origins + (events % H) * m
+    for k in range(m):
+        phi[k] = f[stored + k]
+    phi, gain = phi[:m], gain[:m]
+    forgetting = 1.0 - pace * (1.0 - config.forgetting)
+    q = rls.find_gain(precision, phi, gain)
+    origin = events - 1 - H
+    x = z[at.history + origin % n]
+    any_known = False
+    for k in range(2, H + 1):
+        if z[at.known + (origin + k) % (H + 1)] > 0.0:
+            any_known = True
+            w = z[at.joint_weights + (k - 2) * m : at.joint_weights + (k - 1) * m]
+            y = clip((z[at.history + (origin + k) % n] - x) / sigma, STEP_CLIP)
+            rls.learn_weights(w, gain, q, forgetting, y - rls.dot(w, phi))
+    if any_known:
+        rls.learn_precision(precision, gain, q, forgetting, config.initial_precision)
+
+
+@kernel
+def _fill_seasonal(
+    config: AheadConfig, phi: Float64, z: Float64, at: Layout, events: int, levels: int, bins: int
+) -> None:
+    """Features of the origin at which `events` events had been seen.
+
+    `levels`: offset of the levels of the bin in which the step ends, `bins` apart; -1 where there are none.
+    """
+    n = at.values
+    x = z[at.history + (events - 1) % n]
+    inverse = 1.0 / z[at.scale + SIGMA]
+    means = at.means + (events % config.horizon) * LEVELS
+    phi[0] = 1.0
+    phi[1] = clip((x - z[at.scale + MEAN]) * inverse, LAG_CLIP)
+    for j in range(LEVELS):
+        phi[2 + j] = clip((z[levels + j * bins] - x) * inverse, STEP_CLIP) if levels >= 0 else 0.0
+        phi[2 + LEVELS + j] = clip((z[means + j] - x) * inverse, STEP_CLIP)
+    newer = x
+    for j in range(config.seasonal_lags):
+        older = z[at.history + (events - 2 - j) % n]
+        phi[COMMON + j] = clip((newer - older) * inverse, LAG_CLIP)
+        newer = older
+
+
+@kernel
+def learn_seasonal(
+    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, phi: Float64,
+    gain: Float64, pace: float,
+) -> None:  # fmt: skip
+    """Learn from the newest value as step k of the origin k events ago, for every k; before `observe_levels`."""
+    H, m, n, events = config.horizon, at.seasonal, at.values, clock[EVENTS]
+    sigma = z[at.scale + SIGMA]
+    precision = z[at.seasonal_precision : at.levels]
+    if precision[0] == 0.0:
+        rls.start_precision(precision, m, config.initial_precision)
+    season = season_of(clock, 0)
+    b = bin_of(phase, season[BINS]) if season[KIND] != NONE else 0
+    visits = f[at.visits + b]
+    has_levels = season[KIND] != NONE and visits > 0
+    phi, gain = phi[:m], gain[:m]
+    forgetting = 1.0 - pace * (1.0 - config.forgetting)
+    x = z[at.history + (events - 1) % n]
+    # which step's phi moves P: a fixed scramble of the event number, so that it never keeps step with a season
+    chosen = 2 + ((events * 40503) >> 4) % (H - 1)
+    for k in range(2, min(H, events - 1) + 1):
+        levels = -1
+        if has_levels:
+            # an origin more than one period ago saw this bin's levels before their last update
+            levels = at.levels + b + (LEVELS * bins if k > season[BINS] and visits > 1 else 0)
+        _fill_seasonal(config, phi, z, at, events - k, levels, bins)
+        q = rls.find_gain(precision, phi, gain)
+        w = z[at.seasonal_weights + (k - 2) * m : at.seasonal_weights + (k - 1) * m]
+        y = clip((x - z[at.history + (events - 1 - k) % n]) / sigma, STEP_CLIP)
+        rls.learn_weights(w, gain, q, forgetting, y - rls.dot(w, phi))
+        if k == chosen:
+            rls.learn_precision(precision, gain, q, forgetting, config.initial_precision)
+
+
+@kernel
+def observe_levels(
+    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, x: float,
+    missing: bool,
+) -> None:  # fmt: skip
+    """Move phase levels and running means towards `x`; before `observe_seasonal` counts the visit."""
+    H, events = config.horizon, clock[EVENTS]
+    season = season_of(clock, 0)
+    new, old = at.means + (events % H) * LEVELS, at.means + ((events - 1) % H) * LEVELS
+    sigma, seen = z[at.scale + SIGMA], z[at.scale + SEEN]
+    limit = 20.0 * sigma if sigma > 0.0 else math.inf
+    rate = 1.0 / season[BINS] if season[KIND] != NONE else 1.0 / 24.0
+    for j in range(LEVELS):
+        if seen <= 1.0:
+            z[new + j] = x
+        else:
+            pace = 0.0 if missing else max(rate, 1.0 / seen)
+            z[new + j] = z[old + j] + pace * clip(x - z[old + j], limit)
+        rate *= MEAN_RATIO
+    if season[KIND] == NONE or missing:
+        return
+    b = bin_of(phase, season[BINS])
+    visits = f[at.visits + b]
+    rate = LEVEL_RATE
+    for j in range(LEVELS):
+        level = at.levels + j * bins + b
+        before = level + LEVELS * bins
+        if visits == 0:
+            z[level] = z[before] = x
+        else:
+            z[before] = z[level]
+            z[level] += max(rate, 1.0 / (visits + 1.0)) * clip(x - z[level], limit)
+        rate *= LEVEL_RATIO
+
+
+@kernel
+def forecast_ahead(
+    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64,
+    inputs: Float64, hidden: int, units: int, phi: Float64, out: Float64,
+) -> None:  # fmt: skip
+    """Write the experts' forecasts of steps 2..H to out[expert, k - 1], in sigmas.
+
+    phases (horizon + 1,) of the first season; the networks' hidden output, `units` numbers, lies at z[hidden].
+    """
+    H, events, m = config.horizon, clock[EVENTS], at.joint
+    sigma = z[at.scale + SIGMA]
+    inverse = 1.0 / sigma if sigma > 0.0 else 0.0
+    fill_lags(phi, 0, recent, config.lags, inverse)
+    o = 1 + config.lags
+    for k in range(inputs.size):
+        phi[o + k] = inputs[k]
+    o += inputs.size
+    for k in range(units):
+        phi[o + k] = z[hidden + k]
+    stored = at.origins + (events % H) * m
+    for k in range(m):
+        f[stored + k] = phi[k]
+    joint = phi[:m]
+    for k in range(2, H + 1):
+        out[1, k - 1] = rls.dot(joint, z[at.joint_weights + (k - 2) * m : at.joint_weights + (k - 1) * m])
+    season = season_of(clock, 0)
+    has_season = season[KIND] != NONE
+    x = recent[0]
+    mean = (z[at.now + PERIOD_MEAN] - x) * inverse
+    deviations = at.table + DEVIATION * bins
+    rest = -(mean + z[deviations + bin_of(phases[0], season[BINS])]) if has_season else 0.0
+    m = at.seasonal
+    own = phi[:m]
+    for k in range(2, H + 1):
+        b = bin_of(phases[k], season[BINS]) if has_season else 0
+        known = has_season and f[at.visits + b] > 0
+        rest *= RETURN
+        out[2, k - 1] = 0.0
+        if inverse > 0.0:
+            _fill_seasonal(config, own, z, at, events, at.levels + b if known else -1, bins)
+            out[2, k - 1] = rls.dot(own, z[at.seasonal_weights + (k - 2) * m : at.seasonal_weights + (k - 1) * m])
+        profile = mean + z[deviations + b]
+        out[3, k - 1] = (z[at.levels + b] - x) * inverse if known else 0.0
+        out[4, k - 1] = profile if known else 0.0
+        out[5, k - 1] = profile + rest if known else 0.0

@@ -1,0 +1,125 @@
+"""The channels: ways in which an event can be strange, each as -log10 of a probability ("decades").
+
+| channel | strange is | catches |
+|---|---|---|
+| residual | the forecast's error at this event among the largest so far | spikes |
+| likelihood | the value under the predictive distribution that the interval states | surprises |
+| level | the mean profile residual over 1, 6, 24 or 48 events | level shifts, drifts, odd hours |
+| spread | the deviation of the profile residual over 24 events | variance changes |
+| jump | the mean over 12 events against the 12 before | steps |
+| range | a value outside all values so far | novelty |
+| frozen | a run of equal values | stuck sensors |
+| missing | a run of missing values | drop-out |
+| gap | the time since the last event | drop-out, change of sampling rate |
+"""
+
+from __future__ import annotations
+
+from math import erfc, log, log1p, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.compiled import kernel
+from streamrnn.online import records
+
+Array = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+
+CHANNEL_NAMES = ("residual", "likelihood", "level", "spread", "jump", "range", "frozen", "missing", "gap")
+RESIDUAL, LIKELIHOOD, LEVEL, SPREAD, JUMP, RANGE, FROZEN, MISSING, GAP = range(9)
+CHANNELS = 9
+
+WINDOW = 48  # events of profile residuals kept
+# The windows over them: how many events, which channel, which weight, and where its list of the 6 values a row of
+# the window (at least 20) begins in a row of lists.
+WINDOWS = (1, 6, 24, 48, 24, 12)
+WINDOW_CHANNELS = (LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, JUMP)
+WEIGHTS = (0.5, 2.0, 1.0, 1.0, 0.25, 0.75)
+LISTS = (0, 20, 56, 200, 488, 632, 704)
+LISTED = 704
+ALL_WEIGHTS = 5.5
+
+LEAST_SCALE = 0.02  # profile deviations
+EXTRAORDINARY = 4.0  # decades up to which the channels that are not about windows count as ordinary
+UNIT = 0.2  # decades at which a contribution is log 2
+LOG10_E = 0.4342944819032518
+
+
+@kernel
+def contribution(decades: float) -> float:
+    """What a channel adds to the statistic, before its weight: log(1 + decades / UNIT)."""
+    return log1p(max(decades, 0.0) / UNIT)
+
+
+@kernel
+def _moments(ring: Singles, newest: int, count: int) -> tuple[float, float]:
+    """Mean and deviation of the `count` residuals up to the one at `newest`.
+
+    Every sum is made afresh, so that nothing a spike leaves behind stays in it.
+    """
+    total, squares = 0.0, 0.0
+    for back in range(count):
+        place = newest - back
+        value = float(ring[place if place >= 0 else place + WINDOW])
+        total += value
+        squares += value * value
+    mean = total / count
+    return mean, sqrt(max(squares / count - mean * mean, 0.0))
+
+
+@kernel
+def windows(ring: Singles, newest: int, largest: Singles, seen: float, channels: Array) -> float:
+    """Weighted mean of the contributions of all windows over the profile residuals in `ring` `(WINDOW,)`.
+
+    Each window's statistic is scored against its list and then put into it. `largest` is `(LISTED,)`, the windows'
+    lists end to end; `channels` gets the larger of its level, spread and jump decades and those found here.
+    """
+    strangeness = 0.0
+    for window in range(len(WINDOWS)):
+        channel = WINDOW_CHANNELS[window]
+        mean, deviation = _moments(ring, newest, WINDOWS[window])
+        measure = abs(mean)
+        if channel == SPREAD:
+            measure = deviation
+        elif channel == JUMP:
+            before, _ = _moments(ring, (newest - WINDOWS[window]) % WINDOW, WINDOWS[window])
+            measure = abs(mean - before)
+        values = largest[LISTS[window] : LISTS[window + 1]]
+        decades = records.rarity(values, seen, measure, False, LEAST_SCALE)
+        if decades > 0.0:
+            channels[channel] = max(channels[channel], decades + records.share(len(values), seen))
+            strangeness += WEIGHTS[window] * contribution(decades)
+        records.remember(values, seen, measure)
+    return strangeness / ALL_WEIGHTS
+
+
+@kernel
+def excess(low: float, high: float, x: float) -> float:
+    """How far `x` lies outside [low, high], in widths of it; 0 inside, and while the range is empty."""
+    width = high - low
+    if not width > 0.0:
+        return 0.0
+    return max(x - high, low - x, 0.0) / width
+
+
+@kernel
+def run_rarity(length: float, longest: float, repeats: float, events: float) -> float:
+    """-log10 P of a run of `length` repeats, beyond the longest tolerated so far.
+
+    A repeat has the chance q = (repeats + 1) / (events + 2) seen so far, a run of r the chance q ** r.
+    """
+    beyond = length - longest
+    if beyond <= 0.0:
+        return 0.0
+    return -beyond * log((repeats + 1.0) / (events + 2.0)) * LOG10_E
+
+
+@kernel
+def likelihood(x: float, expected: float, lower: float, upper: float, quantile: float) -> float:
+    """-log10 P(further from `expected` than `x`) under a Gaussian with these bounds at `quantile` deviations."""
+    half = upper - expected if x > expected else expected - lower
+    if not half > 0.0:
+        return 0.0
+    deviations = min(abs(x - expected) / half * quantile, 37.0)
+    return -log(erfc(deviations / sqrt(2.0))) * LOG10_E

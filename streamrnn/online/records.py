@@ -1,0 +1,80 @@
+"""Rarity of a value among the largest seen so far.
+
+A list keeps the K largest values of a series, ascending. Beyond the smallest of them, u, lies a share K / n of the n
+values seen; further out a tail fitted to the list continues it:
+
+    -log10 P(value | beyond u) = (value - u) / mean(list - u) / ln 10           light tail, exponential
+    -log10 P(value | beyond u) = log(value / u) / mean(log(list / u)) / ln 10   heavy tail, Pareto (Hill 1975)
+
+Anything smaller than u counts as 0, "not among the strangest". Windows of w rows overlap, so that 6 w kept values are
+about six episodes, which is the point: it says "among the few strangest episodes of this series so far", an alarm
+budget per series whatever its distribution.
+
+Lists fade: values shrink by `FADE` every `FADE_EVERY` values, so that in the long run about the strangest of the last
+30,000 are left.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.compiled import kernel
+
+Values = npt.NDArray[np.float32]
+
+FADE_EVERY = 256  # values between two applications
+FADE = 1.0 - 256 * 5e-6
+MEMORY = 32768.0  # values; n above does not count beyond
+LOG10_E = 0.4342944819032518
+
+
+@kernel
+def rarity(largest: Values, seen: float, value: float, heavy: bool, least_scale: float) -> float:
+    """-log10 P(`value` | beyond the list) after `seen` values, 0 when it is not beyond; nothing is learned.
+
+    `least_scale` bounds the fitted scale from below: a list of equal values must not make any other infinitely rare.
+    """
+    kept = len(largest)
+    u = float(largest[0])
+    if seen < kept or not value > u:
+        return 0.0
+    spread = 0.0
+    if heavy:
+        if not u > 0.0:
+            return 0.0
+        for i in range(kept):
+            spread += log(largest[i] / u)
+        return log(value / u) / max(spread / kept, least_scale) * LOG10_E
+    for i in range(kept):
+        spread += largest[i]
+    return (value - u) / max(spread / kept - u, least_scale) * LOG10_E
+
+
+@kernel
+def share(kept: int, seen: float) -> float:
+    """-log10 of the share K / n of values beyond a list's smallest."""
+    return log(max(min(seen, MEMORY) / kept, 1.0)) * LOG10_E
+
+
+@kernel
+def remember(largest: Values, seen: float, value: float) -> None:
+    """Insert `value`, the (`seen` + 1)-th, if it belongs to the list."""
+    kept = len(largest)
+    if seen < kept:
+        i = int(seen)
+        while i > 0 and largest[i - 1] > value:
+            largest[i] = largest[i - 1]
+            i -= 1
+        largest[i] = value
+    elif value > largest[0]:
+        i = 0
+        while i < kept - 1 and largest[i + 1] < value:
+            largest[i] = largest[i + 1]
+            i += 1
+        largest[i] = value
+    if seen % FADE_EVERY == FADE_EVERY - 1:
+        for i in range(kept):
+            largest[i] *= FADE

@@ -1,0 +1,90 @@
+"""What is usual at this phase of a season, per target.
+
+For every bin: the last value seen in it (original units), the running mean step into it S and the running mean
+deviation D of its values from the mean over one period, both in sigmas:
+
+    S[bin] += rate (step - S[bin]),   D[bin] += rate ((x - m) / sigma - D[bin]),   rate = max(0.1, 1 / visits)
+
+The step that is usual at the next event's phase is the most informative single input there is on daily data.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.compiled import kernel
+from streamrnn.online.calendar import BINS, KIND, NONE, bin_of, season_of
+from streamrnn.online.layout import (
+    DEVIATION,
+    LAST,
+    NOW_SIZE,
+    PERIOD_AGO,
+    PERIOD_MEAN,
+    STEP,
+    SURPRISE,
+    TABLE_ROWS,
+    VALUES,
+    Layout,
+)
+from streamrnn.online.scaling import clip
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+RATE = 0.1
+CLIP = 8.0
+
+
+@kernel
+def observe_seasonal(
+    z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, s: int, phase: float, x: float, step: float,
+    sigma: float,
+) -> None:  # fmt: skip
+    """Learn, for season `s`, from the value `x` at `phase`, `step` sigmas above the one before.
+
+    A `step` of NaN says that the value is missing and `x` our own forecast.
+    """
+    season = season_of(clock, s)
+    if season[KIND] == NONE:
+        return
+    b = bin_of(phase, season[BINS])
+    table, now, visit = at.table + s * TABLE_ROWS * bins + b, at.now + s * NOW_SIZE, at.visits + s * bins + b
+    visits = f[visit]
+    z[now + PERIOD_AGO] = z[table + LAST * bins] if visits > 0 else x
+    z[table + LAST * bins] = x
+    if visits < 1e6:
+        f[visit] += 1
+    if math.isnan(step):
+        z[now + SURPRISE] = 0.0
+        return
+    rate = max(RATE, 1.0 / (visits + 1.0))
+    usual = z[table + STEP * bins]
+    z[now + SURPRISE] = step - usual
+    z[table + STEP * bins] = usual + rate * (clip(step, CLIP) - usual)
+    if z[now + VALUES] == 0.0:
+        z[now + PERIOD_MEAN] = x
+    z[now + VALUES] += 1.0
+    mean = z[now + PERIOD_MEAN]
+    change = max(1.0 / z[now + VALUES], 1.0 / season[BINS]) * (x - mean)
+    if sigma > 0.0:
+        mean += clip(change, CLIP * sigma)
+        deviation = clip((x - mean) / sigma, 100.0)
+        z[table + DEVIATION * bins] += rate * (deviation - z[table + DEVIATION * bins])
+    else:
+        mean += change
+    z[now + PERIOD_MEAN] = mean
+
+
+@kernel
+def forget_seasonal(z: Float64, f: Float32, at: Layout, bins: int, s: int) -> None:
+    """Start season `s` again, because its period changed."""
+    for b in range(TABLE_ROWS * bins):
+        z[at.table + s * TABLE_ROWS * bins + b] = 0.0
+    for b in range(bins):
+        f[at.visits + s * bins + b] = 0.0
+    for b in range(NOW_SIZE):
+        z[at.now + s * NOW_SIZE + b] = 0.0
