@@ -1,0 +1,1 @@
+"""Where events come from and answers go: one protocol, one module per kind of log."""

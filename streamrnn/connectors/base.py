@@ -69,7 +69,6 @@ class Commit:
     outputs: dict[Partition, Sequence[Message]] = field(default_factory=dict)
     dead_letters: dict[Partition, Sequence[Message]] = field(default_factory=dict)
     snapshots: dict[Partition, Sequence[Message]] = field(default_factory=dict)
-    complete: frozenset[Partition] = frozenset()  # those whose snapshot replaces all earlier ones
 
 
 class Connector(Protocol):

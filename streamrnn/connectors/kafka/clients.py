@@ -1,0 +1,190 @@
+"""Options that every client shares, its errors in our words, and a limit on waits that have none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from kafka import errors
+from kafka.net.compat import KafkaNetClient
+from kafka.net.sasl.oauth import AbstractTokenProvider
+
+from streamrnn.config import KafkaConfig
+from streamrnn.errors import (
+    AuthenticationRefused,
+    BrokerUnavailable,
+    ConfigurationError,
+    ConnectorError,
+    StreamRNNError,
+    TopicMissing,
+)
+
+T = TypeVar("T")
+
+_NOT_ALLOWED = "grant it to kafka.sasl_username, or use another user"
+_UNREACHABLE = (
+    errors.KafkaTimeoutError,
+    errors.KafkaConnectionError,
+    errors.NodeNotReadyError,
+    errors.RequestTimedOutError,
+    errors.CoordinatorNotAvailableError,
+    errors.UnstableOffsetCommitError,
+    errors.LeaderNotAvailableError,
+)
+
+
+class Token(AbstractTokenProvider):  # type: ignore[misc]  # the client has no types and insists on a subclass
+    """OAUTHBEARER: the token is what `kafka.sasl_password` or the file holds, read anew for every connection."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self.config = config
+
+    def token(self) -> str:
+        """The token as it is now; whatever writes the file renews it."""
+        return password(self.config) or ""
+
+    def extensions(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+def password(config: KafkaConfig) -> str | None:
+    """The secret from `kafka.sasl_password`, else from `kafka.sasl_password_file`."""
+    if config.sasl_password is not None:
+        return config.sasl_password.get_secret_value()
+    if config.sasl_password_file is None:
+        return None
+    try:
+        return config.sasl_password_file.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigurationError(f"kafka.sasl_password_file cannot be read: {error}") from error
+
+
+def client_options(config: KafkaConfig, client_id: str) -> dict[str, Any]:
+    """Keyword arguments that consumers, producers and the admin client all take."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": [server.strip() for server in config.bootstrap_servers.split(",")],
+        "client_id": client_id,
+        "security_protocol": config.security_protocol,
+        "request_timeout_ms": milliseconds(config.broker_timeout),
+        "bootstrap_timeout_ms": milliseconds(config.broker_timeout) // 2,
+        # the client's own upper bound is 30 s: after a broker's restart that is 30 s of doing nothing
+        "reconnect_backoff_max_ms": 1000,
+    }
+    if config.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = config.sasl_mechanism
+        if config.sasl_mechanism == "OAUTHBEARER":
+            options["sasl_oauth_token_provider"] = Token(config)
+        else:
+            options["sasl_plain_username"] = config.sasl_username
+            options["sasl_plain_password"] = password(config)
+    if config.security_protocol.endswith("SSL"):
+        secret = config.ssl_keyfile_password
+        options.update(
+            ssl_cafile=_text(config.ssl_cafile),
+            ssl_certfile=_text(config.ssl_certfile),
+            ssl_keyfile=_text(config.ssl_keyfile),
+            ssl_password=secret.get_secret_value() if secret else None,
+            ssl_check_hostname=config.ssl_check_hostname,
+        )
+    return options
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, at least one."""
+    return max(1, round(seconds * 1000))
+
+
+def made(kind: Callable[..., Any], **options: Any) -> Any:
+    """`kind(**options)`; where that fails, close what it had opened: the client would leave a thread and sockets."""
+    opened: list[Any] = []
+
+    def connect(**configs: Any) -> Any:
+        opened.append(KafkaNetClient(**configs))
+        return opened[-1]
+
+    try:
+        return kind(**options, kafka_client=connect)
+    except BaseException:
+        for client in opened:
+            client.close()
+        raise
+
+
+def bounded(seconds: float, task: Callable[[], T], doing: str) -> T:
+    """`task()`, or BrokerUnavailable when it takes longer than `seconds`.
+
+    For calls of the client that know no time-out. A task that is given up goes on in a daemon thread: whoever gets
+    the error is expected to end the process.
+    """
+    results: list[T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(task())
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name=f"kafka: {doing}", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if raised:
+        raise raised[0]
+    if not results:
+        raise BrokerUnavailable(f"Kafka did not answer within {seconds:.0f} s while {doing} (kafka.broker_timeout)")
+    return results[0]
+
+
+@contextmanager
+def translated(config: KafkaConfig, doing: str) -> Iterator[None]:
+    """Raise the client's errors as ours, in one line that says what was being done and which setting to look at."""
+    try:
+        yield
+    except StreamRNNError:
+        raise
+    except Exception as error:
+        raise translation(config, doing, error) from error
+
+
+def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNError:
+    """Our error for one of the client's."""
+    what = " ".join(str(error).split())
+    servers = config.bootstrap_servers
+    if isinstance(error, errors.SaslAuthenticationFailedError):
+        return AuthenticationRefused(
+            f"the broker at {servers} refuses the user or the password (kafka.sasl_username, kafka.sasl_password, "
+            f"kafka.sasl_mechanism): {what}"
+        )
+    if isinstance(error, errors.UnsupportedSaslMechanismError):
+        return AuthenticationRefused(
+            f"the broker at {servers} does not offer kafka.sasl_mechanism {config.sasl_mechanism}"
+        )
+    if isinstance(error, errors.IllegalSaslStateError):
+        return AuthenticationRefused(
+            f"the broker at {servers} wants no user on this port: kafka.security_protocol is {config.security_protocol}"
+        )
+    if isinstance(error, errors.AuthorizationError):
+        return AuthenticationRefused(f"the broker forbids this user {doing}: {what}; {_NOT_ALLOWED}")
+    if isinstance(error, errors.UnknownTopicOrPartitionError):
+        return TopicMissing(f"a topic has gone while {doing}: {what}")
+    if isinstance(error, errors.FencedInstanceIdError):
+        return ConnectorError(
+            f"another worker runs as kafka.group_instance_id {config.group_instance_id!r}; give each its own"
+        )
+    if isinstance(error, errors.OffsetOutOfRangeError):
+        return ConnectorError(
+            f"the broker's log no longer holds what is asked for while {doing}: {what}; it was deleted before it "
+            "was read: see `streamrnn reset`, and the topic's retention"
+        )
+    if isinstance(error, _UNREACHABLE):
+        return BrokerUnavailable(f"Kafka at {servers} (kafka.bootstrap_servers) fails {doing}: {what}")
+    if isinstance(error, errors.KafkaConfigurationError):
+        return ConfigurationError(f"the Kafka client refuses its settings: {what}")
+    return ConnectorError(f"Kafka fails {doing}: {type(error).__name__}: {what}")

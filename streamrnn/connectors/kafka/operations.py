@@ -1,0 +1,146 @@
+"""Looking at and moving an application that is not running: `streamrnn inspect` and `streamrnn reset`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from kafka import ConsumerGroupMetadata, KafkaAdminClient, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
+
+from streamrnn.config import KafkaConfig
+from streamrnn.connectors.base import Message, Partition
+from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
+from streamrnn.connectors.kafka.diagnosis import wait_for_broker
+from streamrnn.connectors.kafka.reader import Reader
+from streamrnn.connectors.kafka.topics import ensure_topics
+from streamrnn.connectors.kafka.writer import Batch, Writer
+from streamrnn.errors import ConnectorError, StateError, TopicMissing
+
+
+class Stored(NamedTuple):
+    """What the broker holds of one partition."""
+
+    partition: Partition
+    first: int  # first offset in the input's log
+    end: int  # offset its next record will get
+    committed: int | None
+    snapshots: Callable[[], Iterator[Message]]  # reads the changelog
+
+
+@contextmanager
+def _admin(config: KafkaConfig, doing: str) -> Iterator[Any]:
+    wait_for_broker(config, 0.6 * config.broker_timeout)
+    with translated(config, doing):
+        admin = KafkaAdminClient(**client_options(config, f"{config.client_id}-operations"))
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+
+def stored(config: KafkaConfig, application_id: str, changelog: str) -> list[Stored]:
+    """What the broker holds of every partition of the input topic."""
+    reader = Reader(config, f"{config.client_id}-operations")
+    with _admin(config, "looking at the application") as admin:
+        counts = {
+            topic["name"]: len(topic["partitions"])
+            for topic in admin.describe_topics([config.input_topic, changelog])
+            if topic["error_code"] == 0
+        }
+        if config.input_topic not in counts:
+            raise TopicMissing(f"kafka.input_topic: {config.bootstrap_servers} has no topic {config.input_topic!r}")
+        offsets = _group_offsets(admin, application_id, config.broker_timeout)
+    found = []
+    for number in range(counts[config.input_topic]):
+        source = TopicPartition(config.input_topic, number)
+        first, end = reader.bounds(source)
+        committed = offsets.get(source)
+
+        log = TopicPartition(changelog, number) if number < counts.get(changelog, 0) else None
+        offset = None if committed is None or committed.offset < 0 else int(committed.offset)
+        found.append(Stored(Partition(*source), first, end, offset, partial(_changelog, reader, log)))
+    return found
+
+
+def _require_empty_group(admin: Any, application_id: str, session_timeout: float) -> None:
+    """Static members stay in the group for a session after they stopped; wait that long for them, not for others."""
+    deadline = time.monotonic() + session_timeout + 2
+    while members := admin.describe_groups([application_id]).get(application_id, {}).get("members"):
+        if time.monotonic() > deadline or not all(member.get("group_instance_id") for member in members):
+            raise StateError(
+                f"{len(members)} worker(s) of {application_id!r} are running: stop them first (a worker that died is "
+                f"a member until its session of {session_timeout:g} s is over)"
+            )
+        time.sleep(0.5)
+
+
+def _group_offsets(admin: Any, application_id: str, patience: float) -> dict[TopicPartition, Any]:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            found: dict[TopicPartition, Any] = admin.list_group_offsets(application_id).get(application_id, {})
+            return found
+        except CoordinatorNotAvailableError:  # a broker's first group waits for its topic of offsets
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def _changelog(reader: Reader, log: TopicPartition | None) -> Iterator[Message]:
+    if log is None:
+        return
+    for records in reader.read(log, *reader.settled_bounds(log), slice_size=100):
+        for record in records:
+            yield Message(record.key, record.value, (), record.timestamp)
+
+
+def reset(
+    config: KafkaConfig,
+    application_id: str,
+    changelog: str,
+    target: Literal["earliest", "latest"] | int,
+    fresh: Callable[[Partition, int], Sequence[Message]],
+) -> dict[Partition, int]:
+    """Forget the learned state and make every partition begin at `target`; returns where each begins.
+
+    `fresh` gives the snapshot of a model that knows nothing. It is written together with the group's offset, so state
+    and offset fit together afterwards as they always do.
+    """
+    doing = "resetting the application"
+    with _admin(config, doing) as admin:
+        _require_empty_group(admin, application_id, config.session_timeout)
+    begins = {}
+    for place in stored(config, application_id, changelog):
+        offset = {"earliest": place.first, "latest": place.end}.get(str(target), target)
+        begins[place.partition] = min(max(int(offset), place.first), place.end)
+    with _admin(config, doing) as admin:
+        if any(topic["error_code"] == 0 for topic in admin.describe_topics([changelog])):
+            admin.delete_topics([changelog], timeout_ms=milliseconds(config.broker_timeout))
+            _wait_until_gone(admin, changelog, config)
+    topics = ensure_topics(
+        config.model_copy(update={"create_topics": True}), changelog, f"{config.client_id}-operations"
+    )
+    writer = bounded(
+        2 * config.broker_timeout,
+        lambda: Writer(config, f"{config.client_id}-operations", f"{application_id}/reset", topics.record_limits),
+        "starting the producer",
+    )
+    try:
+        batches = [Batch(changelog, p.number, list(fresh(p, offset))) for p, offset in begins.items()]
+        offsets = {TopicPartition(*partition): offset for partition, offset in begins.items()}
+        writer.commit(batches, offsets, ConsumerGroupMetadata(application_id))
+    finally:
+        writer.close(config.broker_timeout)
+    return begins
+
+
+def _wait_until_gone(admin: Any, topic: str, config: KafkaConfig) -> None:
+    deadline = time.monotonic() + config.broker_timeout
+    while any(found["error_code"] == 0 for found in admin.describe_topics([topic])):
+        if time.monotonic() > deadline:
+            raise ConnectorError(f"{topic!r} is still there {config.broker_timeout:g} s after it was deleted")
+        time.sleep(0.1)

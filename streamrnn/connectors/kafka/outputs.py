@@ -1,0 +1,96 @@
+"""Where messages go: topics, partitions and what fits into a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from kafka.partitioner.default import murmur2
+
+from streamrnn.config import KafkaConfig
+from streamrnn.connectors.base import Commit, Message
+from streamrnn.connectors.kafka.topics import Topics
+from streamrnn.connectors.kafka.writer import Batch
+from streamrnn.errors import ConnectorError
+
+SNAPSHOT_LIMIT = 900_000  # bytes of one snapshot record; the broker takes 1,048,588 with everything around it
+OVERHEAD = 512  # bytes that a record's own framing and its batch may add
+AHEAD = 3_000_000  # milliseconds; brokers refuse timestamps more than an hour ahead of their own clock
+TRUNCATED = "streamrnn.truncated"
+
+
+class Outputs:
+    """Turns a `Commit` into batches for the writer."""
+
+    def __init__(self, config: KafkaConfig, changelog: str, topics: Topics) -> None:
+        self._input = config.input_topic
+        self._output = config.output_topic
+        self._dead_letters = config.dead_letters
+        self._changelog = changelog
+        self._limits = topics.record_limits
+        self._partitions = topics.partitions
+
+    def batches(self, commit: Commit) -> list[Batch]:
+        """Outputs and dead letters."""
+        found: list[Batch] = []
+        for partition, messages in commit.outputs.items():
+            found += self._placed(self._output, partition.number, _dated(messages))
+        for partition, messages in commit.dead_letters.items():
+            found += self._placed(self._dead_letters, partition.number, _dated([self._fit(one) for one in messages]))
+        return found
+
+    def snapshots(self, commit: Commit) -> list[Batch]:
+        """Changelog records."""
+        found: list[Batch] = []
+        for partition, messages in commit.snapshots.items():
+            for message in messages:
+                size = len(message.key or b"") + len(message.value or b"")
+                if size > SNAPSHOT_LIMIT:
+                    raise ConnectorError(f"a snapshot record of {partition} has {size} bytes, over {SNAPSHOT_LIMIT}")
+            if messages:
+                found.append(Batch(self._changelog, partition.number, messages))
+        return found
+
+    def _placed(self, topic: str, number: int, messages: Sequence[Message]) -> list[Batch]:
+        """To the same partition number if the topic has as many, else where every Kafka client puts that key."""
+        if not messages:
+            return []
+        count = self._partitions[topic]
+        if count == self._partitions[self._input]:
+            return [Batch(topic, number, messages)]
+        spread: dict[int, list[Message]] = {}
+        for message in messages:
+            place = number % count if message.key is None else (murmur2(message.key) & 0x7FFFFFFF) % count
+            spread.setdefault(place, []).append(message)
+        return [Batch(topic, place, found) for place, found in sorted(spread.items())]
+
+    def _fit(self, message: Message) -> Message:
+        """A dead letter that its topic takes: what is too long is cut and says so, or it would stop the pipeline."""
+        room = self._limits[self._dead_letters] - OVERHEAD - _headers_size(message)
+        key, value = message.key or b"", message.value or b""
+        if len(key) + len(value) <= room:
+            return message
+        original = f"key {len(key)} bytes, value {len(value)} bytes".encode()
+        headers = (*message.headers, (TRUNCATED, original))
+        room -= len(TRUNCATED) + len(original) + OVERHEAD
+        kept = key[: room // 2]
+        return message._replace(
+            key=None if message.key is None else kept,
+            value=None if message.value is None else value[: max(0, room - len(kept))],
+            headers=headers,
+        )
+
+
+def _headers_size(message: Message) -> int:
+    return sum(len(name) * 4 + len(value) + 10 for name, value in message.headers)
+
+
+def _dated(messages: Sequence[Message]) -> Sequence[Message]:
+    """Without timestamps that a broker refuses: before 1970, or more than an hour ahead (event times may be)."""
+    latest = int(time.time() * 1000) + AHEAD
+    if all(message.timestamp is None or 0 <= message.timestamp <= latest for message in messages):
+        return messages
+    return [
+        message if message.timestamp is None or 0 <= message.timestamp <= latest else message._replace(timestamp=None)
+        for message in messages
+    ]

@@ -1,0 +1,214 @@
+"""One commit of the worker as one transaction, with a deadline for every wait.
+
+kafka-python's own `commit_transaction` waits without limit, and it reports success although a batch was given up for
+a retriable error (it only fails the records' futures). Hence this file: it builds the batches, asks for the fate of
+each, and only then ends the transaction. Whole batches instead of `send` for every record also cost a quarter of the
+time. It leans on private parts of kafka-python 3.0: the producer's `_transaction_manager`, `_accumulator`, `_sender`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import (
+    CommitFailedError,
+    FencedInstanceIdError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+from kafka.producer.producer_batch import ProducerBatch
+from kafka.record.memory_records import MemoryRecordsBuilder
+from kafka.structs import OffsetAndMetadata
+
+from streamrnn.config import KafkaConfig
+from streamrnn.connectors.base import Message
+from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
+from streamrnn.errors import BrokerUnavailable, CommitFailed, ConfigurationError, ConnectorError
+
+BATCH = 256 << 10  # bytes; large batches cost less per record on both sides
+REQUEST = 4 << 20  # bytes of one produce request, all partitions of a broker together
+MAGIC = 2  # the record format of every broker since 0.11
+
+
+class Batch(NamedTuple):
+    """Messages for one partition of a topic."""
+
+    topic: str
+    partition: int
+    messages: Sequence[Message]
+
+
+class Writer:
+    """A producer, transactional if `transactional_id` is given."""
+
+    def __init__(
+        self, config: KafkaConfig, client_id: str, transactional_id: str | None, record_limits: Mapping[str, int]
+    ) -> None:
+        self._config = config
+        timeout = milliseconds(config.broker_timeout)
+        options = client_options(config, client_id)
+        # half the deadline, so that a request that got lost can be sent again within it
+        options["request_timeout_ms"] = max(1, timeout // 2)
+        if config.compression != "none" and not KafkaProducer._COMPRESSORS[config.compression][0]():
+            raise ConfigurationError(f"kafka.compression {config.compression} needs a codec that is not installed")
+        with translated(config, "connecting the producer"):
+            self._producer: Any = made(
+                KafkaProducer,
+                **options,
+                transactional_id=transactional_id,
+                transaction_timeout_ms=timeout,
+                delivery_timeout_ms=timeout,
+                max_block_ms=timeout,
+                # also the pause after "the last transaction is still being completed", which is the rule, not the
+                # exception, when transactions follow each other closely
+                retry_backoff_ms=5,
+                batch_size=BATCH,
+                max_request_size=max(REQUEST, *record_limits.values()),
+                compression_type=None if config.compression == "none" else config.compression,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        # The client would split a batch that is too long for its topic, and forget whom to tell about the halves.
+        self._batch_sizes = {topic: min(BATCH, limit) for topic, limit in record_limits.items()}
+        self._known: set[str] = set()
+        self._transactions: Any = None
+        self._epoch: Any = None
+        if transactional_id is not None:
+            try:
+                with translated(config, "starting transactions"):
+                    self._producer.init_transactions()
+            except BaseException:
+                self._producer.close(timeout=0)
+                raise
+            self._transactions = self._producer._transaction_manager
+            self._epoch = self._transactions.producer_id_and_epoch
+
+    def commit(self, batches: Iterable[Batch], offsets: Mapping[TopicPartition, int], group: Any) -> None:
+        """Write everything and the offsets in one transaction; `group` is the consumer's group metadata.
+
+        Raises CommitFailed when it was refused, BrokerUnavailable when the deadline passed: then the outcome is
+        unknown. Either way this writer is of no more use.
+        """
+        deadline = time.monotonic() + self._config.broker_timeout
+        try:
+            self._producer.begin_transaction()
+            # Asked for before the records are through: the coordinators work while the partitions' leaders do.
+            pending = None
+            if offsets:
+                wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+                pending = self._transactions.send_offsets_to_transaction(wanted, group)
+            self._write(batches, deadline)
+            if pending is not None:
+                self._await(pending, deadline, "the input offsets")
+            ending = self._transactions.begin_commit()
+            self._producer._sender.wakeup()
+            self._await(ending, deadline, "the end of the transaction")
+            # The client may have replaced its producer id in between and taken the loss of a transaction for its end.
+            now = self._transactions.producer_id_and_epoch
+            if (now.producer_id, now.epoch) != (self._epoch.producer_id, self._epoch.epoch):
+                raise CommitFailed("the broker forgot this producer in the middle of a transaction")
+        except ConnectorError:
+            raise
+        except Exception as error:
+            raise self._refused(error) from error
+
+    def write(self, batches: Iterable[Batch]) -> None:
+        """Write without a transaction, return when all is acknowledged."""
+        try:
+            self._write(batches, time.monotonic() + self._config.broker_timeout)
+        except ConnectorError:
+            raise
+        except Exception as error:
+            raise self._refused(error) from error
+
+    def _write(self, batches: Iterable[Batch], deadline: float) -> None:
+        """Hand everything to the sender's thread and wait until each batch is acknowledged; raise its error if not."""
+        accumulator = self._producer._accumulator
+        accumulator.begin_flush()  # every batch may leave as soon as it is there
+        try:
+            for sent in [sent for batch in batches for sent in self._hand_over(batch)]:
+                if not sent.produce_future.wait(timeout=max(0.0, deadline - time.monotonic())):
+                    raise KafkaTimeoutError(f"no answer about records for {sent.topic_partition}")
+                _, _, error_of = sent.produce_future.value
+                if error_of is not None:
+                    raise self._explained(error_of(0), sent.topic_partition)
+        finally:
+            accumulator._flushes_in_progress.decrement()
+
+    def _hand_over(self, batch: Batch) -> list[Any]:
+        """Queue one partition's messages as the client's own batches."""
+        partition = TopicPartition(batch.topic, batch.partition)
+        if batch.topic not in self._known:
+            self._producer.partitions_for(batch.topic)  # a topic that was never asked for has no leaders to send to
+            self._known.add(batch.topic)
+        if self._transactions is not None:
+            self._transactions.maybe_add_partition_to_transaction(partition)
+        queued: list[Any] = []
+        records: Any = None
+        for message in batch.messages:
+            record = (message.timestamp, message.key, message.value, message.headers)
+            if records is None or records.append(*record) is None:
+                if records is not None:
+                    queued.append(self._queue(partition, records))
+                records = MemoryRecordsBuilder(
+                    MAGIC, self._producer.config["compression_attrs"], self._batch_sizes[batch.topic]
+                )
+                records.append(*record)
+        if records is not None:
+            queued.append(self._queue(partition, records))
+        return queued
+
+    def _queue(self, partition: TopicPartition, records: Any) -> Any:
+        accumulator = self._producer._accumulator
+        queued = ProducerBatch(partition, records)
+        with accumulator._tp_lock(partition):
+            accumulator._batches[partition].append(queued)
+            accumulator._incomplete.add(queued)
+        self._producer._sender.wakeup()
+        return queued
+
+    @staticmethod
+    def _explained(error: Exception, partition: TopicPartition) -> Exception:
+        """Final where another try would end the same way."""
+        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+            return ConnectorError(
+                f"a record for {partition.topic} is longer than the topic's max.message.bytes: raise that, or make the "
+                "record shorter (model.horizon, number of targets)"
+            )
+        return error
+
+    def _await(self, result: Any, deadline: float, what: str) -> None:
+        if not result.wait(timeout_ms=max(0.0, 1000 * (deadline - time.monotonic()))):
+            raise KafkaTimeoutError(f"no answer about {what}")
+
+    def _refused(self, error: Exception) -> ConnectorError:
+        """The cause behind "we are in an error state", in our words."""
+        cause = error
+        if self._transactions is not None and self._transactions.last_error is not None:
+            cause = self._transactions.last_error
+        what = " ".join(str(cause).split())
+        if isinstance(cause, KafkaTimeoutError):
+            return BrokerUnavailable(
+                f"Kafka at {self._config.bootstrap_servers} did not finish a commit within "
+                f"{self._config.broker_timeout:g} s (kafka.broker_timeout), its outcome is unknown: {what}"
+            )
+        if isinstance(cause, FencedInstanceIdError):
+            known = translation(self._config, "committing", cause)
+            assert isinstance(known, ConnectorError)
+            return known
+        if isinstance(cause, CommitFailedError):
+            return CommitFailed(f"the group gave this worker's partitions away before the commit: {what}")
+        if isinstance(cause, KafkaError):
+            known = translation(self._config, "committing", cause)
+            if type(known) is not ConnectorError and isinstance(known, ConnectorError):
+                return known
+        return CommitFailed(f"the broker refused the commit: {type(cause).__name__}: {what}")
+
+    def close(self, timeout: float) -> None:
+        """Stop the producer's thread; whatever is open is left to be aborted."""
+        self._producer.close(timeout=timeout)
