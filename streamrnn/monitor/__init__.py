@@ -1,0 +1,1 @@
+"""Watching a worker: metrics, health, the live page."""

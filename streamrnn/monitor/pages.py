@@ -1,0 +1,105 @@
+"""The routes: the page and its files, its event stream, `/metrics`, `/livez`, `/readyz`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from importlib.resources import files
+from typing import Protocol
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from streamrnn.monitor.frames import Selection
+from streamrnn.monitor.health import Health, Verdict
+from streamrnn.monitor.streams import Streams
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
+LONGEST_SEARCH = 200
+LONGEST_KEY = 1000
+
+
+class Source(Protocol):
+    """Who makes the frames."""
+
+    def events(self, selection: Selection) -> AsyncIterator[bytes]:
+        """Server-sent events for one page, without end."""
+
+
+class StaticFile:
+    """A file of the package, read once."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._content = content
+        self._type = TYPES[name.rpartition(".")[2]]
+        self._tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+
+    async def __call__(self, request: Request) -> Response:
+        """The file, or that it has not changed."""
+        headers = {"etag": self._tag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == self._tag:
+            return Response(status_code=304, headers=headers)
+        return Response(self._content, media_type=self._type, headers=headers)
+
+
+def application(health: Health, registry: CollectorRegistry, streams: Streams, source: Source) -> Starlette:
+    """The ASGI application; `Access` goes around it."""
+
+    async def events(request: Request) -> Response:
+        selection = _selection(request)
+        answer: Response = streams.response(lambda: source.events(selection))  # type: ignore[assignment]
+        return answer
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(await run_in_threadpool(encode, registry), headers={"content-type": content_type})
+
+    def verdict(ask: Callable[[], Verdict]) -> Callable[[Request], Response]:
+        async def answer(_: Request) -> Response:
+            found = ask()
+            text = "ok\n" if found.healthy else "\n".join(found.reasons) + "\n"
+            return PlainTextResponse(text, 200 if found.healthy else 503)
+
+        return answer  # type: ignore[return-value]
+
+    folder = files("streamrnn.monitor") / "static"
+    static = {entry.name: StaticFile(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
+    routes = [
+        Route("/events", events),
+        Route("/metrics", metrics),
+        Route("/livez", verdict(health.alive)),
+        Route("/readyz", verdict(health.ready)),
+        Route("/", static["index.html"].__call__),
+        *(Route(f"/{name}", file.__call__) for name, file in sorted(static.items())),
+    ]
+    return Starlette(routes=routes)
+
+
+def _selection(request: Request) -> Selection:
+    """What the address asks for; nonsense counts as nothing."""
+    query = request.query_params
+
+    def number(name: str, default: int) -> int:
+        text = query.get(name, "")
+        return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() and len(text) < 10 else default
+
+    default = Selection()
+    key = query.get("series")
+    return Selection(
+        partition=number("partition", default.partition) if key is not None else default.partition,
+        key=(key or "")[:LONGEST_KEY],
+        target=number("target", default.target),
+        points=number("points", default.points),
+        search=query.get("search", "")[:LONGEST_SEARCH],
+    )

@@ -1,0 +1,1 @@
+from tests.monitor.stage import free_model  # noqa: F401
