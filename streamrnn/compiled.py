@@ -1,7 +1,7 @@
 """The one way to compile a numerical kernel.
 
 Kernels stay Python that a numpy reader can follow; numba turns them into machine code without the GIL. Compiled
-code is cached in a folder named by a digest of every source file of the package: numba itself notices a change
+code is cached in a folder named by a digest of every source file with kernels: numba itself notices a change
 only in the file that holds the function, so a changed callee elsewhere would otherwise run stale.
 """
 
@@ -18,8 +18,14 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Sums may be reordered so that loops vectorize. NaN and infinity keep their meaning: the guards test for them.
-FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
+# None: with any of these flags the bits would depend on what the optimizer chose to inline or reorder around a loop,
+# which differs between a kernel just compiled and the same kernel read from the cache. Loops that need a reordered sum
+# to be fast write its order down (`cells/vector.py`).
+FAST_MATH: set[str] = set()
+
+
+_KERNELS = ("cells/*.py", "learning/*.py", "online/*.py", "compiled.py", "fold.py")
+"""Where kernels live, relative to the package."""
 
 
 def cache_folder() -> Path:
@@ -27,8 +33,10 @@ def cache_folder() -> Path:
     root = os.environ.get("STREAMRNN_CACHE")
     base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamrnn"
     digest = hashlib.blake2b(f"{numba.__version__} {platform.python_version()}".encode(), digest_size=8)
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(source.read_bytes())
+    package = Path(__file__).parent
+    for place in _KERNELS:
+        for source in sorted(package.glob(place)):
+            digest.update(source.read_bytes())
     return base / digest.hexdigest()
 
 

@@ -26,7 +26,7 @@ def _seconds(value: object) -> object:
     """`30`, `"30s"`, `"1.5h"`, `"7d"` as seconds."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-z]*)\s*", value)
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-z]*)\s*", value)
     if match is None or (match[2] or "s") not in _UNITS:
         raise ValueError(f"{value!r} is not a duration; write for example 500ms, 30s, 15m, 24h or 7d")
     return float(match[1]) * _UNITS[match[2] or "s"]
@@ -145,7 +145,7 @@ class KafkaConfig(Section):
     """No answer for this long is fatal: exit and let the supervisor restart."""
     session_timeout: Seconds = 45.0
     """The group gives a silent worker's partitions away after this long."""
-    max_poll_interval: Seconds = 300.0
+    max_poll_interval: Seconds = 60.0
     """And a worker's that does not come back for records after this long."""
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "none"
     """Of what we write; all but gzip need their codec installed."""
@@ -250,6 +250,9 @@ def load(
             _put(tree, path, _from_text(text), problems)
     for dotted, value in (overrides or {}).items():
         _put(tree, dotted.split("."), value, problems)
+    tree = _named(tree)
+    # A section whose lines are all commented out is null in YAML.
+    tree |= {name: {} for name in _sections() if name in tree and tree[name] is None}
     config: Config | None = None
     while config is None:
         try:
@@ -337,6 +340,11 @@ def _remove(tree: dict[str, Any], location: tuple[int | str, ...]) -> None:
         branch = branch[part]
 
 
+def _named(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """The tree with text for keys: in YAML they may be numbers or dates."""
+    return {str(key): _named(value) if isinstance(value, dict) else value for key, value in tree.items()}
+
+
 def _explain(detail: Mapping[str, Any]) -> str:
     location = [str(part) for part in detail["loc"]]
     path = ".".join(location) or "configuration"
@@ -345,7 +353,8 @@ def _explain(detail: Mapping[str, Any]) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     given = detail.get("input")
     secret = any(word in path for word in ("password", "token"))
-    shown = "" if secret or isinstance(given, (dict, BaseModel)) else f" (given: {given!r})"
+    whole = path in _sections()  # where a secret may be inside
+    shown = "" if secret or whole or isinstance(given, (dict, BaseModel)) else f" (given: {given!r:.80})"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
 
 
@@ -360,6 +369,10 @@ def _nearest(location: list[str]) -> str:
     if close := difflib.get_close_matches(wrong, list(leaves), n=1, cutoff=0.6):
         return f"; did you mean {leaves[close[0]]}?"
     return f"; valid here: {', '.join(sorted(siblings))}" if siblings else ""
+
+
+def _sections() -> set[str]:
+    return {path.split(".")[0] for path, _ in _paths(Config) if "." in path}
 
 
 def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from streamrnn.config import EventConfig
@@ -36,10 +36,13 @@ MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "null", "none"})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
-_MICROSECOND = timedelta(microseconds=1)
 
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
-Key = Annotated[str, Field(max_length=1000, coerce_numbers_to_str=True)]
+LONGEST_KEY = 1000
+Key = Annotated[str, Field(max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
+
+_LAST_TIMESTAMP = 253_402_300_799_999
+"""End of the year 9999, milliseconds since 1970: what a Kafka record claims beyond it is no time."""
 
 
 class Decoded(NamedTuple):
@@ -49,7 +52,7 @@ class Decoded(NamedTuple):
     times: Int64  # (events,) microseconds since 1970
     targets: Float64  # (events, targets), NaN where missing
     features: Float64  # (events, features), NaN where missing
-    records: list[Record]
+    records: Sequence[Record]
     rejected: list[tuple[Record, EventError]]
 
 
@@ -76,41 +79,44 @@ def event_schema(event: EventConfig, *, text: bool = False) -> TypeAdapter[Any]:
 class EventDecoder:
     """Turns raw records into arrays. `columns` names the cells of a CSV row; None means JSON objects."""
 
-    def __init__(self, event: EventConfig, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, event: EventConfig, columns: Sequence[str] | None = None, delimiter: str = ",") -> None:
         self._event = event
         self._targets = targets_of(event)
         self._columns = columns
+        self._delimiter = delimiter
         schema = event_schema(event, text=columns is not None)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
         if columns is not None:
             validate_row = schema.validator.validate_python
             self._validate = lambda line: validate_row(self._cells(line))
 
-    def decode(self, records: Iterable[Record]) -> Decoded:
+    def decode(self, records: Sequence[Record]) -> Decoded:
         """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
-        keys: list[str] = []
-        times: list[int] = []
-        rows: list[dict[str, Any]] = []
-        good: list[Record] = []
         rejected: list[tuple[Record, EventError]] = []
-        for record in records:
-            try:
-                fields = self._fields(record.value)
-                key = self._key(fields, record)
-                time = self._time(fields, record)
-            except EventError as error:
-                rejected.append((record, error))
-                continue
-            keys.append(key)
-            times.append(time)
-            rows.append(fields)
-            good.append(record)
+        try:
+            rows = [self._fields(record.value) for record in records]
+            keys = [self._key(row, record) for row, record in zip(rows, records, strict=True)]
+            times = [self._time(row, record) for row, record in zip(rows, records, strict=True)]
+        except EventError:
+            rows, keys, times, good = [], [], [], []
+            for record in records:
+                try:
+                    row = self._fields(record.value)
+                    key, time = self._key(row, record), self._time(row, record)
+                except EventError as error:
+                    rejected.append((record, error))
+                    continue
+                rows.append(row)
+                keys.append(key)
+                times.append(time)
+                good.append(record)
+            records = good
         return Decoded(
             keys,
             np.array(times, np.int64),
             self._columns_of(rows, self._targets),
             self._columns_of(rows, self._event.features),
-            good,
+            records,
             rejected,
         )
 
@@ -135,6 +141,8 @@ class EventDecoder:
             return key
         if record.key is None:
             return DEFAULT_KEY
+        if len(record.key) > LONGEST_KEY:
+            raise EventInvalid(f"no field {self._event.key!r}, and the message key has over {LONGEST_KEY} bytes")
         try:
             return record.key.decode()
         except UnicodeDecodeError:
@@ -143,14 +151,16 @@ class EventDecoder:
     def _time(self, fields: dict[str, Any], record: Record) -> int:
         time: datetime | None = fields.get(self._event.time)
         if time is not None:
-            return (time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)) // _MICROSECOND
-        if record.timestamp is not None:
-            return record.timestamp * 1000
-        raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
+            since = time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)
+            return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        own = _own_time(record)
+        if own is None:
+            raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
+        return own
 
     def _cells(self, line: bytes) -> dict[str, str | None]:
         assert self._columns is not None
-        rows = list(csv.reader([line.decode()]))
+        rows = list(csv.reader([line.decode()], delimiter=self._delimiter))
         cells = rows[0] if rows else []
         if len(cells) != len(self._columns):
             raise EventInvalid(f"the row has {len(cells)} cells, the header {len(self._columns)}")
@@ -165,6 +175,12 @@ class EventDecoder:
         for index, name in enumerate(names):
             columns[:, index] = [row.get(name) for row in rows]  # None becomes NaN
         return columns
+
+
+def _own_time(record: Record) -> int | None:
+    """The record's own timestamp in microseconds; whoever produced it may have written anything there."""
+    stamp = record.timestamp
+    return stamp * 1000 if stamp is not None and 0 <= stamp <= _LAST_TIMESTAMP else None
 
 
 def _strptime(form: str) -> Callable[[object], object]:
@@ -187,12 +203,12 @@ def _first_problem(error: ValidationError) -> str:
 
 
 class StepForecast(BaseModel):
-    """The forecast of one coming event of the series."""
+    """The forecast of one coming event of the series; null while the series never had a value."""
 
     step: int = Field(ge=1, description="1 is the next event")
-    mean: float
-    lower: float
-    upper: float
+    mean: float | None
+    lower: float | None
+    upper: float | None
 
 
 class TargetForecast(BaseModel):
@@ -216,10 +232,11 @@ class Source(BaseModel):
 class Anomaly(BaseModel):
     """How surprising the event was."""
 
-    model_config = ConfigDict(extra="allow")
-
     score: float = Field(ge=0, le=1)
     is_anomaly: bool
+    alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
+    target: str | None = Field(None, description="the target that drove the score (anomalies only)")
+    channel: str | None = Field(None, description="the strongest of the anomaly channels (anomalies only)")
 
 
 class ForecastRecord(BaseModel):
@@ -233,16 +250,22 @@ class ForecastRecord(BaseModel):
 
 
 class DeadLetterRecord(BaseModel):
-    """One dead letter as a JSON line (files); in Kafka the fields are headers and the bytes are the message."""
+    """One dead letter as a JSON line (files). In Kafka the bytes are the message and the other fields its headers."""
 
-    key: str | None = Field(description="base64 of the original key")
-    value: str | None = Field(description="base64 of the original bytes")
-    headers: dict[str, str]
+    error_class: str = Field(alias="streamrnn.error.class")
+    message: str = Field(alias="streamrnn.error.message")
+    topic: str = Field(alias="streamrnn.error.topic")
+    partition: str = Field(alias="streamrnn.error.partition")
+    offset: str = Field(alias="streamrnn.error.offset")
+    time: str = Field(alias="streamrnn.error.time", description="of the record in its log; empty if it has none")
+    key: str | None = Field(description="the original key, base64")
+    value: str | None = Field(description="the original bytes, base64")
 
 
 class Answers(NamedTuple):
     """What the model says to `events` events; see `model.PartitionModel.process`."""
 
+    previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
     expected: Float64  # (events, targets)
     lower: Float64  # (events, targets)
     upper: Float64  # (events, targets)
@@ -251,6 +274,9 @@ class Answers(NamedTuple):
     forecast_upper: Float64  # (events, horizon, targets)
     score: Float64  # (events,)
     is_anomaly: npt.NDArray[np.bool_]  # (events,)
+    alert: Int64  # (events,) number of the series' alert that the event belongs to, 0: none
+    driver: Int64  # (events,) index of the target that drove the score, -1: none
+    channel: npt.NDArray[np.int8]  # (events,) index of the strongest channel (`anomaly.CHANNEL_NAMES`), -1: none
     late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
 
 
@@ -260,8 +286,13 @@ def format_times(times: Int64) -> list[str]:
     return [text[: -len(".000000")] + "Z" if text.endswith(".000000") else text + "Z" for text in texts]
 
 
-def encode(partition: Partition, names: Sequence[str], decoded: Decoded, answers: Answers) -> list[Message]:
-    """The output records of a batch, one per event that was not late, in order."""
+def encode(
+    partition: Partition, names: Sequence[str], channels: Sequence[str], decoded: Decoded, answers: Answers
+) -> list[Message]:
+    """The output records of a batch, one per event that was not late, in order.
+
+    `names` are those of the targets, `channels` those of the anomaly channels.
+    """
     topic, number = partition
     steps = range(1, answers.forecast.shape[1] + 1)
     dumps = orjson.dumps
@@ -278,11 +309,11 @@ def encode(partition: Partition, names: Sequence[str], decoded: Decoded, answers
         answers.forecast_lower.transpose(0, 2, 1).tolist(),
         answers.forecast_upper.transpose(0, 2, 1).tolist(),
         answers.score.tolist(),
-        answers.is_anomaly.tolist(),
+        _alarms(names, channels, answers),
         answers.late.tolist(),
         strict=True,
     )
-    for key, time, record, observed, expected, lower, upper, means, lows, highs, score, is_anomaly, late in columns:
+    for key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, late in columns:
         if late:
             continue
         document = {
@@ -302,14 +333,29 @@ def encode(partition: Partition, names: Sequence[str], decoded: Decoded, answers
                 }
                 for i, name in enumerate(names)
             },
-            "anomaly": {"score": score, "is_anomaly": is_anomaly},
+            "anomaly": {"score": score, **alarm},
         }
         messages.append(Message(key.encode(), dumps(document)))
     return messages
 
 
+def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
+    quiet: dict[str, Any] = {"is_anomaly": False}
+    alarms = [quiet] * len(answers.score)
+    for i in answers.is_anomaly.nonzero()[0].tolist():
+        driver, channel = int(answers.driver[i]), int(answers.channel[i])
+        alarms[i] = {
+            "is_anomaly": True,
+            "alert": int(answers.alert[i]),
+            "target": names[driver] if driver >= 0 else None,
+            "channel": channels[channel] if channel >= 0 else None,
+        }
+    return alarms
+
+
 def dead_letter(partition: Partition, record: Record, error: EventError) -> Message:
     """The original bytes, and why they are here, as headers."""
+    time = _own_time(record)
     headers = {
         "class": type(error).__name__,
         "message": str(error),
@@ -317,7 +363,7 @@ def dead_letter(partition: Partition, record: Record, error: EventError) -> Mess
         "partition": str(partition.number),
         "offset": str(record.offset),
         # The record's own time, not the clock's: a replay must write the same bytes.
-        "time": format_times(np.array([record.timestamp * 1000]))[0] if record.timestamp is not None else "",
+        "time": format_times(np.array([time]))[0] if time is not None else "",
     }
     return Message(
         record.key, record.value, [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]

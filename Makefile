@@ -1,0 +1,42 @@
+# The habits of this project. `make demo` and `make test` need nothing but Python 3.11+.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo test test-fast test-long lint format chaos clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "streamrnn needs Python 3.11 or newer; run: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## see it work: a simulated fleet and a real water flow, live
+	@$(BIN)/streamrnn demo $(ARGS)
+
+test: $(VENV)/.installed  ## everything, with a real Kafka broker where Java and Maven exist
+	@$(BIN)/python -m tests.broker fetch || true
+	@$(BIN)/python -m tests.tools || true
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.installed  ## the everyday loop: no broker, no browser, nothing slow
+	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow" $(ARGS)
+
+lint: $(VENV)/.installed  ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,61 @@
+"""Prequential scores: every event is forecast before it is seen, so the running stream is the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamrnn.events import Answers, Decoded, Float64
+
+
+@dataclass
+class Scorecard:
+    """Running one-step scores per target, over all series.
+
+    `skill` is 1 - MAE / MAE of persistence (the last value): 0 is as good as doing nothing, 1 is perfect.
+    """
+
+    names: Sequence[str]
+    events: int = 0
+    dead_letters: int = 0
+    anomalies: int = 0
+    scored: Float64 = field(init=False)
+    absolute_error: Float64 = field(init=False)
+    persistence_error: Float64 = field(init=False)
+    inside: Float64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("scored", "absolute_error", "persistence_error", "inside"):
+            setattr(self, name, np.zeros(len(self.names)))
+
+    def add(self, decoded: Decoded, answers: Answers) -> None:
+        """Count one processed batch."""
+        on_time = ~answers.late
+        self.events += int(on_time.sum())
+        self.dead_letters += len(decoded.rejected)
+        self.anomalies += int(answers.is_anomaly[on_time].sum())
+        observed = decoded.targets[on_time]
+        expected, previous = answers.expected[on_time], answers.previous[on_time]
+        known = ~(np.isnan(observed) | np.isnan(expected) | np.isnan(previous))
+        self.scored += known.sum(axis=0)
+        self.absolute_error += np.where(known, np.abs(observed - expected), 0.0).sum(axis=0)
+        self.persistence_error += np.where(known, np.abs(observed - previous), 0.0).sum(axis=0)
+        within = known & (observed >= answers.lower[on_time]) & (observed <= answers.upper[on_time])
+        self.inside += within.sum(axis=0)
+
+    @property
+    def mae(self) -> Float64:
+        """Mean absolute error of the one-step forecast, `(targets,)`."""
+        return self.absolute_error / np.maximum(self.scored, 1)
+
+    @property
+    def skill(self) -> Float64:
+        """1 - MAE / MAE of persistence, `(targets,)`."""
+        return 1 - self.absolute_error / np.maximum(self.persistence_error, 1e-300)
+
+    @property
+    def coverage(self) -> Float64:
+        """Share of values inside the first interval, `(targets,)`."""
+        return self.inside / np.maximum(self.scored, 1)

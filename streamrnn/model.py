@@ -1,0 +1,267 @@
+"""A partition's model: its state, how a batch of events goes through the fold, and how the state is carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn import __version__, fold
+from streamrnn.config import Config
+from streamrnn.connectors.base import Message
+from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch
+from streamrnn.events import Answers, Decoded, targets_of
+from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
+from streamrnn.online import anomaly, forecaster, intervals
+from streamrnn.series import RowStore, SeriesTable
+from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
+from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+_SERIES_PER_SLICE = 200
+
+
+class Series(NamedTuple):
+    """Everything that belongs to one series; an all-zero row is a new one."""
+
+    common: CommonSeries
+    forecaster: forecaster.ForecasterSeries
+    intervals: intervals.IntervalSeries
+    anomaly: anomaly.AnomalySeries
+
+
+class Shared(NamedTuple):
+    """Everything that belongs to the partition as a whole."""
+
+    counters: Int64  # (COUNTERS,)
+    forecaster: forecaster.ForecasterShared
+
+
+class Scratch(NamedTuple):
+    """Working memory; nothing in it outlives an event."""
+
+    forecaster: forecaster.ForecasterScratch
+    channels: Float64  # (anomaly.CHANNELS,)
+    outcome: Float64  # (anomaly.OUTCOMES,)
+
+
+class FoldConfig(NamedTuple):
+    """The numbers that configure each part."""
+
+    forecaster: forecaster.ForecasterConfig
+    intervals: intervals.IntervalConfig
+    anomaly: anomaly.AnomalyConfig
+    skip_late: bool
+
+
+def _fold_config(config: Config) -> FoldConfig:
+    model, names = config.model, targets_of(config.event)
+    return FoldConfig(
+        forecaster=forecaster.forecaster_config(
+            preset=model.preset,
+            targets=len(names),
+            features=len(config.event.features),
+            horizon=model.horizon,
+            hidden_size=model.hidden_size,
+            truncation_length=model.truncation_length,
+            update_every=model.update_every,
+            learning_rate=model.learning_rate,
+            gradient_clip=model.gradient_clip,
+            weights=model.weights,
+            seasonality=tuple(round(period * 1e6) for period in model.seasonality),
+        ),
+        intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
+        anomaly=anomaly.AnomalyConfig(
+            targets=len(names),
+            open_below=1.0 - config.anomaly.effective_threshold,
+        ),
+        skip_late=config.event.late != "process",
+    )
+
+
+def shape_of(config: Config) -> dict[str, Any]:
+    """The settings that give stored state its meaning; rates and thresholds are free to change."""
+    free = {"learning_rate", "gradient_clip", "update_every"}
+    shape = {f"model.{name}": value for name, value in config.model.model_dump(mode="json").items() if name not in free}
+    shape["event.targets"] = list(targets_of(config.event))
+    shape["event.features"] = list(config.event.features)
+    return shape
+
+
+class PartitionModel:
+    """The state of one partition: `process` folds events into it, `snapshot` and `restore` carry it over."""
+
+    def __init__(self, config: Config) -> None:
+        model, names = config.model, targets_of(config.event)
+        self._config = _fold_config(config)
+        self._shape = shape_of(config)
+        self._levels = intervals.level_table(model.levels)
+        shared, series, scratch = forecaster.allocate(self._config.forecaster, 1, seed=model.seed)
+        steps, targets = model.horizon, len(names)
+        common = CommonSeries(
+            numbers=np.zeros((1, NUMBERS), np.int64),
+            previous=np.zeros((1, targets)),
+            forecast=np.zeros((1, steps, targets)),
+            lower=np.zeros((1, len(model.levels), steps, targets)),
+            upper=np.zeros((1, len(model.levels), steps, targets)),
+        )
+        rows = Series(
+            common,
+            series,
+            intervals.allocate(self._config.intervals, 1),
+            anomaly.allocate(self._config.anomaly, 1),
+        )
+        self.shared = Shared(np.zeros(len(COUNTERS), np.int64), shared)
+        self._scratch = Scratch(scratch, np.zeros(anomaly.CHANNELS), np.zeros(anomaly.OUTCOMES))
+        self._ttl = config.state.series_ttl
+        evicts = config.state.max_series is not None or self._ttl is not None
+        store = RowStore(_store_folder(config)) if evicts else None
+        self.series = SeriesTable(rows, config.state.max_series, store)
+        self._horizon, self._targets = steps, targets
+
+    def process(self, decoded: Decoded) -> Answers:
+        """Fold the events in; the answers have one entry per event, in order."""
+        count = len(decoded.keys)
+        bounds = (count, self._horizon, self._targets)
+        answers = Answers(
+            previous=np.empty((count, self._targets)),
+            expected=np.empty((count, self._targets)),
+            lower=np.empty((count, self._targets)),
+            upper=np.empty((count, self._targets)),
+            forecast=np.empty(bounds),
+            forecast_lower=np.empty(bounds),
+            forecast_upper=np.empty(bounds),
+            score=np.empty(count),
+            is_anomaly=np.zeros(count, np.bool_),
+            alert=np.zeros(count, np.int64),
+            driver=np.zeros(count, np.int64),
+            channel=np.zeros(count, np.int8),
+            late=np.zeros(count, np.bool_),
+        )
+        for part, rows in self.series.batches(decoded.keys):
+            self._fold(
+                Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part]),
+                Answers._make(array[part] for array in answers),
+            )
+        if self._ttl is not None:
+            self._store_idle(self._ttl)
+        return answers
+
+    def _fold(self, batch: Batch, answers: Answers) -> None:
+        config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
+        common = series.common
+        fold.arrive(config.skip_late, shared.counters, common, batch, answers)
+        fold.forecast(
+            config.forecaster, shared.forecaster, series.forecaster, scratch.forecaster, common, batch, answers
+        )
+        fold.bound(config.intervals, self._levels, series.intervals, common, batch, answers)
+        fold.score(config.anomaly, series.anomaly, scratch.channels, scratch.outcome, batch, answers)
+
+    def _store_idle(self, ttl: float) -> None:
+        oldest_kept = int(self.shared.counters[WATERMARK]) - round(ttl * 1e6)
+        numbers = self.series.arrays.common.numbers
+        while (key := self.series.oldest()) is not None:
+            row = self.series.row_of(key)
+            if row is None or numbers[row, LAST_TIME] >= oldest_kept:
+                break
+            self.series.store_away(key)
+
+    def snapshot(self, offset: int) -> Iterator[Message]:
+        """The records that bring the last snapshot up to `offset` (next to read): only rows that changed."""
+        manifest = Manifest(offset, self._shape, len(self.series), self.counters, __version__)
+        return write(manifest, dict(fields(self.shared)), self.series.take_dirty())
+
+    def restore(self, messages: Iterable[Message]) -> Generator[int, None, int | None]:
+        """Load the newest snapshot, yielding the number of series read so far now and then.
+
+        Returns the offset the snapshot stands for, None if there is none. Raises `SnapshotCorrupt`, `SnapshotVersion`,
+        or `SnapshotMismatch` naming every setting that differs.
+        """
+        reader = SnapshotReader()
+        problem: ValueError | None = None
+        for count, (key, row) in enumerate(reader.read(messages), start=1):
+            try:
+                self.series.put(key, row)
+            except ValueError as error:
+                problem = problem or error  # another shape: the manifest at the end says which
+            if count % _SERIES_PER_SLICE == 0:
+                yield count
+        found = reader.finish()
+        if found is None:
+            return None
+        manifest, shared = found
+        shape = _plain(self._shape)
+        if manifest.shape != shape:
+            names = sorted({*manifest.shape, *shape})
+            differ = [
+                f"{name} was {manifest.shape.get(name)!r}, is {shape.get(name)!r}"
+                for name in names
+                if manifest.shape.get(name) != shape.get(name)
+            ]
+            raise SnapshotMismatch(
+                "the stored state belongs to another model: " + "; ".join(differ) + ". Restore the settings, run "
+                "`streamrnn reset` to learn afresh, or choose a new application_id"
+            )
+        try:
+            put_arrays(self.shared, shared)
+        except ValueError as error:
+            problem = problem or error
+        if problem is not None:
+            raise SnapshotMismatch(
+                f"the stored state was made by streamrnn {manifest.version} with another layout ({problem}): "
+                "run that version, or `streamrnn reset` to learn afresh"
+            )
+        if manifest.series != len(self.series):
+            raise SnapshotCorrupt(f"the snapshot says {manifest.series} series, but {len(self.series)} are stored")
+        return manifest.offset
+
+    def digest(self) -> str:
+        """A digest of all learned state, the same whatever rows the series happen to be in."""
+        rows = {key: digest_of(self.series.data(key)) for key in self.series.all_keys()}
+        return digest_of(dict(fields(self.shared)), rows).hex()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Events, late events, and the newest event time seen (microseconds since 1970)."""
+        return dict(zip(COUNTERS, self.shared.counters.tolist(), strict=True))
+
+    @property
+    def bytes_per_series(self) -> int:
+        """Bytes of state one series needs."""
+        return row_bytes(self.series.arrays)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all arrays in memory."""
+        return total_bytes(self.series.arrays) + total_bytes(self.shared)
+
+    @property
+    def layout(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Name, type and shape of every array of a series."""
+        return layout(self.series.arrays)
+
+    def close(self) -> None:
+        """Delete the local store of idle series."""
+        self.series.close()
+
+
+def warm_up(config: Config) -> None:
+    """Compile, or load from the cache, what the configuration needs."""
+    model = PartitionModel(config)
+    targets, features = len(targets_of(config.event)), len(config.event.features)
+    model.process(Decoded(["warm-up"], np.zeros(1, np.int64), np.zeros((1, targets)), np.zeros((1, features)), [], []))
+    model.close()
+
+
+def _plain(shape: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back: lists for tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in shape.items()}
+
+
+def _store_folder(config: Config) -> Path | None:
+    return config.state.directory / "rows" if config.state.directory is not None else None

@@ -1,0 +1,97 @@
+"""State is arrays: nested NamedTuples of numpy arrays, handled here without knowing what they mean.
+
+Arrays of a `series` tuple have one row per series as their first axis. A row of zeros is a new series, so growing,
+evicting, snapshotting and restoring a series are plain copies of its row through all arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Tree = TypeVar("Tree", bound=tuple[Any, ...])
+
+
+def fields(tree: tuple[Any, ...], prefix: str = "") -> Iterator[tuple[str, Array]]:
+    """Every array of the tree with its dotted name, in order."""
+    names: tuple[str, ...] = getattr(tree, "_fields", tuple(str(i) for i in range(len(tree))))
+    for name, value in zip(names, tree, strict=True):
+        if isinstance(value, tuple):
+            yield from fields(value, f"{prefix}{name}.")
+        elif isinstance(value, np.ndarray):
+            yield prefix + name, value
+
+
+def _map(tree: Tree, change: Any) -> Tree:
+    values = [_map(v, change) if isinstance(v, tuple) else change(v) for v in tree]
+    if hasattr(tree, "_make"):
+        made: Tree = tree._make(values)
+        return made
+    return type(tree)(values)
+
+
+def with_rows(tree: Tree, rows: int) -> Tree:
+    """The same tree with `rows` rows; rows beyond the present ones are zero."""
+
+    def resize(value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        resized = np.zeros((rows, *value.shape[1:]), value.dtype)
+        kept = min(rows, len(value))
+        resized[:kept] = value[:kept]
+        return resized
+
+    return _map(tree, resize)
+
+
+def row_bytes(tree: tuple[Any, ...]) -> int:
+    """Bytes of state per series."""
+    return sum(array[:1].nbytes if len(array) else 0 for _, array in fields(tree))
+
+
+def total_bytes(tree: tuple[Any, ...]) -> int:
+    """Bytes of all arrays."""
+    return sum(array.nbytes for _, array in fields(tree))
+
+
+def get_row(tree: tuple[Any, ...], row: int) -> bytes:
+    """The row's bytes through all arrays, in field order."""
+    return b"".join([array[row].tobytes() for _, array in fields(tree)])
+
+
+def put_row(tree: tuple[Any, ...], row: int, data: bytes) -> None:
+    """Write what `get_row` gave. Raises ValueError when the length differs."""
+    if len(data) != row_bytes(tree):
+        raise ValueError(f"a row has {row_bytes(tree)} bytes, not {len(data)}")
+    position = 0
+    for _, array in fields(tree):
+        size = array[row].nbytes
+        array[row] = np.frombuffer(data, array.dtype, size // array.itemsize, position).reshape(array.shape[1:])
+        position += size
+
+
+def clear_row(tree: tuple[Any, ...], row: int) -> None:
+    """Make the row a new series."""
+    for _, array in fields(tree):
+        array[row] = 0
+
+
+def put_arrays(tree: tuple[Any, ...], arrays: Mapping[str, Array]) -> None:
+    """Write named arrays into the tree. Raises ValueError when names, shapes or types differ."""
+    present = dict(fields(tree))
+    if present.keys() != arrays.keys():
+        raise ValueError(f"arrays {sorted(present.keys() ^ arrays.keys())} are on one side only")
+    for name, array in present.items():
+        given = arrays[name]
+        if given.shape != array.shape or given.dtype != array.dtype:
+            raise ValueError(f"{name} is {given.dtype}{given.shape}, not {array.dtype}{array.shape}")
+        array[...] = given
+
+
+def layout(tree: tuple[Any, ...]) -> list[tuple[str, str, tuple[int, ...]]]:
+    """(name, type, shape of one row) of every array: two states with equal layouts have interchangeable rows."""
+    return [(name, array.dtype.str, array.shape[1:]) for name, array in fields(tree)]

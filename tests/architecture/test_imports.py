@@ -1,0 +1,155 @@
+"""The arrows of the design point one way, and nobody waits for what is not needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent.parent / "streamrnn"
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_tmp" not in path.name)
+HEAVY = ("kafka", "numba", "pandas", "river", "scipy", "starlette", "uvicorn", "sklearn", "torch", "matplotlib")
+
+NUMERICS = {"cells", "learning", "online"}
+CONTRACTS = {"config", "events", "connectors.base"}
+MAY_IMPORT = {
+    "errors": set(),
+    "compiled": set(),
+    "config": {"errors"},
+    "state": set(),
+    "connectors.base": {"errors"},
+    "events": {"config", "errors", "connectors.base"},
+    "cells": {"cells", "compiled", "errors"},
+    "learning": {"cells", "learning", "compiled", "errors"},
+    "online": {"cells", "learning", "online", "compiled", "errors"},
+    "series": {"errors", "state"},
+    "snapshot": {"errors", "state", "connectors.base", "__init__"},
+    "fold": NUMERICS | {"compiled", "events", "state"},
+    "model": NUMERICS | CONTRACTS | {"compiled", "errors", "fold", "series", "snapshot", "state", "__init__"},
+    "recovery": CONTRACTS | {"errors", "model"},
+    "connectors": {"config", "errors", "events", "connectors"},
+    "worker": CONTRACTS | {"errors", "model", "monitor.observer", "online", "recovery"},
+}
+"""What each module or package may import of streamrnn; those not listed are the shell and may import anything."""
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def imports(file: Path) -> set[str]:
+    """Every module imported anywhere in the file, except for type checking only."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            module = node.module or ""
+            below = {f"{module}.{alias.name}" for alias in node.names if is_module(f"{module}.{alias.name}")}
+            found |= below or {module}
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.parent / Path(*name.split("."))
+    return name.startswith("streamrnn.") and (path.with_suffix(".py").exists() or path.is_dir())
+
+
+def rule_of(module: str) -> str | None:
+    """The most special entry of the table for this module."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in MAY_IMPORT), None)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if rule_of(module_of(file))], ids=module_of)
+def test_the_arrows_point_one_way(file: Path) -> None:
+    allowed = MAY_IMPORT[rule_of(module_of(file)) or ""]
+    for name in imports(file):
+        if name == "streamrnn" or name.startswith("streamrnn."):
+            inside = name.removeprefix("streamrnn").removeprefix(".") or "__init__"
+            parts = inside.split(".")
+            prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+            assert prefixes & allowed, f"{module_of(file)} imports {name}; it may import {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_only_the_kafka_connector_knows_the_client(file: Path) -> None:
+    if module_of(file).startswith("connectors.kafka"):
+        return
+    foreign = {name for name in imports(file) if name.split(".")[0] == "kafka"}
+    assert not foreign, f"{module_of(file)} imports {foreign}"
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if rule_of(module_of(file)) not in (None, "connectors")], ids=module_of
+)
+def test_nothing_up_to_the_worker_knows_a_particular_connector(file: Path) -> None:
+    for name in imports(file):
+        assert not name.startswith(("streamrnn.connectors.kafka", "streamrnn.connectors.files")), name
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_nothing_is_pickled(file: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(file)} & {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
+
+
+@pytest.mark.parametrize("folder", sorted(NUMERICS))
+def test_the_numerics_know_no_clock_no_files_and_no_ambient_randomness(folder: str) -> None:
+    for file in (PACKAGE / folder).glob("*.py"):
+        foreign = {name.split(".")[0] for name in imports(file)} & {"time", "random", "os", "io", "json", "threading"}
+        assert not foreign, f"{file.name} imports {foreign}"
+        text = file.read_text(encoding="utf-8")
+        for ambient in (
+            "np.random.rand",
+            "np.random.seed",
+            "np.random.normal",
+            "default_rng()",
+            "prange",
+            "parallel=True",
+        ):
+            assert ambient not in text, f"{file.name} uses {ambient}"
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules in memory after `code` ran in a fresh process."""
+    script = f"import sys\ntry:\n    exec({code!r})\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    return {name.split(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import streamrnn",
+        "from streamrnn.cli import main; main(['--help'])",
+        "from streamrnn.cli import main; main(['run', '--help'])",
+        "from streamrnn.cli import main; main(['--version'])",
+    ],
+)
+def test_what_must_answer_at_once_loads_nothing_heavy(code: str) -> None:
+    assert not loaded_after(code) & {*HEAVY, "numpy", "pydantic", "rich"}
+
+
+def test_checking_a_configuration_loads_no_kernels() -> None:
+    assert not loaded_after("from streamrnn.cli import main; main(['check'])") & set(HEAVY)
+
+
+def test_a_run_over_a_file_loads_no_client_and_no_server() -> None:
+    loaded = loaded_after("import streamrnn.jobs, streamrnn.model, streamrnn.worker")
+    assert not loaded & (set(HEAVY) - {"numba", "scipy", "sklearn"})

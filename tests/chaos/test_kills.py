@@ -1,0 +1,157 @@
+"""SIGKILL at random moments and inside commits: outputs and weights are those of an undisturbed run, to the byte.
+
+The everyday form is short; `make chaos` runs the long one (`STREAMRNN_CHAOS=long`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.broker.client import Client
+from tests.broker.fixtures import bootstrap, broker, client  # noqa: F401
+from tests.pipeline.faulty import POINTS
+from tests.pipeline.workers import Application, generate
+
+pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
+LONG = os.environ.get("STREAMRNN_CHAOS") == "long"
+EVENTS, SERIES, KILLS = (200_000, 200, 100) if LONG else (16_000, 40, 9)
+
+
+@pytest.fixture
+def application(client: Client, tmp_path: Path) -> Iterator[Callable[..., Application]]:  # noqa: F811
+    made: list[Application] = []
+
+    def make(**settings: Any) -> Application:
+        folder = tmp_path / f"application-{len(made)}"
+        folder.mkdir()
+        made.append(Application(client, folder, 4, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.timeout(3600)
+def test_kills_change_no_byte(application: Callable[..., Application], capsys: pytest.CaptureFixture[str]) -> None:
+    disturbed, calm = application(), application()
+    events = generate(EVENTS, SERIES, 4, seed=1, start=1_767_225_600)
+    calm.client.produce(calm.input, events)
+    calm.start(0)
+    calm.wait_until_done(timeout=1200)
+    assert calm.stop(0) == 0
+
+    # Every kill shall meet work: each comes with its share of the events, in small polls.
+    share = EVENTS // KILLS
+    disturbed.settings["kafka.max_poll_records"] = max(20, share // 40)
+    moments = random.Random(7)
+    in_commit = victim = 0
+    for kill in range(KILLS):
+        last = kill == KILLS - 1
+        disturbed.client.produce(disturbed.input, events[kill * share : None if last else (kill + 1) * share])
+        # A third die inside a commit: the one just started. Of the others, the one that has run longer dies.
+        fault = f"{POINTS[kill // 3 % len(POINTS)]}:{moments.randint(1, 12)}" if kill % 3 == 0 else None
+        for number in (victim, 1 - victim):
+            if number not in disturbed.workers:
+                disturbed.start(number, fault if number == victim else None)
+        if fault is None:
+            victim = 1 - victim
+        worker = disturbed.workers[victim]
+        if fault is not None:
+            in_commit += _exits(worker, timeout=15) and worker.returncode == -signal.SIGKILL
+        else:
+            disturbed.wait_for(partial(disturbed.is_live, victim))
+            time.sleep(moments.uniform(0.0, 1.0))  # the point of the test is a moment nobody chose
+        disturbed.kill(victim)
+    disturbed.start(victim)
+    disturbed.wait_until_done(timeout=1200)
+    digests = disturbed.digests()
+    assert [disturbed.stop(number) for number in range(2)] == [0, 0]
+
+    expected = {place: _without_source(value) for place, value in calm.outputs().items()}
+    found = {place: _without_source(value) for place, value in disturbed.outputs().items()}
+    assert len(expected) == EVENTS
+    assert found == expected
+    assert digests == calm.digests()
+    assert in_commit >= KILLS // 4
+    uncommitted = len(disturbed.client.read(disturbed.output, committed=False)) - EVENTS
+    with capsys.disabled():
+        print(
+            f"\n{KILLS} kills, {in_commit} of them inside a commit; {EVENTS} events answered once; "
+            f"{uncommitted} records of aborted transactions; weights equal"
+        )
+
+
+def _exits(worker: Any, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if worker.poll() is not None:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _without_source(value: bytes) -> bytes:
+    """The record without the name of its input topic, which is each application's own."""
+    topic = json.loads(value)["source"]["topic"]
+    return value.replace(f'"topic":"{topic}"'.encode(), b"")
+
+
+def test_a_paused_worker_is_fenced(application: Callable[..., Application]) -> None:
+    app = application()
+    app.settings["kafka.group_instance_id"] = "null"  # a static member's partitions would wait for it
+    app.produce(8_000, 20)
+    app.settings["kafka.max_poll_records"] = 50
+    first = app.start(0, **{"kafka.group_instance_id": "null"})
+    app.wait_for(lambda: app.committed() > 1_000)
+    first.send_signal(signal.SIGSTOP)
+    app.start(1, **{"kafka.group_instance_id": "null"})
+    before = app.committed()
+    app.wait_for(lambda: app.committed() > before + 2_000, timeout=60)
+    first.send_signal(signal.SIGCONT)
+    app.wait_until_done()
+    app.produce(4_000, 20, seed=3, time=1_767_225_600 + 400 * 300)
+    app.wait_until_done()
+    # The paused worker has rejoined, or ended with an error for its supervisor: never alive and idle.
+    if first.poll() is None:
+        assert app.stop(0) == 0
+    else:
+        assert app.workers.pop(0).returncode == 1
+    assert app.stop(1) == 0
+    assert len(app.outputs()) == 12_000
+
+
+def test_workers_come_and_go(application: Callable[..., Application]) -> None:
+    disturbed, calm = application(), application()
+    disturbed.settings["kafka.max_poll_records"] = 50
+    for app in (disturbed, calm):
+        app.produce(EVENTS // 2, SERIES)
+    disturbed.start(0)
+    moments = random.Random(11)
+    for _ in range(30 if LONG else 4):
+        disturbed.start(1)
+        disturbed.wait_for(lambda: disturbed.is_live(1))
+        time.sleep(moments.uniform(1.0, 3.0))
+        if moments.random() < 0.5:
+            assert disturbed.stop(1) == 0
+        else:
+            disturbed.kill(1)
+    disturbed.wait_until_done(timeout=600)
+    digests = disturbed.digests()
+    assert disturbed.stop(0) == 0
+    calm.start(0)
+    calm.wait_until_done(timeout=600)
+    assert calm.stop(0) == 0
+    expected = {place: _without_source(value) for place, value in calm.outputs().items()}
+    assert {place: _without_source(value) for place, value in disturbed.outputs().items()} == expected
+    assert digests == calm.digests()

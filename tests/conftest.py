@@ -1,0 +1,40 @@
+"""Fixtures that every folder shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.commands import Streamrnn
+from tests.inside import Inside
+
+# Kernels compile on first use and machines differ: a deadline would assert on the speed of the machine.
+settings.register_profile(
+    "everyday", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25, print_blob=True
+)
+settings.register_profile("thorough", settings.get_profile("everyday"), max_examples=1000)
+settings.load_profile(os.environ.get("STREAMRNN_TEST_PROFILE", "everyday"))
+
+
+@pytest.fixture
+def streamrnn(tmp_path: Path) -> Iterator[Streamrnn]:
+    """The command, run as a user runs it; whatever is still running at the end of the test is killed."""
+    runner = Streamrnn(tmp_path)
+    yield runner
+    runner.kill_all()
+
+
+@pytest.fixture
+def inside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Inside:
+    """The command, run inside this process."""
+    return Inside(tmp_path, capsys)
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("STREAMRNN__")]:
+        monkeypatch.delenv(name)

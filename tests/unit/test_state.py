@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamrnn.state import clear_row, fields, get_row, layout, put_arrays, put_row, row_bytes, total_bytes, with_rows
+
+
+class Inner(NamedTuple):
+    counts: npt.NDArray[np.int64]
+    rate: float
+
+
+class Tree(NamedTuple):
+    first: npt.NDArray[np.float64]
+    inner: Inner
+    small: npt.NDArray[np.float32]
+
+
+def tree(rows: int = 3) -> Tree:
+    random = np.random.Generator(np.random.Philox(key=rows))
+    return Tree(
+        random.normal(size=(rows, 2, 3)),
+        Inner(random.integers(100, size=rows), 0.5),
+        random.normal(size=(rows, 1)).astype(np.float32),
+    )
+
+
+def test_every_array_has_its_dotted_name() -> None:
+    assert [name for name, _ in fields(tree())] == ["first", "inner.counts", "small"]
+
+
+def test_bytes_are_counted() -> None:
+    assert row_bytes(tree()) == 48 + 8 + 4
+    assert total_bytes(tree()) == 3 * 60
+    assert row_bytes(with_rows(tree(), 0)) == 0
+
+
+@given(rows=st.integers(0, 6), more=st.integers(0, 6))
+def test_growing_keeps_rows_and_adds_zeros(rows: int, more: int) -> None:
+    small = tree(rows)
+    grown = with_rows(small, rows + more)
+    assert grown.inner.rate == 0.5
+    assert with_rows(grown, rows).first.tobytes() == small.first.tobytes()
+    for _, array in fields(grown):
+        assert len(array) == rows + more
+        assert not array[rows:].any()
+
+
+def test_a_row_can_be_moved_and_cleared() -> None:
+    one, other = tree(), with_rows(tree(), 3)
+    clear_row(other, 1)
+    assert get_row(other, 1) == bytes(60)
+    put_row(other, 1, get_row(one, 2))
+    assert get_row(other, 1) == get_row(one, 2)
+    assert get_row(other, 0) == get_row(one, 0)
+
+
+@pytest.mark.parametrize("size", [0, 59, 61])
+def test_a_row_of_another_length_is_refused(size: int) -> None:
+    target = tree()
+    before = get_row(target, 0)
+    with pytest.raises(ValueError, match=f"60 bytes, not {size}"):
+        put_row(target, 0, bytes(size))
+    assert get_row(target, 0) == before
+
+
+def test_arrays_of_other_names_shapes_or_types_are_refused() -> None:
+    good = dict(fields(tree()))
+    for wrong, words in (
+        ({**good, "more": np.zeros(1)}, "more"),
+        ({"first": good["first"]}, "inner.counts"),
+        ({**good, "small": np.zeros((3, 2), np.float32)}, "small is float32"),
+        ({**good, "small": np.zeros((3, 1))}, "small is float64"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            put_arrays(tree(), wrong)
+    target = with_rows(tree(), 3)
+    clear_row(target, 0)
+    put_arrays(target, good)
+    assert get_row(target, 0) == get_row(tree(), 0)
+
+
+def test_the_layout_does_not_depend_on_the_number_of_rows() -> None:
+    assert layout(tree(2)) == layout(tree(5))
+    assert layout(tree())[0] == ("first", "<f8", (2, 3))
