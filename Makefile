@@ -21,10 +21,17 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed  ## see it work: a simulated fleet and a real water flow, live
 	@$(BIN)/streamrnn demo $(ARGS)
 
-test: $(VENV)/.installed  ## everything, with a real Kafka broker where Java and Maven exist
+test: $(VENV)/.installed  ## all but the slow and browser tests, with a real Kafka broker where Java and Maven exist
 	@$(BIN)/python -m tests.broker fetch || true
+	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+
+test-long: $(VENV)/.installed  ## the tests that take minutes each, and those that need Chromium
 	@$(BIN)/python -m tests.tools || true
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "slow or browser" $(ARGS)
+
+chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
+	@$(BIN)/python -m tests.broker fetch
+	STREAMRNN_CHAOS=long $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 test-fast: $(VENV)/.installed  ## the everyday loop: no broker, no browser, nothing slow
 	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow" $(ARGS)
