@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -149,7 +149,7 @@ class Feed:
 
     # -- for one page --------------------------------------------------------------------------------------------------
 
-    async def events(self, selection: Selection) -> AsyncIterator[bytes]:
+    async def events(self, selection: Selection) -> AsyncGenerator[bytes, None]:
         """See `pages.Source`."""
         yield b"retry: 1000\n\n" + event("hello", frames.dumps({"boot": self._boot, "version": __version__}))
         last_overview = last_sent = float("-inf")

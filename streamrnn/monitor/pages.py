@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from importlib.resources import files
 from typing import Protocol
 
@@ -33,7 +33,7 @@ LONGEST_KEY = 1000
 class Source(Protocol):
     """Who makes the frames."""
 
-    def events(self, selection: Selection) -> AsyncIterator[bytes]:
+    def events(self, selection: Selection) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one page, without end."""
 
 

@@ -7,7 +7,8 @@ to fill. A client that takes nothing for `PATIENCE` seconds is cut off, and only
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, ClassVar, Final
 
 from starlette.responses import PlainTextResponse
@@ -69,7 +70,7 @@ class Streams:
         for transport in [*self.transports.values()]:
             transport.abort()
 
-    def response(self, events: Callable[[], AsyncIterator[bytes]]) -> EventStream | PlainTextResponse:
+    def response(self, events: Callable[[], AsyncGenerator[bytes, None]]) -> EventStream | PlainTextResponse:
         """An endless answer made of `events`, or a refusal when there are too many already."""
         if self.open >= MOST_CLIENTS:
             self.refused += 1
@@ -80,7 +81,7 @@ class Streams:
 class EventStream:
     """One client. An ASGI application, as a starlette response is."""
 
-    def __init__(self, streams: Streams, events: Callable[[], AsyncIterator[bytes]]) -> None:
+    def __init__(self, streams: Streams, events: Callable[[], AsyncGenerator[bytes, None]]) -> None:
         self._streams = streams
         self._events = events
 
@@ -103,18 +104,23 @@ class EventStream:
     async def _send(self, scope: Scope, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for event in self._events():
-            if not await self._in_time(send({"type": "http.response.body", "body": event, "more_body": True})):
-                self._streams.cut_off += 1
-                if (transport := self._streams.transports.get(tuple(scope["client"]))) is not None:
-                    transport.abort()
-                return
+        async with aclosing(self._events()) as events:
+            async for event in events:
+                if not await self._in_time(send({"type": "http.response.body", "body": event, "more_body": True})):
+                    self._cut_off(scope)
+                    return
         await send({"type": "http.response.body", "body": b""})
+
+    def _cut_off(self, scope: Scope) -> None:
+        self._streams.cut_off += 1
+        if (transport := self._streams.transports.get(tuple(scope["client"]))) is not None:
+            transport.abort()
 
     @staticmethod
     async def _in_time(sending: Awaitable[Any]) -> bool:
         try:
-            await asyncio.wait_for(sending, PATIENCE)
+            async with asyncio.timeout(PATIENCE):  # `wait_for` loses a cancellation that comes with the result
+                await sending
         except TimeoutError:
             return False
         return True
