@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from streamrnn.config import Config, load
 from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.events import Answers, Decoded
+from streamrnn.monitor import insight
 from streamrnn.monitor.backlog import Batch
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.worker import Worker
@@ -87,17 +88,12 @@ class FreeModel:
     def __init__(self, config: Config) -> None:
         self._horizon = config.model.horizon
         self.counters = {"events": 0, "late": 0, "watermark": 0}
-        self.shared = SimpleNamespace(counters=np.zeros(3, np.int64), forecaster=SimpleNamespace())
         self.series = FreeSeries()
-        self._config = SimpleNamespace(forecaster=SimpleNamespace())
 
     def process(self, decoded: Decoded) -> Answers:
         self.counters["events"] += len(decoded.keys)
         self.series.keys.update(decoded.keys)
         return answers(decoded, self._horizon)
-
-    def statistics(self) -> dict[str, int]:
-        return {"updates": self.counters["events"]}
 
     def snapshot(self, offset: int) -> Iterator[Message]:
         return iter(())
@@ -207,3 +203,5 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 def free_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of this test use the model that costs nothing."""
     monkeypatch.setattr(worker_module, "PartitionModel", FreeModel)
+    monkeypatch.setattr(insight, "statistics", lambda model: {"updates": model.counters["events"]})
+    monkeypatch.setattr(insight, "expert_names", lambda model: ())
