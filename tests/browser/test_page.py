@@ -21,6 +21,8 @@ from tests.monitor.stage import Stage, configured, get, until
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=20_000)
+
 PERIOD = 48
 EVIL = "<img src=x onerror=\"document.body.id='owned'\"><script>document.body.id='owned'</script>"
 
@@ -85,7 +87,7 @@ def test_the_chart_moves_and_a_series_can_be_picked(page: Page, stage: Stage, sc
     expect(page.locator("#series button")).to_have_count(3)
     expect(page.locator("#chart canvas")).to_be_visible()
     before = events(page)
-    page.wait_for_function(f"Number(document.getElementById('chart').dataset.events) > {before + 20}")
+    until(lambda: events(page) > before + 20)
     page.get_by_role("button", name="pump-2").click()
     expect(page.get_by_role("heading", level=2)).to_have_text("pump-2")
     expect(page.locator("#series button[aria-current=true] .key")).to_have_text("pump-2")
@@ -101,10 +103,10 @@ def test_the_chart_moves_and_a_series_can_be_picked(page: Page, stage: Stage, sc
 def test_an_injected_anomaly_is_marked_within_two_seconds(page: Page, stage: Stage, screenshots: Path) -> None:
     page.goto(f"{stage.url}#series=pump-3&partition=0")
     expect(page.get_by_role("heading", level=2)).to_have_text("pump-3")
-    page.wait_for_function("Number(document.getElementById('chart').dataset.marks) === 0")
+    until(lambda: page.get_attribute("#chart", "data-marks") == "0")
     injected = time.monotonic()
     stage.feed("pump-3", 500.0)
-    page.wait_for_function("Number(document.getElementById('chart').dataset.marks) > 0", polling=50)
+    until(lambda: page.get_attribute("#chart", "data-marks") != "0")
     assert time.monotonic() - injected < 2
     expect(page.locator("#marks li").first).to_contain_text("500 instead of")
     expect(page.locator("#series button").first).to_contain_text("pump-3")
@@ -246,7 +248,7 @@ def test_a_restarted_server_is_found_again(page: Page) -> None:
         stage.feed("pump", *range(70))
         stage.settled()
         expect(page.locator("#status-text")).to_have_text("live")
-        page.wait_for_function("Number(document.getElementById('chart').dataset.events) === 70")
+        until(lambda: events(page) == 70)
         assert page.get_attribute("html", "data-boot") != boot
 
 
@@ -268,7 +270,7 @@ def test_the_demo_serves_its_page(page: Page, streamrnn: Streamrnn) -> None:
     page.goto(f"http://127.0.0.1:{port}/")
     expect(page.locator("#series button")).to_have_count(9)
     before = events(page)
-    page.wait_for_function(f"Number(document.getElementById('chart').dataset.events) > {before + 20}")
+    until(lambda: events(page) > before + 20)
 
 
 def reachable(port: int) -> bool:

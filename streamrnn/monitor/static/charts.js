@@ -34,10 +34,13 @@ const timeLabels = (_, ticks, __, ___, step) => {
 };
 const sinceLabels = (_, ticks, __, ___, ____) => {
   const now = Date.now() / 1000;
+  let before = "";
   return ticks.map((tick) => {
     const ago = Math.round(now - tick);
-    if (ago < 4) return "now";
-    return ago < 120 ? `−${ago} s` : ago < 7200 ? `−${Math.round(ago / 60)} min` : `−${Math.round(ago / 3600)} h`;
+    const text = ago < 1 ? "now" : ago < 120 ? `−${ago} s` : ago < 7200 ? `−${Math.round(ago / 60)} min` : `−${Math.round(ago / 3600)} h`;
+    const shown = text === before ? "" : text;
+    before = text;
+    return shown;
   });
 };
 
@@ -115,7 +118,13 @@ const drawMarks = (plot, marks) => {
   const seen = marks.filter((mark) => mark.time >= from && mark.time <= to);
   const half = Math.max(3 * ratio, bbox.width / Math.max(40, plot.data[0].length) / 1.6);
   ctx.fillStyle = color("anomaly-soft");
-  for (const mark of seen) ctx.fillRect(plot.valToPos(mark.time, "x", true) - half, bbox.top, 2 * half, bbox.height);
+  const strips = [];  // those that touch become one, or their colors would add up
+  for (const mark of seen) {
+    const x = plot.valToPos(mark.time, "x", true), last = strips[strips.length - 1];
+    if (last && x - half <= last[1]) last[1] = x + half;
+    else strips.push([x - half, x + half]);
+  }
+  for (const [left, right] of strips) ctx.fillRect(left, bbox.top, right - left, bbox.height);
   ctx.strokeStyle = color("anomaly");
   ctx.fillStyle = color("paper");
   ctx.lineWidth = 2 * ratio;
@@ -145,7 +154,7 @@ const drawMarks = (plot, marks) => {
 const mainOptions = (chart, _) => ({
   legend: { show: false },
   cursor: { y: false, points: { size: 6 }, drag: { setScale: false } },
-  padding: [8, 12, 0, 0],
+  padding: [8, 28, 0, 0],
   scales: { x: { time: true }, y: { range: (plot) => limits(plot.data, [1], [2, 3, 4, 5, 6, 7]) } },
   axes: [axis({ values: timeLabels, space: 80, size: 34 }), axis({ values: (_, ticks) => ticks.map(short), size: 58 })],
   series: [
