@@ -72,7 +72,7 @@ class Commit:
 
 
 class Connector(Protocol):
-    """The protocol. All methods are called from one thread; all may raise a `ConnectorError`."""
+    """The protocol. All methods are called from one thread; all but the last two may raise a `ConnectorError`."""
 
     def __enter__(self) -> Self: ...
 
@@ -110,6 +110,16 @@ class Connector(Protocol):
 
     def close(self, timeout: float) -> None:
         """Leave in order (a consumer group at once, not by time-out), within `timeout` seconds."""
+
+    # What whoever watches may ask at any time, once a second and more: answered at once, from memory.
+
+    def lag(self, partition: Partition) -> int | None:
+        """Records between the position and the end of the log as last heard of; None where that is not known."""
+        return None
+
+    def silence(self) -> float:
+        """Seconds since the log was asked something that it has not answered; 0 when it owes no answer."""
+        return 0.0
 
 
 def offsets_after(records: Iterable[Record]) -> int:

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple, Self, TextIO
 
 import orjson
 
-from streamrnn.connectors.base import Commit, Message, Partition, Polled, Record
+from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
 from streamrnn.connectors.snapshot_folder import SnapshotFolder
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 
@@ -188,7 +188,7 @@ class Appender:
                 self._file.close()
 
 
-class FileConnector:
+class FileConnector(Connector):
     """The connector protocol over one input file and its outputs."""
 
     def __init__(

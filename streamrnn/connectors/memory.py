@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from streamrnn.connectors.base import Commit, Message, Partition, Polled, Record
+from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
 
 
 class MemoryRecord(NamedTuple):
@@ -59,7 +59,7 @@ class MemoryLog:
             self.changed.notify_all()
 
 
-class MemoryConnector:
+class MemoryConnector(Connector):
     """The connector protocol over a `MemoryLog`; owns all its partitions."""
 
     def __init__(self, log: MemoryLog, max_poll_records: int = 1000) -> None:
@@ -140,6 +140,11 @@ class MemoryConnector:
                     latest[message.key] = message
                 self.log.snapshots[partition] = list(latest.values())
             self.log.offsets.update(commit.offsets)
+
+    def lag(self, partition: Partition) -> int | None:
+        """See `Connector.lag`."""
+        position = self._positions.get(partition)
+        return None if position is None else len(self.log.inputs[partition]) - position
 
     def close(self, timeout: float) -> None:
         """See `Connector.close`."""

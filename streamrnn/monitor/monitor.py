@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Partition
@@ -79,7 +79,7 @@ class Monitor(Observer):
             tally=self.tally,
             clock=clock,
         )
-        self._connector: Any = None
+        self._connector: Connector | None = None
         self._looked = float("-inf")
         self._models: dict[Partition, PartitionModel] = {}
         self._assigned_at: dict[Partition, float] = {}
@@ -110,24 +110,22 @@ class Monitor(Observer):
         self.server.stop()
 
     def watch(self, connector: Connector) -> Connector:
-        """Ask `connector` for its lag and its silence, if it knows them; returns it."""
+        """Ask `connector` for its lag and its silence from now on; returns it."""
         self._connector = connector
         return connector
 
     @harmless
     def beat(self) -> None:
         """See `Observer.beat`."""
-        silence = getattr(self._connector, "silence", None)
-        self.health.beat(float(silence()) if silence is not None else 0.0)
+        self.health.beat(self._connector.silence() if self._connector is not None else 0.0)
         now = self._clock()
         if now - self._looked >= LOOK:
             self._looked = now
             self._look()
 
     def _look(self) -> None:
-        lag = getattr(self._connector, "lag", None)
         for partition in self.health.partitions():
-            behind = lag(partition) if lag is not None else None
+            behind = self._connector.lag(partition) if self._connector is not None else None
             self.health.lag(partition, behind)
             if behind is not None:
                 self.metrics.lag.labels(partition.topic, str(partition.number)).set(behind)

@@ -57,6 +57,12 @@ class Observers(Observer):
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
+    def watch(self, connector: Connector) -> Connector:
+        """See `Observer.watch`."""
+        for observer in self._observers:
+            connector = observer.watch(connector)
+        return connector
+
     def beat(self) -> None:
         """See `Observer.beat`."""
         for observer in self._observers:

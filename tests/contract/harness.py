@@ -23,6 +23,7 @@ class Harness(ABC):
 
     partitions: list[Partition]
     has_keys = True  # input records have keys, null values and line ends
+    knows_lag = True
     replays = True  # a commit without a snapshot is kept over a crash, and replayed
 
     @abstractmethod
@@ -70,6 +71,7 @@ class MemoryHarness(Harness):
 
 class FileHarness(Harness):
     has_keys = False
+    knows_lag = False
     replays = False
 
     def __init__(self, folder: Path) -> None:

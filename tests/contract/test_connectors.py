@@ -229,6 +229,21 @@ def test_an_empty_poll_comes_back_and_does_not_end_the_input(harness: Harness) -
         assert take(connector, 1)
 
 
+def test_lag_is_what_was_not_delivered_yet_and_nobody_is_silent(harness: Harness) -> None:
+    first = harness.partitions[0]
+    harness.feed(first.number, pairs(VALUES))
+    with harness.connect() as connector:
+        assert connector.lag(first) is None, "not started"
+        assert connector.silence() == 0
+        take_over(connector, len(harness.partitions))
+        delivered = 0
+        while delivered < len(VALUES):
+            delivered += len(take(connector, 1)[first])
+            assert connector.lag(first) == (len(VALUES) - delivered if harness.knows_lag else None)
+        assert connector.silence() == 0
+    assert connector.lag(first) is None, "closed"
+
+
 def test_an_empty_commit_is_no_error(harness: Harness) -> None:
     feed_all(harness)
     with harness.connect() as connector:

@@ -60,6 +60,22 @@ def test_readers_of_committed_records_see_all_of_a_commit_or_nothing(
     assert {len(values) for values in made.outputs().values()} == {10}
 
 
+def test_the_marker_that_ends_a_transaction_is_no_lag(client: Client, pipeline: Callable[..., Pipeline]) -> None:
+    made = pipeline(1)
+    [partition] = made.partitions
+    with made.connector() as upstream:  # writes to our input as one would that streams into it exactly once
+        writer = upstream._transactions
+        assert writer is not None
+        writer._producer.begin_transaction()
+        writer._producer.send(partition.topic, b"1", partition=0)
+        writer._producer.commit_transaction()
+    assert client.end_offsets(partition.topic) == {0: 2}
+    with made.connector() as connector:
+        take_over(connector)
+        take(connector, 1)
+        poll_until(connector, lambda _: connector.lag(partition) == 0)
+
+
 def test_a_commit_killed_in_the_middle_is_undone_before_the_next_owner_starts(
     client: Client, pipeline: Callable[..., Pipeline]
 ) -> None:

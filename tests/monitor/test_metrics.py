@@ -13,6 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamrnn.connectors.base import Message
+from streamrnn.connectors.memory import MemoryConnector
 from streamrnn.monitor.metrics import Metrics
 from tests.broker.process import free_ports
 from tests.monitor.stage import Stage, configured, get, until
@@ -82,6 +83,18 @@ def test_the_numbers_are_right(stage: Stage) -> None:
     assert found["streamrnn_commits_total"] == found["streamrnn_commit_duration_seconds_count"] > 0
     dead = families(stage.get("/metrics").text)["streamrnn_dead_letters"]
     assert {(s.labels["reason"], s.value) for s in dead.samples if s.name.endswith("_total")} == {("EventInvalid", 2)}
+
+
+def test_lag_is_what_the_connector_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryConnector, "lag", lambda self, partition: 10 + partition.number)
+    with Stage(configured(), partitions=2) as stage:
+        until(lambda: samples(stage).get("streamrnn_lag_events") == 21)
+        assert {found.lag for found in stage.monitor.health.partitions().values()} == {10, 11}
+    monkeypatch.undo()
+    with Stage(configured()) as stage:
+        stage.feed("pump", *range(10))
+        stage.settled()
+        until(lambda: samples(stage).get("streamrnn_lag_events") == 0)
 
 
 def test_no_label_names_a_series(stage: Stage) -> None:

@@ -21,7 +21,7 @@ from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Commit, Message, Partition, Polled, Record
+from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.liveness import Liveness
@@ -39,7 +39,7 @@ SLICE = 0.2  # seconds of one wait inside `poll`: how late a change of ownership
 CLOSE = 5.0  # seconds for leaving a `with` block
 
 
-class KafkaConnector:
+class KafkaConnector(Connector):
     """A `Connector` over one input topic, its outputs, dead letters and changelog.
 
     Exactly once: `commit` is one transaction with outputs, dead letters, snapshot records and the input offsets with
@@ -281,6 +281,21 @@ class KafkaConnector:
             if isinstance(error.__cause__, CommitFailedError):
                 raise CommitFailed(f"the group gave this worker's partitions away: {error}") from error
             raise
+
+    # -- watching ----------------------------------------------------------------------------------------------------
+
+    def lag(self, partition: Partition) -> int | None:
+        """See `Connector.lag`; the end is that of the last fetch, so it is not known before the first one."""
+        if self._consumer is None:
+            return None
+        state = self._consumer._subscription.assignment.get(TopicPartition(*partition))
+        if state is None or state.position is None or state.highwater is None:
+            return None
+        return max(0, int(state.highwater) - int(state.position.offset))
+
+    def silence(self) -> float:
+        """See `Connector.silence`."""
+        return 0.0 if self._liveness is None else self._liveness.silence()
 
     # -- closing -----------------------------------------------------------------------------------------------------
 

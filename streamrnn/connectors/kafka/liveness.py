@@ -59,6 +59,10 @@ class Liveness:
         if self._asked is None and now - self._heard >= (0 if self._silent_since else due):
             self._ask(running, now)
 
+    def silence(self) -> float:
+        """Seconds since the first question that nobody has answered; 0 when none is open."""
+        return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+
     def _ask(self, running: set[TopicPartition], now: float) -> None:
         self._question = frozenset(running)
         if self._silent_since is None:
