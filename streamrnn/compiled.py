@@ -12,9 +12,11 @@ import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+
+from streamrnn.linking import Part
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,8 +25,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # to be fast write its order down (`cells/vector.py`).
 FAST_MATH: set[str] = set()
 
+# Kernels never allocate (`_nrt`: numba would count the references of every array argument at every event).
+OPTIONS: dict[str, Any] = {
+    "fastmath": FAST_MATH, "error_model": "numpy", "boundscheck": False, "nogil": True, "_nrt": False,
+    "no_cfunc_wrapper": True,
+}  # fmt: skip
 
-_KERNELS = ("cells/*.py", "learning/*.py", "online/*.py", "compiled.py", "fold.py")
+
+_KERNELS = ("cells/*.py", "learning/*.py", "online/*.py", "compiled.py", "linking.py", "fold.py")
 """Where kernels live, relative to the package."""
 
 
@@ -50,9 +58,10 @@ def kernel(function: Function) -> Function:
     ambient = settings.CACHE_DIR
     settings.CACHE_DIR = ambient or _CACHE_FOLDER
     try:
-        compiled: Function = numba.njit(
-            function, cache=True, nogil=True, fastmath=FAST_MATH, error_model="numpy", boundscheck=False
-        )
+        entered: Any = numba.njit(function, cache=True, **OPTIONS)
     finally:
         settings.CACHE_DIR = ambient
-    return compiled
+    called: Any = numba.njit(function, pipeline_class=Part, **OPTIONS)
+    # What numba asks a function for when a kernel calls it.
+    entered.get_call_template, entered.get_overload = called.get_call_template, called.get_overload
+    return cast(Function, entered)

@@ -196,6 +196,6 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     cached = folder.is_dir() and any(folder.rglob("fold.forecast-*.nbc"))
     if not quiet and not cached:
         console.print(
-            "compiling the model for this machine, once: half a minute or so ...", style="dim", highlight=False
+            "compiling the model for this machine, once: some fifteen seconds ...", style="dim", highlight=False
         )
     warm_up(config)

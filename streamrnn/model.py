@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,9 +129,19 @@ class PartitionModel:
 
     def process(self, decoded: Decoded) -> Answers:
         """Fold the events in; the answers have one entry per event, in order."""
-        count = len(decoded.keys)
+        answers = self._blank_answers(len(decoded.keys))
+        for part, rows in self.series.batches(decoded.keys):
+            self._fold(
+                Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part]),
+                Answers._make(array[part] for array in answers),
+            )
+        if self._ttl is not None:
+            self._store_idle(self._ttl)
+        return answers
+
+    def _blank_answers(self, count: int) -> Answers:
         bounds = (count, self._horizon, self._targets)
-        answers = Answers(
+        return Answers(
             previous=np.empty((count, self._targets)),
             expected=np.empty((count, self._targets)),
             lower=np.empty((count, self._targets)),
@@ -143,24 +156,23 @@ class PartitionModel:
             channel=np.zeros(count, np.int8),
             late=np.zeros(count, np.bool_),
         )
-        for part, rows in self.series.batches(decoded.keys):
-            self._fold(
-                Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part]),
-                Answers._make(array[part] for array in answers),
-            )
-        if self._ttl is not None:
-            self._store_idle(self._ttl)
-        return answers
 
     def _fold(self, batch: Batch, answers: Answers) -> None:
+        for run in self._passes(batch, answers):
+            run()
+
+    def _passes(self, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
+        """The compiled passes over a batch, in order."""
         config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
-        common = series.common
-        fold.arrive(config.skip_late, shared.counters, common, batch, answers)
-        fold.forecast(
-            config.forecaster, shared.forecaster, series.forecaster, scratch.forecaster, common, batch, answers
+        common, working = series.common, scratch.forecaster
+        return (
+            partial(fold.arrive, config.skip_late, shared.counters, common, batch, answers),
+            partial(
+                fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
+            ),
+            partial(fold.bound, config.intervals, self._levels, series.intervals, common, batch, answers),
+            partial(fold.score, config.anomaly, series.anomaly, scratch.channels, scratch.outcome, batch, answers),
         )
-        fold.bound(config.intervals, self._levels, series.intervals, common, batch, answers)
-        fold.score(config.anomaly, series.anomaly, scratch.channels, scratch.outcome, batch, answers)
 
     def _store_idle(self, ttl: float) -> None:
         oldest_kept = int(self.shared.counters[WATERMARK]) - round(ttl * 1e6)
@@ -251,10 +263,28 @@ class PartitionModel:
 
 
 def warm_up(config: Config) -> None:
-    """Compile, or load from the cache, what the configuration needs."""
+    """Compile, or load from the cache, what the configuration needs.
+
+    Another process compiles the later passes into the cache meanwhile, where the system can fork and nothing else runs.
+    """
     model = PartitionModel(config)
     targets, features = len(targets_of(config.event)), len(config.event.features)
-    model.process(Decoded(["warm-up"], np.zeros(1, np.int64), np.zeros((1, targets)), np.zeros((1, features)), [], []))
+    batch = Batch(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, targets)), np.zeros((1, features)))
+    passes = model._passes(batch, model._blank_answers(1))
+    early, late = passes[:2], passes[2:]
+    helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
+    if helper == 0:
+        try:
+            for run in late:
+                run()
+        finally:
+            os._exit(0)
+    for run in early:
+        run()
+    if helper is not None:
+        os.waitpid(helper, 0)
+    for run in late:
+        run()
     model.close()
 
 

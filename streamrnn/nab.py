@@ -23,7 +23,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streamrnn.compiled import kernel
 from streamrnn.errors import ConfigurationError
+from streamrnn.online import alerts as alert_logic
+from streamrnn.online.alerts import AlertConfig
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -41,6 +44,7 @@ STANDARD = Profile("standard", 0.11, 1.0)
 LOW_FALSE_POSITIVES = Profile("low-FP", 0.22, 1.0)
 LOW_FALSE_NEGATIVES = Profile("low-FN", 0.11, 2.0)
 PROFILES = (STANDARD, LOW_FALSE_POSITIVES, LOW_FALSE_NEGATIVES)
+SWEEP = tuple(0.5 + 0.05 * i for i in range(80))  # decades of the opening probabilities tried by `alert_sweep`
 
 
 class LabelledFile(NamedTuple):
@@ -195,3 +199,59 @@ def sweep(files: Sequence[LabelledFile], scores: Sequence[Array], profile: Profi
     if best_row < 0 or raw[best_row] <= 0.0:
         return float("inf"), 0.0
     return float(level[best_row]), 100.0 * float(raw[best_row]) / (windows * (1.0 + profile.missed_window))
+
+
+def first_events(alerts: npt.NDArray[np.int64]) -> Mask:
+    """Detections of a stream of alert ids `(rows,)`, 0 for none: the first event of each alert."""
+    return np.asarray((alerts > 0) & (np.diff(alerts, prepend=0) != 0))
+
+
+def blind(files: Sequence[LabelledFile], every: int = 300) -> list[Mask]:
+    """The baseline that looks at nothing: an alarm every so many rows."""
+    return [np.arange(len(file.values)) % every == 0 for file in files]
+
+
+def by_group(files: Sequence[LabelledFile], detections: Sequence[Mask]) -> dict[str, dict[str, float]]:
+    """`score` of each folder of the benchmark; NaN for those without a window."""
+    groups = sorted({file.name.rsplit("/", 1)[0] for file in files})
+    return {
+        group: score(
+            [file for file in files if file.name.rsplit("/", 1)[0] == group],
+            [mask for file, mask in zip(files, detections, strict=True) if file.name.rsplit("/", 1)[0] == group],
+        )
+        for group in groups
+    }
+
+
+def replay(rarities: Array, config: AlertConfig) -> Mask:
+    """First events of the alerts that a detector's decades `(rows,)` would have opened under `config`."""
+    detections = np.zeros(len(rarities), dtype=bool)
+    _replay(config, np.zeros(alert_logic.COLUMNS, np.int64), np.asarray(rarities, np.float64), detections)
+    return detections
+
+
+@kernel
+def _replay(config: AlertConfig, state: npt.NDArray[np.int64], rarities: Array, detections: Mask) -> None:
+    before = 0
+    for i in range(len(rarities)):
+        alert = alert_logic.observe(config, state, 10.0 ** -rarities[i])
+        detections[i] = alert > before
+        before = max(before, alert)
+
+
+def alert_sweep(
+    files: Sequence[LabelledFile], rarities: Sequence[Array], config: AlertConfig
+) -> dict[str, tuple[float, float]]:
+    """Per profile, the best single opening probability of the product's alerts, and what it scores.
+
+    The detector's state does not depend on when alerts open, so that one pass over the data serves all thresholds:
+    its decades are replayed through the alert logic for each of `SWEEP`.
+    """
+    best = {profile.name: (0.0, 0.0) for profile in PROFILES}
+    for decades in SWEEP:
+        limits = config._replace(open_below=10.0**-decades, close_above=max(config.close_above, 10.0**-decades))
+        scores = score(files, [replay(rarity, limits) for rarity in rarities])
+        for name, value in scores.items():
+            if value > best[name][1]:
+                best[name] = (limits.open_below, value)
+    return best

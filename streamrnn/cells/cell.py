@@ -24,7 +24,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from streamrnn.cells.vector import OPTIONS
+from streamrnn.cells.vector import LINKED
 from streamrnn.compiled import kernel
 
 Floats = NDArray[np.floating]
@@ -71,7 +71,7 @@ def implements(generic: Callable[..., Any], cell_type: type) -> Callable[[Functi
 def resolved_by_cell(generic: Function) -> Function:
     """Let kernels call `generic(cell, ...)`: its code is looked up by the type of `cell` while compiling."""
 
-    @overload(generic, strict=False, jit_options=OPTIONS)
+    @overload(generic, strict=False, jit_options=LINKED)
     def choose(cell: Any, *_: Any) -> Any:
         return _CODE.get((generic.__name__, getattr(cell, "instance_class", type(None))))
 

@@ -24,12 +24,13 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, overload, register_model
 
-from streamrnn.compiled import FAST_MATH
+from streamrnn.compiled import OPTIONS
+from streamrnn.linking import Part
 
 VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
 
 _CONTRACT = ("contract",)
-OPTIONS: Any = {"fastmath": FAST_MATH, "error_model": "numpy", "boundscheck": False, "nogil": True}
+LINKED: Any = {**OPTIONS, "pipeline_class": Part}
 _INT = ir.IntType(32)
 
 
@@ -316,7 +317,7 @@ def transpose_tile(_: Any, source: Any, at: Any, stride: Any, target: Any, to: A
 
 @intrinsic
 def prefetch(_: Any, array: Any, offset: Any) -> Any:
-    """Ask for the cache line of array[offset] without waiting for it."""
+    """Ask for the cache line of array[offset], to be written to, without waiting for it."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
@@ -326,7 +327,7 @@ def prefetch(_: Any, array: Any, offset: Any) -> Any:
         if function is None:
             form = ir.FunctionType(ir.VoidType(), [pointer.type, _INT, _INT, _INT])
             function = ir.Function(builder.module, form, name)
-        builder.call(function, [pointer, *(ir.Constant(_INT, v) for v in (0, 3, 1))])
+        builder.call(function, [pointer, *(ir.Constant(_INT, v) for v in (1, 3, 1))])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
@@ -371,7 +372,7 @@ def tanh(v: Any) -> Any:
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(tanh, strict=False, jit_options=OPTIONS)
+@overload(tanh, strict=False, jit_options=LINKED)
 def _tanh(v: Any) -> Any:
     if not isinstance(v, Vector):
         return None
@@ -400,7 +401,7 @@ def sigmoid(v: Any) -> Any:
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(sigmoid, strict=False, jit_options=OPTIONS)
+@overload(sigmoid, strict=False, jit_options=LINKED)
 def _sigmoid(v: Any) -> Any:
     if not isinstance(v, Vector):
         return None

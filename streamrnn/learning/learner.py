@@ -263,6 +263,7 @@ def ask_for(cell: Any, settings: Settings, series: LearnerSeries, row: int) -> N
     line = 64 // series.tape.itemsize
     tape, state, pending = series.tape[row], series.state[row], series.pending[row]
     prefetch(state, 0)
+    prefetch(series.fresh, row)
     prefetch(pending, 0)
     steps = settings.ring if number % settings.update_every == 0 else 1
     begin = 0 if steps > 1 else (number % settings.ring) * size

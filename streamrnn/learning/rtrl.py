@@ -28,7 +28,7 @@ from streamrnn.cells.cell import Window
 from streamrnn.cells.dense import Network
 from streamrnn.cells.linear import add_outer, add_product, add_rows, transpose
 from streamrnn.cells.lru import LRU, add_recurrent_gradient, eigenvalues
-from streamrnn.cells.vector import OPTIONS, item, lanes, load, multiply_add, out_of_line, store
+from streamrnn.cells.vector import LINKED, item, lanes, load, multiply_add, out_of_line, store
 
 Floats = NDArray[np.floating]
 
@@ -151,5 +151,5 @@ def _by_body(unit: Callable[..., Any], network: Callable[..., Any]) -> Callable[
     return choose
 
 
-overload(carry_forward, strict=False, jit_options=OPTIONS)(_by_body(_carry_unit, _carry_network))
-overload(gradient_now, strict=False, jit_options=OPTIONS)(_by_body(_gradient_unit, _gradient_network))
+overload(carry_forward, strict=False, jit_options=LINKED)(_by_body(_carry_unit, _carry_network))
+overload(gradient_now, strict=False, jit_options=LINKED)(_by_body(_gradient_unit, _gradient_network))

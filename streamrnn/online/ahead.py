@@ -10,32 +10,28 @@ All forecast x_{t+k} - x_t in sigmas, for k = 2..H:
     level     what is usual at that phase
     profile   mean over the last period + deviation usual at that phase
     return    from here to the profile, 10 % of the way per step
-
-Phase levels are running means per bin with rates .3, .12, .048; the running means have memories of 1, 3 and 11 periods.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 from streamrnn.online import rls
-from streamrnn.online.calendar import BINS, EVENTS, KIND, NONE, bin_of, season_of
-from streamrnn.online.inputs import LAG_CLIP, fill_lags
+from streamrnn.online.calendar import BINS, EVENTS, KIND, NONE, bin_of, season_at
+from streamrnn.online.inputs import FACTORS, LAG_CLIP, fill_lags, fill_periodic
 from streamrnn.online.layout import DEVIATION, LEVELS, PERIOD_MEAN, Layout
-from streamrnn.online.scaling import MEAN, SEEN, SIGMA, clip
+from streamrnn.online.scaling import MEAN, SIGMA, clip
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 EXPERTS = 5
-LEVEL_RATE, LEVEL_RATIO = 0.3, 0.4
-MEAN_RATIO = 0.3
 RETURN = 0.9
 STEP_CLIP = 12.0
 COMMON = 2 + 2 * LEVELS  # features of the seasonal expert before its lags
@@ -53,9 +49,10 @@ class AheadConfig(NamedTuple):
 
 @kernel
 def learn_joint(
-    config: AheadConfig, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64, pace: float
+    config: AheadConfig, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64
 ) -> None:
-    """Learn from the origin H events ago, all of whose steps have come. `pace` multiplies the forgetting rate."""
+    """Learn from the origin H events ago, all of whose steps have come."""
+    out_of_line()
     H, m, n = config.horizon, at.joint, at.values
     sigma = z[at.scale + SIGMA]
     precision = z[at.joint_precision : at.seasonal_weights]
@@ -65,7 +62,7 @@ def learn_joint(
     for k in range(m):
         phi[k] = f[stored + k]
     phi, gain = phi[:m], gain[:m]
-    forgetting = 1.0 - pace * (1.0 - config.forgetting)
+    forgetting = config.forgetting
     q = rls.find_gain(precision, phi, gain)
     origin = events - 1 - H
     x = z[at.history + origin % n]
@@ -88,6 +85,7 @@ def _fill_seasonal(
 
     `levels`: offset of the levels of the bin in which the step ends, `bins` apart; -1 where there are none.
     """
+    out_of_line()
     n = at.values
     x = z[at.history + (events - 1) % n]
     inverse = 1.0 / z[at.scale + SIGMA]
@@ -107,20 +105,21 @@ def _fill_seasonal(
 @kernel
 def learn_seasonal(
     config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, phi: Float64,
-    gain: Float64, pace: float,
+    gain: Float64,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago, for every k; before `observe_levels`."""
+    out_of_line()
     H, m, n, events = config.horizon, at.seasonal, at.values, clock[EVENTS]
     sigma = z[at.scale + SIGMA]
     precision = z[at.seasonal_precision : at.levels]
     if precision[0] == 0.0:
         rls.start_precision(precision, m, config.initial_precision)
-    season = season_of(clock, 0)
+    season = clock[season_at(0)]
     b = bin_of(phase, season[BINS]) if season[KIND] != NONE else 0
     visits = f[at.visits + b]
     has_levels = season[KIND] != NONE and visits > 0
     phi, gain = phi[:m], gain[:m]
-    forgetting = 1.0 - pace * (1.0 - config.forgetting)
+    forgetting = config.forgetting
     x = z[at.history + (events - 1) % n]
     # which step's phi moves P: a fixed scramble of the event number, so that it never keeps step with a season
     chosen = 2 + ((events * 40503) >> 4) % (H - 1)
@@ -139,49 +138,15 @@ def learn_seasonal(
 
 
 @kernel
-def observe_levels(
-    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, x: float,
-    missing: bool,
-) -> None:  # fmt: skip
-    """Move phase levels and running means towards `x`; before `observe_seasonal` counts the visit."""
-    H, events = config.horizon, clock[EVENTS]
-    season = season_of(clock, 0)
-    new, old = at.means + (events % H) * LEVELS, at.means + ((events - 1) % H) * LEVELS
-    sigma, seen = z[at.scale + SIGMA], z[at.scale + SEEN]
-    limit = 20.0 * sigma if sigma > 0.0 else math.inf
-    rate = 1.0 / season[BINS] if season[KIND] != NONE else 1.0 / 24.0
-    for j in range(LEVELS):
-        if seen <= 1.0:
-            z[new + j] = x
-        else:
-            pace = 0.0 if missing else max(rate, 1.0 / seen)
-            z[new + j] = z[old + j] + pace * clip(x - z[old + j], limit)
-        rate *= MEAN_RATIO
-    if season[KIND] == NONE or missing:
-        return
-    b = bin_of(phase, season[BINS])
-    visits = f[at.visits + b]
-    rate = LEVEL_RATE
-    for j in range(LEVELS):
-        level = at.levels + j * bins + b
-        before = level + LEVELS * bins
-        if visits == 0:
-            z[level] = z[before] = x
-        else:
-            z[before] = z[level]
-            z[level] += max(rate, 1.0 / (visits + 1.0)) * clip(x - z[level], limit)
-        rate *= LEVEL_RATIO
-
-
-@kernel
 def forecast_ahead(
     config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64,
-    inputs: Float64, hidden: int, units: int, phi: Float64, out: Float64,
+    inputs: Float64, seasons: int, harmonics: int, hidden: int, units: int, phi: Float64, out: Float64,
 ) -> None:  # fmt: skip
     """Write the experts' forecasts of steps 2..H to out[expert, k - 1], in sigmas.
 
     phases (horizon + 1,) of the first season; the networks' hidden output, `units` numbers, lies at z[hidden].
     """
+    out_of_line()
     H, events, m = config.horizon, clock[EVENTS], at.joint
     sigma = z[at.scale + SIGMA]
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
@@ -190,6 +155,8 @@ def forecast_ahead(
     for k in range(inputs.size):
         phi[o + k] = inputs[k]
     o += inputs.size
+    fill_periodic(phi, o, inputs, seasons, harmonics)
+    o += 2 * FACTORS * harmonics
     for k in range(units):
         phi[o + k] = z[hidden + k]
     stored = at.origins + (events % H) * m
@@ -198,7 +165,7 @@ def forecast_ahead(
     joint = phi[:m]
     for k in range(2, H + 1):
         out[1, k - 1] = rls.dot(joint, z[at.joint_weights + (k - 2) * m : at.joint_weights + (k - 1) * m])
-    season = season_of(clock, 0)
+    season = clock[season_at(0)]
     has_season = season[KIND] != NONE
     x = recent[0]
     mean = (z[at.now + PERIOD_MEAN] - x) * inverse

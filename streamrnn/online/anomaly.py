@@ -1,14 +1,17 @@
 """How strange was this event, as a probability, before anything is learned from it.
 
-For each target the channels of `channels.py`, decades d of rarity, become one statistic, with l(d) = log(1 + 5 d):
+For each target the channels of `channels.py` are rarities in decades, d = -log10 P. Those over windows of what the
+series does at this time of day, and new extremes, become one statistic, with l(d) = log(1 + d / .3),
 
-    S = weighted mean of l(d) over the windows of the two profiles       level, spread and jump channels
-      + 7/2 log(1 + excess / .02)                                        a value outside the range so far
-      + 3/10 l(d - 4) of the residual and frozen channels, 1/5 l(d - 4) of missing and gap: only the extraordinary
+    S = weighted mean of l(d) over the windows of both profiles         level, spread and jump channels
+      + 7/2 log(1 + excess / .02)                                        range: a value outside all so far
 
-and `calibration.py` turns S into p = P(a past event was at least as strange); ordinary events, S about 0, are ordered
-by the size of the forecast's error. With several targets the smallest p is calibrated once more against its own past,
-whatever the dependence between targets. The score is 1 - p; `alerts.py` decides what is an anomaly.
+which `calibration.py` turns into p = P(a past event was at least as strange); ordinary events, S about 0, are ordered
+by the size of the forecast's error. The other channels state probabilities of their own (residual, blocks, frozen,
+missing, gap); where one is beyond `EXTRAORDINARY`, p is at most 10^-(d - `ALLOWANCE`).
+
+With several targets the smallest p is calibrated once more against its own past, whatever the dependence between
+targets. `alerts.py` decides by p what is an anomaly; the score is 1 - p after `rates.py` has made its rate right.
 
 Everything is scored with what was known before the event; every statistic is updated after.
 """
@@ -24,18 +27,18 @@ import numpy.typing as npt
 from streamrnn.compiled import kernel
 from streamrnn.online import alerts, calibration, profile, rates, records
 from streamrnn.online.channels import (
+    BLOCK_WINDOW,
     CHANNEL_NAMES,
     CHANNELS,
-    EXTRAORDINARY,
+    ERROR_LISTS,
     FROZEN,
     GAP,
     LIKELIHOOD,
     LISTED,
     MISSING,
     RANGE,
-    RESIDUAL,
     WINDOW,
-    contribution,
+    errors,
     excess,
     likelihood,
     run_rarity,
@@ -54,29 +57,29 @@ OUTCOMES = 5
 
 WARM_UP = 100  # observed values before lists and range are used
 RANGE_UNIT, RANGE_WEIGHT = 0.02, 3.5
-ERROR_WEIGHT = 0.3  # of the residual and frozen channels
-GAP_WEIGHT = 0.2  # of the missing and gap channels
-SECOND_PROFILE = 0.6  # weight of the profile with the shorter memory; the other has the rest
-ERRORS_KEPT = 32  # values of the list of errors, and of that of gaps
+# Decades from which a channel that states its own probability speaks, and that are taken off then, for there being
+# many channels that look at every event. Repeats and silences gather decades quickly: they can wait for more.
+EXTRAORDINARY, EXTRAORDINARY_RUN = 5.2, 8.0
+ALLOWANCE = 2.0
+GAPS_KEPT = 32  # values of the list of gaps
 SIZE_GAIN = 0.005  # memory of the error's size: 200 events
-LARGEST_ERROR = 1e6  # sizes
+LARGEST_ERROR = 1e4  # sizes
 BLOCK = 64  # values between two checks for a range that something absurd has blown up
-EXTRAPOLATED = 0.0  # decades that a score may go beyond one in the number of events seen
+EXTRAPOLATED = 0.8  # decades that a score may go beyond one in the number of events seen
 ABSURD = 1e9  # block ranges
 NORMAL_95 = 1.6448536269514722  # bounds of a 90 % interval, in deviations
 
 # Columns of `numbers`, per target.
 VALUES, LOW, HIGH, BLOCK_LOW, BLOCK_HIGH, ERRORS, SIZE, PEAK, LAST_PEAK = range(9)
-LAST, RUN, REPEATS, LONGEST, EVENTS, GONE, GONE_RUN, GONE_LONGEST, ERRORS_BEFORE = range(9, 18)
-NUMBERS = 18
+LAST, RUN, REPEATS, LONGEST, EVENTS, GONE, GONE_RUN, GONE_LONGEST = range(9, 17)
+NUMBERS = 17
 # Columns of `times`, per series.
 LAST_TIME, LOG_INTERVAL, INTERVALS = range(3)
 TIMES = 3
 LOG_2 = 0.6931471805599453
 DAY_US = 86_400e6
 LARGEST_VALUE = 1e300
-LEAST_LOG_SCALE = 0.05  # of the errors' logarithms
-LEAST_GAP_SCALE = 0.2  # of the binary logarithms of intervals
+LEAST_GAP_SCALE = 0.3  # of the binary logarithms of intervals
 
 
 class AnomalyConfig(NamedTuple):
@@ -99,12 +102,13 @@ class AnomalySeries(NamedTuple):
     hours: Array  # (rows, targets, profile.MEMORIES, profile.HOURS, profile.COLUMNS)
     ring: Singles  # (rows, targets, profile.MEMORIES, WINDOW): profile residuals
     largest: Singles  # (rows, targets, profile.MEMORIES, LISTED): largest window statistics
-    errors: Singles  # (rows, targets, ERRORS_KEPT): largest forecast errors, in their running size
+    errors: Singles  # (rows, targets, ERROR_LISTS): largest forecast errors and blocks of them, in running sizes
+    block: Singles  # (rows, targets, BLOCK_WINDOW): the last errors, signed
     counts: Singles  # (rows, targets, calibration.COUNTS): past of each target's statistic
     together: Singles  # (rows, calibration.COUNTS): past of the smallest probability, in decades
     rates: Array  # (rows, rates.LEVELS): what the score corrects
     times: Array  # (rows, TIMES)
-    gaps: Singles  # (rows, ERRORS_KEPT)
+    gaps: Singles  # (rows, GAPS_KEPT)
     alert: npt.NDArray[np.int64]  # (rows, alerts.COLUMNS)
 
 
@@ -117,12 +121,13 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         hours=np.zeros((*targets, profile.MEMORIES, profile.HOURS, profile.COLUMNS)),
         ring=np.zeros((*targets, profile.MEMORIES, WINDOW), np.float32),
         largest=np.zeros((*targets, profile.MEMORIES, LISTED), np.float32),
-        errors=np.zeros((*targets, ERRORS_KEPT), np.float32),
+        errors=np.zeros((*targets, ERROR_LISTS), np.float32),
+        block=np.zeros((*targets, BLOCK_WINDOW), np.float32),
         counts=np.zeros((*targets, calibration.COUNTS), np.float32),
         together=np.zeros((rows, calibration.COUNTS), np.float32),
         rates=np.zeros((rows, rates.LEVELS)),
         times=np.zeros((rows, TIMES)),
-        gaps=np.zeros((rows, ERRORS_KEPT), np.float32),
+        gaps=np.zeros((rows, GAPS_KEPT), np.float32),
         alert=np.zeros((rows, alerts.COLUMNS), np.int64),
     )
 
@@ -143,7 +148,7 @@ def _gap(series: AnomalySeries, row: int, time_us: int) -> float:
     off = abs(logarithm - times[LOG_INTERVAL]) / LOG_2
     decades = records.rarity(series.gaps[row], seen, off, False, LEAST_GAP_SCALE)
     if decades > 0.0:
-        decades += records.share(ERRORS_KEPT, seen)
+        decades += records.share(GAPS_KEPT, seen)
     records.remember(series.gaps[row], seen, off)
     times[LOG_INTERVAL] += max(1.0 / (seen + 1.0), 0.01) * (logarithm - times[LOG_INTERVAL])
     times[INTERVALS] = seen + 1.0
@@ -181,23 +186,22 @@ def _frozen(numbers: Array, x: float) -> float:
 
 
 @kernel
-def _error(numbers: Array, largest: Singles, error: float) -> tuple[float, float]:
+def _error(series: AnomalySeries, row: int, target: int, error: float, channels: Array) -> tuple[float, float]:
     """The forecast's |error| in running sizes, and its decades; then learn from it."""
+    numbers = series.numbers[row, target]
     seen, size = numbers[ERRORS], numbers[SIZE]
-    relative, decades = (LARGEST_ERROR if error > 0.0 else 0.0), 0.0
-    if error < LARGEST_ERROR * size:
-        relative = error / size
-    if numbers[VALUES] >= WARM_UP:
-        listed = seen - numbers[ERRORS_BEFORE]
-        decades = records.rarity(largest, listed, relative, True, LEAST_LOG_SCALE)
-        if decades > 0.0:
-            decades += records.share(ERRORS_KEPT, listed)
-        records.remember(largest, listed, relative)
-    else:
-        numbers[ERRORS_BEFORE] = seen + 1.0
-    numbers[SIZE] = running_size(size, numbers[LAST_PEAK], error, max(1.0 / (seen + 1.0), SIZE_GAIN))
+    absolute = abs(error)
+    relative = LARGEST_ERROR if absolute > 0.0 else 0.0
+    if absolute < LARGEST_ERROR * size:
+        relative = absolute / size
+    newest = int(seen) % BLOCK_WINDOW
+    series.block[row, target, newest] = relative if error > 0.0 else -relative
+    decades = 0.0
+    if seen >= WARM_UP:
+        decades = errors(series.block[row, target], newest, series.errors[row, target], seen - WARM_UP, channels)
+    numbers[SIZE] = running_size(size, numbers[LAST_PEAK], absolute, max(1.0 / (seen + 1.0), SIZE_GAIN))
     numbers[ERRORS] = seen + 1.0
-    numbers[PEAK] = max(numbers[PEAK], error)
+    numbers[PEAK] = max(numbers[PEAK], absolute)
     if numbers[ERRORS] % PEAK_BLOCK == 0.0:
         numbers[LAST_PEAK] = numbers[PEAK]
         numbers[PEAK] = 0.0
@@ -243,7 +247,7 @@ def _profiles(series: AnomalySeries, row: int, target: int, hour: int, x: float,
         ring[newest] = profile.residual(hours, whole, memory, hour, x)
         if seen >= WARM_UP:
             part = windows(ring, newest, series.largest[row, target, memory], seen - WARM_UP, channels)
-            strangeness += part * (SECOND_PROFILE if memory == 0 else 1.0 - SECOND_PROFILE)
+            strangeness += part / profile.MEMORIES
     profile.learn(hours, whole, hour, x)
     return strangeness
 
@@ -259,26 +263,22 @@ def _statistic(
     lower: float,
     upper: float,
     channels: Array,
-) -> tuple[float, float]:
-    """S of one observed target without its gap channel, and the error in running sizes; then learn from it."""
+) -> tuple[float, float, float]:
+    """S of one observed target, the decades that speak for themselves, the error in running sizes; then learn."""
     numbers = series.numbers[row, target]
     strangeness = _profiles(series, row, target, hour, x, channels)
-    relative = 0.0
-    error = abs(x - expected)
-    if error <= LARGEST_VALUE:  # false for NaN: nothing was expected
-        relative, decades = _error(numbers, series.errors[row, target], error)
-        channels[RESIDUAL] = max(channels[RESIDUAL], decades)
-        strangeness += ERROR_WEIGHT * contribution(decades - EXTRAORDINARY)
+    relative, decades = 0.0, 0.0
+    if abs(x - expected) <= LARGEST_VALUE:  # false for NaN: nothing was expected
+        relative, decades = _error(series, row, target, x - expected, channels)
         channels[LIKELIHOOD] = max(channels[LIKELIHOOD], likelihood(x, expected, lower, upper, NORMAL_95))
-    decades = _frozen(numbers, x)
-    channels[FROZEN] = max(channels[FROZEN], decades)
-    strangeness += ERROR_WEIGHT * contribution(decades - EXTRAORDINARY)
+    frozen = _frozen(numbers, x)
+    channels[FROZEN] = max(channels[FROZEN], frozen)
     outside = _range(series, row, target, x)
     if outside > 0.0:
         strangeness += RANGE_WEIGHT * log(1.0 + outside / RANGE_UNIT)
         channels[RANGE] = max(channels[RANGE], log10(numbers[VALUES] / 2.0) + log10(1.0 + outside / RANGE_UNIT))
     numbers[VALUES] += 1.0
-    return strangeness, relative
+    return strangeness, max(decades, frozen if frozen > EXTRAORDINARY_RUN else 0.0), relative
 
 
 @kernel
@@ -317,26 +317,27 @@ def observe(
     gap = _gap(series, row, time_us)
     channels[GAP] = gap
     hour = (time_us // profile.HOUR_US) % profile.HOURS
-    gap_part = GAP_WEIGHT * contribution(gap - EXTRAORDINARY)
     p = 1.0
     driver = -1
     strange = False
     for target in range(config.targets):
-        relative = 0.0
+        statistic, relative = 0.0, 0.0
         if abs(x[target]) <= LARGEST_VALUE:
-            statistic, relative = _statistic(
+            statistic, decades, relative = _statistic(
                 series, row, target, hour, x[target], expected[target], lower[target], upper[target], channels
             )
         else:
             decades = _absent(series.numbers[row, target])
             channels[MISSING] = max(channels[MISSING], decades)
-            statistic = GAP_WEIGHT * contribution(decades - EXTRAORDINARY)
-        statistic += gap_part
+            decades = decades if decades > EXTRAORDINARY_RUN else 0.0
         tie = relative / (1.0 + relative)
         counts = series.counts[row, target]
         own = calibration.probability(counts, statistic, tie)
         calibration.learn(counts, statistic, tie)
-        strange = strange or not calibration.ordinary(statistic)
+        decades = max(decades, gap if gap > EXTRAORDINARY_RUN else 0.0)
+        if decades > EXTRAORDINARY:
+            own = min(own, max(exp((ALLOWANCE - decades) / records.LOG10_E), calibration.SMALLEST))
+        strange = strange or decades > EXTRAORDINARY or not calibration.ordinary(statistic)
         if own < p:
             p = own
             driver = target
@@ -351,7 +352,7 @@ def observe(
     limits = alerts.AlertConfig(
         open_below, max(config.close_above, open_below), config.rest_share, config.rest_least, config.rest_most
     )
-    alert = alerts.observe(limits, series.alert[row], p if strange else 1.0)
+    alert = alerts.observe(limits, series.alert[row], p if strange else 2.0)
     # No past of n events tells apart what is much rarer than 1 / n.
     told_apart = min(-log10(p), log10(series.alert[row, alerts.EVENTS] + 1.0) + EXTRAPOLATED)
     score = 1.0 - exp(-rates.corrected(series.rates[row], told_apart) / records.LOG10_E)

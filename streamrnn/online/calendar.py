@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 
 Float64 = NDArray[np.float64]
@@ -46,14 +47,15 @@ BY_EVENTS: Final = 2
 
 
 @kernel
-def season_of(clock: Int64, season: int) -> Int64:
-    """The three columns of one season."""
-    return clock[SEASON + 3 * season : SEASON + 3 * season + 3]
+def season_at(season: int) -> slice:
+    """Where a clock holds the three columns of a season."""
+    return slice(SEASON + 3 * season, SEASON + 3 * season + 3)
 
 
 @kernel
 def observe_time(clock: Int64, time: int, declared: tuple[int, int], seasons: int, most_bins: int) -> None:
     """Move the clock to the event at `time`; settle the seasons when enough events were seen."""
+    out_of_line()
     events = clock[EVENTS]
     gap = np.int64(0)
     if events > 0:
@@ -69,7 +71,7 @@ def observe_time(clock: Int64, time: int, declared: tuple[int, int], seasons: in
     clock[EVENTS] = events + 1
     if events + 1 == SETTLE and clock[INTERVAL] > 0:
         for season in range(seasons):
-            _settle(season_of(clock, season), clock[INTERVAL], declared[season], season, most_bins)
+            _settle(clock[season_at(season)], clock[INTERVAL], declared[season], season, most_bins)
 
 
 @kernel
@@ -98,6 +100,7 @@ def detect_period(season: Int64, newest_first: Float64, values: int, most_bins: 
 
     A longer period must beat a shorter one by a tenth, so that a multiple of the true one is not taken for it.
     """
+    out_of_line()
     n = values - 1
     mean = (newest_first[0] - newest_first[n]) / n
     power = 0.0

@@ -28,7 +28,7 @@ WEIGHT = BINS + ORDINARY_BINS  # the entry that holds the sum of the others
 COUNTS = WEIGHT + 1
 TAIL = 24.0  # events that the exponential tail is fitted to
 MEMORY = 32768.0  # events
-PRIOR = 60.0  # a new series starts with this many events of the nominal distribution P(S >= s) = 10 ** -s
+PRIOR = 30.0  # a new series starts with this many events of the nominal distribution P(S >= s) = 10 ** -s
 LOG10_E = 0.4342944819032518
 SMALLEST = 1e-12  # probabilities are not told apart below
 

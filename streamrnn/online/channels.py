@@ -3,10 +3,11 @@
 | channel | strange is | catches |
 |---|---|---|
 | residual | the forecast's error at this event among the largest so far | spikes |
+| blocks | the mean error, or mean absolute error, of the last 24 | shifts, drifts, changed variance |
 | likelihood | the value under the predictive distribution that the interval states | surprises |
-| level | the mean profile residual over 1, 6, 24 or 48 events | level shifts, drifts, odd hours |
+| level | the mean profile residual over 1 to 48 events | level shifts, drifts, odd hours |
 | spread | the deviation of the profile residual over 24 events | variance changes |
-| jump | the mean over 12 events against the 12 before | steps |
+| jump | the mean over 24 events against the 24 before | steps |
 | range | a value outside all values so far | novelty |
 | frozen | a run of equal values | stuck sensors |
 | missing | a run of missing values | drop-out |
@@ -26,23 +27,27 @@ from streamrnn.online import records
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-CHANNEL_NAMES = ("residual", "likelihood", "level", "spread", "jump", "range", "frozen", "missing", "gap")
-RESIDUAL, LIKELIHOOD, LEVEL, SPREAD, JUMP, RANGE, FROZEN, MISSING, GAP = range(9)
-CHANNELS = 9
+CHANNEL_NAMES = ("residual", "blocks", "likelihood", "level", "spread", "jump", "range", "frozen", "missing", "gap")
+RESIDUAL, BLOCKS, LIKELIHOOD, LEVEL, SPREAD, JUMP, RANGE, FROZEN, MISSING, GAP = range(10)
+CHANNELS = 10
 
 WINDOW = 48  # events of profile residuals kept
 # The windows over them: how many events, which channel, which weight, and where its list of the 6 values a row of
 # the window (at least 20) begins in a row of lists.
-WINDOWS = (1, 6, 24, 48, 24, 12)
-WINDOW_CHANNELS = (LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, JUMP)
-WEIGHTS = (0.5, 2.0, 1.0, 1.0, 0.25, 0.75)
-LISTS = (0, 20, 56, 200, 488, 632, 704)
-LISTED = 704
-ALL_WEIGHTS = 5.5
+WINDOWS = (1, 6, 12, 24, 48, 24, 24)
+WINDOW_CHANNELS = (LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, JUMP)
+WEIGHTS = (0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5)
+ALL_WEIGHTS = 6.0
+LISTS = (0, 20, 56, 128, 272, 560, 704, 848)
+LISTED = 848
 
+BLOCK_WINDOW = 24  # forecast errors kept
+SINGLES_KEPT, BLOCKS_KEPT = 64, 144  # values of the lists of single errors and of blocks of errors
+ERROR_LISTS = SINGLES_KEPT + 2 * BLOCKS_KEPT
 LEAST_SCALE = 0.02  # profile deviations
-EXTRAORDINARY = 4.0  # decades up to which the channels that are not about windows count as ordinary
-UNIT = 0.2  # decades at which a contribution is log 2
+LEAST_ERROR_SCALE = 0.02  # running sizes
+FIRST_CAPPED = 20  # errors listed before new ones are held against the largest
+UNIT = 0.3  # decades at which a contribution is log 2
 LOG10_E = 0.4342944819032518
 
 
@@ -92,6 +97,38 @@ def windows(ring: Singles, newest: int, largest: Singles, seen: float, channels:
             strangeness += WEIGHTS[window] * contribution(decades)
         records.remember(values, seen, measure)
     return strangeness / ALL_WEIGHTS
+
+
+@kernel
+def _error_rarity(values: Singles, seen: float, error: float) -> float:
+    decades = records.rarity(values, seen, error, True, LEAST_ERROR_SCALE)
+    if decades > 0.0:
+        decades += records.share(len(values), seen)
+    # One fault must not hide the next: nothing teaches more than half as much again as the largest so far.
+    largest = float(values[min(int(seen), len(values)) - 1]) if seen >= FIRST_CAPPED else 0.0
+    records.remember(values, seen, min(error, 1.5 * largest) if largest > 0.0 else error)
+    return decades
+
+
+@kernel
+def errors(ring: Singles, newest: int, largest: Singles, seen: float, channels: Array) -> float:
+    """Decades of the newest forecast error and of the block that it ends; then learn from them.
+
+    `ring` `(BLOCK_WINDOW,)` holds the errors in running sizes, signed; `largest` is `(ERROR_LISTS,)`.
+    """
+    single = _error_rarity(largest[:SINGLES_KEPT], seen, abs(float(ring[newest])))
+    total, absolute = 0.0, 0.0
+    for i in range(BLOCK_WINDOW):
+        total += ring[i]
+        absolute += abs(ring[i])
+    middle = SINGLES_KEPT + BLOCKS_KEPT
+    block = max(
+        _error_rarity(largest[SINGLES_KEPT:middle], seen, abs(total) / BLOCK_WINDOW),
+        _error_rarity(largest[middle:], seen, absolute / BLOCK_WINDOW),
+    )
+    channels[RESIDUAL] = max(channels[RESIDUAL], single)
+    channels[BLOCKS] = max(channels[BLOCKS], block)
+    return max(single, block)
 
 
 @kernel

@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 from streamrnn.learning import tbptt
-from streamrnn.online import ahead, calendar, mixing, seasonal
+from streamrnn.online import ahead, calendar, drift, levels, mixing, rls, seasonal
 from streamrnn.online.autoregression import fill_autoregression
-from streamrnn.online.calendar import BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_of
-from streamrnn.online.inputs import fill_inputs, newest_first
+from streamrnn.online.calendar import BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
+from streamrnn.online.inputs import fill_inputs, newest_first, scale_features
+from streamrnn.online.layout import Layout
 from streamrnn.online.presets import ForecasterConfig, forecaster_config, mixture_steps
 from streamrnn.online.readout import forecast_step, learn_readout
 from streamrnn.online.recurrent import (
@@ -43,8 +45,12 @@ __all__ = [
     "ForecasterSeries",
     "ForecasterShared",
     "allocate",
+    "drift_alarms",
+    "expert_names",
+    "expert_weights",
     "forecaster_config",
     "observe",
+    "since_alarm",
 ]
 
 Float64 = NDArray[np.float64]
@@ -52,6 +58,7 @@ Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0
+MOST = 1e30  # sigmas; what is remembered must fit a float32
 
 
 class ForecasterSeries(NamedTuple):
@@ -60,6 +67,7 @@ class ForecasterSeries(NamedTuple):
     clock: Int64  # (rows, CLOCK_SIZE)
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles)
+    features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
 
 
@@ -78,6 +86,7 @@ class ForecasterScratch(NamedTuple):
     phases: Float64  # (seasons, horizon + 1)
     recent: Float64  # (targets, values) newest first
     inverses: Float64  # (targets,) 1 / sigma
+    features: Float64  # standardized
     inputs: Float64
     phi: Float64
     gain: Float64
@@ -95,6 +104,7 @@ def allocate(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles), np.float32),
+        features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
     )
     steps = mixture_steps(H)
@@ -106,6 +116,7 @@ def allocate(
         phases=np.zeros((config.seasons, H + 1)),
         recent=np.zeros((T, at.values)),
         inverses=np.zeros(T),
+        features=np.zeros(config.features),
         inputs=np.zeros(config.inputs),
         phi=np.zeros(room),
         gain=np.zeros(room),
@@ -133,9 +144,11 @@ def observe(
         u: `(features,)`, what is not finite counts as 0.
         forecast: `(horizon, targets)`, written, in original units.
     """
+    out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
     calendar.observe_time(clock, time, config.periods, config.seasons, config.bins)
     _fill_phases(clock, phases)
+    scale_features(series.features[row], u, config.memory, scratch.features)
     events = clock[EVENTS]
     recurrent = config.recurrent
     slot = row if recurrent.own_weights else 0
@@ -152,13 +165,17 @@ def observe(
                 learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, z, readout, at.readout, step)
         _learn(config, z, f, clock, phases, x[i], scratch.phi, scratch.gain)
         _settle(config, z, f, events, math.isnan(x[i]), scratch.mixture_steps, scratch.pending_at)
+        if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
+            error = abs(x[i] - z[at.scale + EXPECTED]) / z[at.scale + SIGMA]
+            if drift.watch(config.drift, z, at.drift, error):
+                _adapt(config, z)
         _remember(config, z, f, clock, phases, x[i])
         newest_first(z, at.history, at.values, events, scratch.recent[i])
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
-    if season_of(clock, 0)[KIND] != BY_TIME and (events == 32 or events == 64 or events == 128 or events == 256):
-        before = season_of(clock, 0)[calendar.PERIOD]
-        calendar.detect_period(season_of(clock, 0), scratch.recent[0], events, config.bins)
-        if season_of(clock, 0)[calendar.PERIOD] != before:
+    if clock[season_at(0)][KIND] != BY_TIME and (events == 32 or events == 64 or events == 128 or events == 256):
+        before = clock[season_at(0)][calendar.PERIOD]
+        calendar.detect_period(clock[season_at(0)], scratch.recent[0], events, config.bins)
+        if clock[season_at(0)][calendar.PERIOD] != before:
             for i in range(config.targets):
                 _replay_period(config, series.numbers[row, i], series.singles[row, i], clock, scratch.recent[i], events)
             _fill_phases(clock, phases)
@@ -169,22 +186,36 @@ def observe(
             for k in range(config.horizon):
                 forecast[k, i] = math.nan
             continue
-        fill_inputs(scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, u)
+        fill_inputs(
+            scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, scratch.features,
+            config.horizon, config.harmonics,
+        )  # fmt: skip
         for j in range(recurrent.networks):
             scratch.experts[1 + j, 0] = advance_network(
                 recurrent, weights, tapes, scratch.recurrent, i * recurrent.networks + j, scratch.recurrent.initial[j],
-                scratch.inputs, recent, inverse, z, at.readouts + j * at.readout_stride, at.readout,
+                scratch.inputs, config.seasons, config.harmonics, recent, inverse, z,
+                at.readouts + j * at.readout_stride, at.readout,
             )  # fmt: skip
         scratch.experts[1 + recurrent.networks, 0] = (z[at.scale + MEAN] - recent[0]) * inverse
         if config.autoregression.lags > 0:
             phi = at.autoregression + 1 + at.linear
-            fill_autoregression(config.autoregression, z, phi, i, scratch.recent, scratch.inverses)
+            fill_autoregression(
+                config.autoregression,
+                z,
+                phi,
+                i,
+                scratch.recent,
+                scratch.inverses,
+                scratch.inputs,
+                config.seasons,
+                config.harmonics,
+            )
             scratch.experts[2 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
         if config.horizon > 1:
             hidden = at.readouts + 1 + at.readout
             ahead.forecast_ahead(
-                config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, hidden,
-                cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
+                config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
+                config.harmonics, hidden, cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
             )  # fmt: skip
         _mix(
             config, z, f, events, recent[0], inverse, scratch.experts, scratch.mixture_of, scratch.mixture_steps,
@@ -195,14 +226,14 @@ def observe(
 @kernel
 def _fill_phases(clock: Int64, phases: Float64) -> None:
     for s in range(phases.shape[0]):
-        season = season_of(clock, s)
+        season = clock[season_at(s)]
         if season[KIND] != NONE:
             for k in range(phases.shape[1]):
                 phases[s, k] = calendar.phase_after(clock, season, k)
 
 
 @kernel
-def _last(z: Float64, at: Any, events: int) -> float:
+def _last(z: Float64, at: Layout, events: int) -> float:
     """The value of the newest of `events` events."""
     value: float = z[at.history + (events - 1) % at.values]
     return value
@@ -213,27 +244,24 @@ def _replay_period(
     config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, recent: Float64, events: int
 ) -> None:
     """Fill the tables of the season just found from the history that showed it."""
+    out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
     first = min(np.int64(0), clock[EVENTS])  # not the literal 0: numba compiles a kernel again for every literal
     seasonal.forget_seasonal(z, f, at, config.bins, first)
     for age in range(min(events, at.values) - 2, -1, -1):
-        phase = calendar.phase_after(clock, season_of(clock, first), -age)
+        phase = calendar.phase_after(clock, clock[season_at(first)], -age)
         step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
+        levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])
         seasonal.observe_seasonal(z, f, at, config.bins, clock, first, phase, recent[age], step, sigma)
 
 
 @kernel
 def _learn(
-    config: ForecasterConfig,
-    z: Float64,
-    f: Float32,
-    clock: Int64,
-    phases: Float64,
-    x: float,
-    phi: Float64,
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, x: float, phi: Float64,
     gain: Float64,
-) -> None:
+) -> None:  # fmt: skip
     """Put the value into the history and teach the linear experts."""
+    out_of_line()
     at, events = config.at, clock[EVENTS]
     missing, sigma = math.isnan(x), z[at.scale + SIGMA]
     begun = z[at.scale + SEEN] > 0.0
@@ -247,19 +275,19 @@ def _learn(
     z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
     if not sigma > 0.0:
         return
-    pace, initial = config.pace, config.initial_precision
+    initial = config.initial_precision
     if not missing:
         step = clip((x - previous) / sigma, STEP_CLIP)
-        forgetting = 1.0 - pace * (1.0 - config.recurrent.forgetting)
         for j in range(config.recurrent.networks):
-            learn_readout(z, at.readouts + j * at.readout_stride, at.readout, step, forgetting, initial, gain)
+            learn_readout(
+                z, at.readouts + j * at.readout_stride, at.readout, step, config.recurrent.forgetting, initial, gain
+            )
         if at.linear > 0:
-            forgetting = 1.0 - pace * (1.0 - config.autoregression.forgetting)
-            learn_readout(z, at.autoregression, at.linear, step, forgetting, initial, gain)
+            learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
         if config.horizon > 1:
-            ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], phi, gain, pace)
+            ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], phi, gain)
     if config.horizon > 1 and events > config.horizon:
-        ahead.learn_joint(config.ahead, z, f, at, events, phi, gain, pace)
+        ahead.learn_joint(config.ahead, z, f, at, events, phi, gain)
 
 
 @kernel
@@ -267,6 +295,7 @@ def _settle(
     config: ForecasterConfig, z: Float64, f: Float32, events: int, missing: bool, steps: Int64, pending_at: Int64
 ) -> None:
     """Tell the mixtures what came."""
+    out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
     if missing or not sigma > 0.0:
         return
@@ -276,11 +305,11 @@ def _settle(
         if events <= k:
             return
         experts = config.step_experts if k == 1 else 1 + ahead.EXPERTS
-        pending = at.pending + (pending_at[a] + events % k) * (config.experts + 1)
+        pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
         mixing.settle(
             z[at.mixtures + a * at.mixture : at.mixtures + (a + 1) * at.mixture],
             experts,
-            f[pending : pending + experts + 1],
+            f[pending : pending + experts + 2],
             (x - _last(z, at, events - k)) / sigma,
             config.step_discount if k == 1 else config.ahead_discount,
             config.step_rate if k == 1 else config.ahead_rate,
@@ -288,8 +317,23 @@ def _settle(
 
 
 @kernel
+def _adapt(config: ForecasterConfig, z: Float64) -> None:
+    """After a drift alarm: the experts of the next step learn fast again, and their past counts less."""
+    out_of_line()
+    at, amount = config.at, config.reawaken * config.initial_precision
+    for j in range(config.recurrent.networks):
+        rls.reawaken(z[at.readouts + j * at.readout_stride + 1 + 2 * at.readout :], at.readout, amount)
+    if at.linear > 0:
+        rls.reawaken(z[at.autoregression + 1 + 2 * at.linear :], at.linear, amount)
+    for a in range(at.mixtures, at.mixtures + at.mixture, at.mixture):
+        for k in range(3 * config.step_experts):
+            z[a + k] *= config.keep
+
+
+@kernel
 def _remember(config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, x: float) -> None:
     """Move scale, levels and seasonal tables."""
+    out_of_line()
     at, events = config.at, clock[EVENTS]
     missing, begun = math.isnan(x), z[at.scale + SEEN] > 0.0
     if missing and not begun:
@@ -300,8 +344,9 @@ def _remember(config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, ph
     if not missing:
         step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         observe_scale(z[at.scale : at.drift], value, value - previous, config.warmup, config.memory)
-    if config.horizon > 1:
-        ahead.observe_levels(config.ahead, z, f, at, config.bins, clock, phases[0, 0], value, missing)
+    levels.observe_means(z, at, config.horizon, events, clock, value, missing)
+    if not missing:
+        levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phases[0, 0], value)
     for s in range(config.seasons):
         seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phases[s, 0], value, step, z[at.scale + SIGMA])
 
@@ -312,6 +357,7 @@ def _mix(
     mixture_of: Int64, steps: Int64, pending_at: Int64, forecast: Float64,
 ) -> None:  # fmt: skip
     """Mix what the experts say of every step and remember it until the value comes."""
+    out_of_line()
     at = config.at
     half = 0.5 * (z[at.scale + HIGH] - z[at.scale + LOW])
     low, high = (z[at.scale + LOW] - half - x) * inverse, (z[at.scale + HIGH] + half - x) * inverse
@@ -324,10 +370,35 @@ def _mix(
             said[j] = max(low, min(high, said[j])) if math.isfinite(said[j]) else 0.0
         state = at.mixtures + a * at.mixture
         mixed = mixing.mix(z, state, count, said)
-        forecast[k - 1] = x + mixing.share_of(z, state, count) * mixed / inverse if inverse > 0.0 else x
+        published = mixing.publish(z, state, count, mixed)
+        forecast[k - 1] = x + published / inverse if inverse > 0.0 else x
         if steps[a] == k:
-            pending = at.pending + (pending_at[a] + events % k) * (config.experts + 1)
+            pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
             for j in range(count):
-                f[pending + j] = said[j]
-            f[pending + count] = mixed
+                f[pending + j] = clip(said[j], MOST)
+            f[pending + count] = clip(mixed, MOST)
+            f[pending + count + 1] = clip(published, MOST)
     z[at.scale + EXPECTED] = forecast[0]
+
+
+def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
+    """Names of the experts of the next step, in the order of their weights."""
+    count = config.recurrent.networks
+    networks = [f"network {j + 1}" if count > 1 else "network" for j in range(count)]
+    return ("last value", *networks, "running mean", *(["autoregression"] if config.autoregression.lags else []))
+
+
+def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:
+    """Their weights in the mixture of the next step, `(targets, experts)`; zeros before any was settled."""
+    first = config.at.mixtures + 3 * config.step_experts
+    return series.numbers[row, :, first : first + config.step_experts].copy()
+
+
+def drift_alarms(config: ForecasterConfig, series: ForecasterSeries) -> Float64:
+    """Drift alarms since the series began, `(rows, targets)`."""
+    return series.numbers[:, :, config.at.drift + drift.ALARMS].copy()
+
+
+def since_alarm(config: ForecasterConfig, series: ForecasterSeries) -> Float64:
+    """Values since the last drift alarm (0: the last value raised it) or since the series began, `(rows, targets)`."""
+    return series.numbers[:, :, config.at.drift + drift.SINCE].copy()

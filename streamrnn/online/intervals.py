@@ -50,6 +50,8 @@ class IntervalSeries(NamedTuple):
 
     events: npt.NDArray[np.int64]  # (rows,)
     pending: Array  # (rows, horizon origins, horizon steps, targets): forecasts not yet settled
+    pending_below: Array  # (rows, horizon origins, levels, horizon steps, targets): how far below their bounds were
+    pending_above: Array  # the same, above
     settled: npt.NDArray[np.int64]  # (rows, horizon, targets): residuals seen
     size: Array  # (rows, horizon, targets): running mean of |residual|
     peak: Array  # (rows, horizon, targets): largest |residual| of this block
@@ -80,6 +82,8 @@ def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
     return IntervalSeries(
         events=np.zeros(rows, np.int64),
         pending=np.zeros((rows, config.horizon, config.horizon, config.targets)),
+        pending_below=np.zeros((rows, config.horizon, config.levels, config.horizon, config.targets)),
+        pending_above=np.zeros((rows, config.horizon, config.levels, config.horizon, config.targets)),
         settled=np.zeros(steps, np.int64),
         size=np.zeros(steps),
         peak=np.zeros(steps),
@@ -97,19 +101,28 @@ def _settle(
     row: int,
     step: int,
     target: int,
+    origin: int,
     residual: float,
 ) -> None:
-    """Learn from one residual `x - forecast` of horizon step `step`, in original units."""
+    """Learn from one residual `x - forecast` of horizon step `step`, in original units, forecast at `origin`.
+
+    Misses are those of the bounds that were published. Residuals of far steps overlap: bounds of now know of this
+    residual's neighbours, and trackers that looked at them would learn a coverage that no bound had.
+    """
     seen = series.settled[row, step, target]
     size = series.size[row, step, target]
     if seen > 0 and size > 0.0:
-        eta = STEP
         for level in range(config.levels):
             tail = 0.5 * (1.0 - levels[0, level])
             above = series.above[row, level, step, target]
             below = series.below[row, level, step, target]
-            above += eta * ((1.0 if residual > above * size else 0.0) - tail)
-            below += eta * ((1.0 if -residual > below * size else 0.0) - tail)
+            eta = STEP * min(
+                1.0, 0.1 / tail
+            )  # low levels: their bounds are close, and runs of hits must not close them
+            above += eta * ((1.0 if residual > series.pending_above[row, origin, level, step, target] else 0.0) - tail)
+            below += STEP * (
+                (1.0 if -residual > series.pending_below[row, origin, level, step, target] else 0.0) - tail
+            )
             series.above[row, level, step, target] = max(above, 0.0)
             series.below[row, level, step, target] = max(below, 0.0)
     elif seen == 0:
@@ -117,7 +130,8 @@ def _settle(
             series.above[row, level, step, target] = levels[1, level]
             series.below[row, level, step, target] = levels[1, level]
     absolute = abs(residual)
-    gain = max(1.0 / (seen + 1.0), SIZE_GAIN)
+    # Residuals of far steps overlap: as many independent ones take longer to come.
+    gain = max(1.0 / (seen + 1.0), SIZE_GAIN / (1.0 + 0.25 * step))
     series.size[row, step, target] = running_size(size, series.last_peak[row, step, target], absolute, gain)
     series.settled[row, step, target] = seen + 1
     peak = max(series.peak[row, step, target], absolute)
@@ -157,14 +171,14 @@ def observe(
         for target in range(config.targets):
             residual = x[target] - series.pending[row, origin, step, target]
             if abs(residual) <= LARGEST:  # false for NaN: missing, nothing is learned
-                _settle(config, levels, series, row, step, target, residual)
+                _settle(config, levels, series, row, step, target, origin, residual)
     slot = event % horizon
     for step in range(horizon):
         for target in range(config.targets):
             series.pending[row, slot, step, target] = forecast[step, target]
     series.events[row] = event + 1
     for target in range(config.targets):
-        _bound(config, levels, series, row, target, forecast, lower, upper)
+        _bound(config, levels, series, row, target, slot, forecast, lower, upper)
 
 
 @kernel
@@ -174,11 +188,12 @@ def _bound(
     series: IntervalSeries,
     row: int,
     target: int,
+    slot: int,
     forecast: Array,
     lower: Array,
     upper: Array,
 ) -> None:
-    """Write the bounds of every step and level of one target."""
+    """Write the bounds of every step and level of one target, and keep them as `pending` in `slot`."""
     source, growth = -1, 0.0  # the longest settled step so far, and the widening when it stands in for this one
     for step in range(config.horizon):
         seen = series.settled[row, step, target]
@@ -197,5 +212,7 @@ def _bound(
                         down = max(down, series.below[row, other, source, target])
                 size = series.size[row, source, target] * growth
                 up, down = up * size, down * size
+            series.pending_below[row, slot, level, step, target] = down
+            series.pending_above[row, slot, level, step, target] = up
             lower[level, step, target] = max(center - down, -LARGEST)
             upper[level, step, target] = min(center + up, LARGEST)

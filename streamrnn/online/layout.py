@@ -19,7 +19,7 @@ TABLE_ROWS = 3
 # Per season: about the newest value.
 PERIOD_AGO, SURPRISE, PERIOD_MEAN, VALUES = 0, 1, 2, 3
 NOW_SIZE = 4
-# Levels per bin, now and before their last update, and running means per origin.
+# Levels per bin, and running means.
 LEVELS = 3
 
 
@@ -45,14 +45,14 @@ class Layout(NamedTuple):
     seasonal_weights: int  # (horizon - 1, seasonal)
     seasonal_precision: int
     seasonal: int  # m
-    levels: int  # (2 LEVELS, bins)
+    levels: int  # (LEVELS, bins), and the same before their last update when the horizon is over 1
     means: int  # (horizon, LEVELS)
     mixtures: int
     mixture: int  # numbers per mixture
     numbers: int
     # float32
     visits: int  # (seasons, bins)
-    pending: int  # forecasts that wait for their value, (experts + 1) each
+    pending: int  # forecasts that wait for their value, (experts + 2) each
     origins: int  # (horizon, joint) features of the last origins
     singles: int
 
@@ -82,8 +82,8 @@ def make_layout(
         "joint_precision": packed_size(joint) if ahead else 0,
         "seasonal_weights": steps * seasonal,
         "seasonal_precision": packed_size(seasonal) if ahead else 0,
-        "levels": 2 * LEVELS * bins if ahead else 0,
-        "means": ahead * LEVELS,
+        "levels": (2 if ahead else 1) * LEVELS * bins,
+        "means": horizon * LEVELS,
         "mixtures": mixtures * mixture,
     }
     singles = {"visits": seasons * bins, "pending": pending, "origins": ahead * joint}

@@ -12,7 +12,8 @@ mostly stands still. Errors are clipped at `CLIP` units, so that one spike canno
 Expert 0 is the last value, and all forecasts are increments over it. Squared errors decide the weights; a series of
 rare bursts can gain by them and still lose in absolute error, which is what a user sees on most days. So the mixture is
 shrunk towards the last value: of the shares 1, 3/4, 1/2, 1/4, 0 the largest is published whose absolute error over
-the past was no worse than the last value's.
+the past was no worse than the last value's; none while what was published lies more than `TOLERANCE` behind; and one
+forecast may not stake much more than has been gained.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 from streamrnn.online.scaling import clip
 
@@ -33,12 +35,16 @@ Float32 = NDArray[np.float32]
 MEDIAN: Final = 0  # running median of |error of the last value|
 SQUARE: Final = 1  # running mean square of it
 SETTLED: Final = 2  # forecasts that met their value
-SHARES: Final = 3  # discounted sums of absolute errors, in units, of the shares 0, 1/4, ... 1 of the mixture
-OWN: Final = 8
+SHARES: Final = 3  # discounted sums of absolute errors of the shares 0, 1/4, ... 1 of the mixture
+PUBLISHED: Final = 8  # the same of what was published
+OWN: Final = 9
 
 CLIP = 8.0
 SHARE_CLIP = 100.0
 SHARE_DISCOUNT = 0.9998
+TOLERANCE = 0.01
+LEAP = 6.0  # typical errors the publication may leave the last value by, besides what it has gained so far
+HANDICAP = 1.0  # typical errors a quarter of the mixture must have gained before it is published
 LEAST_UNIT = 1e-9
 
 
@@ -49,7 +55,8 @@ def mixing_size(experts: int) -> int:
 
 @kernel
 def settle(state: Float64, experts: int, forecast: Float32, y: float, discount: float, rate: float) -> None:
-    """Learn from the value `y`; `forecast` (experts + 1,) holds what the experts and, last, the mixture said of it."""
+    """Learn from the value `y`; `forecast` (experts + 2,): what the experts, the mixture and the publication said."""
+    out_of_line()
     R, V, L, weight = state[:experts], state[experts:], state[2 * experts :], state[3 * experts :]
     own = state[4 * experts :]
     o = float(forecast[experts])
@@ -67,7 +74,8 @@ def settle(state: Float64, experts: int, forecast: Float32, y: float, discount: 
         own[MEDIAN] /= pace
     unit = max(own[MEDIAN], 0.1 * math.sqrt(own[SQUARE]), LEAST_UNIT)
     for k in range(5):
-        own[SHARES + k] = SHARE_DISCOUNT * own[SHARES + k] + min(abs(y - 0.25 * k * o) / unit, SHARE_CLIP)
+        own[SHARES + k] = SHARE_DISCOUNT * own[SHARES + k] + min(abs(y - 0.25 * k * o), SHARE_CLIP * unit)
+    own[PUBLISHED] = SHARE_DISCOUNT * own[PUBLISHED] + min(abs(y - float(forecast[experts + 1])), SHARE_CLIP * unit)
     limit = CLIP * unit
     error = clip(o - y, limit)
     lowest = math.inf
@@ -102,10 +110,15 @@ def mix(z: Float64, state: int, experts: int, forecast: Float64) -> float:
 
 
 @kernel
-def share_of(z: Float64, state: int, experts: int) -> float:
-    """The share of the mixture to publish."""
-    sums = state + 4 * experts + SHARES
+def publish(z: Float64, state: int, experts: int, mixed: float) -> float:
+    """What to say of the mixture, whose numbers lie at z[state]."""
+    own = state + 4 * experts
+    sums, typical = own + SHARES, math.sqrt(z[own + SQUARE])
+    gained = z[sums] - z[own + PUBLISHED]
+    if gained < -(TOLERANCE * z[sums] + HANDICAP * typical):
+        return 0.0
+    allowed = LEAP * typical + max(0.0, gained)
     for k in range(4, 0, -1):
-        if z[sums + k] <= z[sums]:
-            return 0.25 * k
+        if z[sums + k] + HANDICAP * typical * k <= z[sums]:
+            return clip(0.25 * k * mixed, allowed)
     return 0.0

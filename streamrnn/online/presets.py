@@ -2,7 +2,7 @@
 
 preset      experts of the next step                                                    hidden size
 lite        last value, running mean, one network (truncation 1)                         8
-standard    last value, running mean, one network (truncation 4), autoregression (60)    32
+standard    last value, running mean, one network (truncation 4), autoregression         32
 full        last value, running mean, three networks, autoregression over all targets    32
 """
 
@@ -23,7 +23,7 @@ from streamrnn.online import ahead
 from streamrnn.online.autoregression import AutoregressionConfig, autoregression_size
 from streamrnn.online.calendar import MOST_SEASONS
 from streamrnn.online.drift import PageHinkley
-from streamrnn.online.inputs import input_count
+from streamrnn.online.inputs import input_count, periodic_count
 from streamrnn.online.layout import Layout, make_layout
 from streamrnn.online.mixing import mixing_size
 from streamrnn.online.recurrent import RecurrentConfig
@@ -40,6 +40,7 @@ class ForecasterConfig(NamedTuple):
     seasons: int
     periods: tuple[int, int]  # microseconds, 0: find it
     bins: int
+    harmonics: int
     warmup: float
     memory: float
     initial_precision: float
@@ -49,7 +50,8 @@ class ForecasterConfig(NamedTuple):
     step_rate: float
     ahead_discount: float
     ahead_rate: float
-    pace: float
+    reawaken: float  # of the initial precision, added on a drift alarm
+    keep: float  # of regrets and losses kept on a drift alarm
     inputs: int
     at: Layout
     recurrent: RecurrentConfig
@@ -59,9 +61,39 @@ class ForecasterConfig(NamedTuple):
 
 
 _PRESETS: Final[dict[str, dict[str, Any]]] = {
-    "lite": {"hidden": 8, "truncation": 1, "networks": 1, "lags": 24, "autoregression": 0, "cross": 0},
-    "standard": {"hidden": 32, "truncation": 4, "networks": 1, "lags": 24, "autoregression": 60, "cross": 0},
-    "full": {"hidden": 32, "truncation": 4, "networks": 3, "lags": 24, "autoregression": 60, "cross": 3},
+    "lite": {
+        "hidden": 8,
+        "truncation": 1,
+        "networks": 1,
+        "lags": 12,
+        "far": 0,
+        "cross": 0,
+        "periodic": True,
+        "harmonics": 4,
+        "reawaken": 0.15,
+    },
+    "standard": {
+        "hidden": 32,
+        "truncation": 4,
+        "networks": 1,
+        "lags": 24,
+        "far": 24,
+        "cross": 0,
+        "periodic": False,
+        "harmonics": 4,
+        "reawaken": 0.15,
+    },
+    "full": {
+        "hidden": 32,
+        "truncation": 4,
+        "networks": 3,
+        "lags": 24,
+        "far": 24,
+        "cross": 3,
+        "periodic": False,
+        "harmonics": 8,
+        "reawaken": 0.03,
+    },
 }
 
 
@@ -116,11 +148,14 @@ def forecaster_config(
         raise ConfigurationError(f"seasonality: at most {MOST_SEASONS} periods, each longer than 0")
     chosen = _PRESETS[preset]
     own_lags = chosen["lags"] if lags is None else lags
-    far_lags = (chosen["autoregression"] if lags is None else max(lags, 1)) if chosen["autoregression"] else 0
+    far_lags = (chosen["far"] if lags is None else max(lags, 1)) if chosen["far"] else 0
     seasons = max(1, len(seasonality))
     periods = (*seasonality, 0, 0)
     recurrent = RecurrentConfig(
-        cell=cell(input_count(features, seasons), chosen["hidden"] if hidden_size is None else hidden_size),
+        cell=cell(
+            input_count(features, seasons, chosen["harmonics"]),
+            chosen["hidden"] if hidden_size is None else hidden_size,
+        ),
         optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip if gradient_clip > 0 else math.inf),
         networks=chosen["networks"],
         truncation_length=chosen["truncation"] if truncation_length is None else truncation_length,
@@ -128,6 +163,7 @@ def forecaster_config(
         learn_from=200,
         lags=own_lags,
         forgetting=forgetting_factor,
+        periodic=chosen["periodic"],
         own_weights=weights == "series",
     )
     config = ForecasterConfig(
@@ -137,6 +173,7 @@ def forecaster_config(
         seasons=seasons,
         periods=(int(periods[0]), int(periods[1])),
         bins=288,
+        harmonics=chosen["harmonics"],
         warmup=200.0,
         memory=2000.0,
         initial_precision=0.05,
@@ -144,25 +181,28 @@ def forecaster_config(
         experts=0,
         step_discount=0.99,
         step_rate=0.1,
-        ahead_discount=0.999,
-        ahead_rate=0.02,
-        pace=1.0,
+        ahead_discount=0.9995,
+        ahead_rate=0.005,
+        reawaken=chosen["reawaken"],
+        keep=0.5,
         inputs=0,
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
-        autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9995),
-        ahead=ahead.AheadConfig(horizon, max(own_lags, min(far_lags, 36)), own_lags, 0.9995, 0.05),
-        drift=PageHinkley(grace=30, delta=0.2, threshold=30.0, alpha=0.9999),
+        autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
+        ahead=ahead.AheadConfig(horizon, 24, 24, 0.9998, 0.05),
+        drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
     )
     return with_layout(config)
 
 
 def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     """The same settings with all sizes that follow from them."""
-    inputs = input_count(config.features, config.seasons)
+    inputs = input_count(config.features, config.seasons, config.harmonics)
     hidden = cells.output_size(config.recurrent.cell)
+    periodic = periodic_count(config.harmonics)
     step_experts = 2 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
     experts = max(step_experts, 1 + ahead.EXPERTS) if config.horizon > 1 else step_experts
+    autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
     steps = mixture_steps(config.horizon)
     longest = max(config.recurrent.lags, config.autoregression.lags, config.ahead.lags)
     at = make_layout(
@@ -171,12 +211,14 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         seasons=config.seasons,
         bins=config.bins,
         networks=config.recurrent.networks,
-        readout=hidden + 1 + config.recurrent.lags + inputs,
-        linear=autoregression_size(config.autoregression, config.targets),
-        joint=1 + config.ahead.lags + inputs + hidden,
+        readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
+        linear=autoregression_size(autoregression, config.targets, config.harmonics),
+        joint=1 + config.ahead.lags + inputs + periodic + hidden,
         seasonal=ahead.COMMON + config.ahead.seasonal_lags,
         mixtures=len(steps),
         mixture=mixing_size(experts),
-        pending=int(steps.sum()) * (experts + 1),
+        pending=int(steps.sum()) * (experts + 2),
     )
-    return config._replace(inputs=inputs, step_experts=step_experts, experts=experts, at=at)
+    return config._replace(
+        inputs=inputs, autoregression=autoregression, step_experts=step_experts, experts=experts, at=at
+    )

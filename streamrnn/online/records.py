@@ -3,8 +3,10 @@
 A list keeps the K largest values of a series, ascending. Beyond the smallest of them, u, lies a share K / n of the n
 values seen; further out a tail fitted to the list continues it:
 
-    -log10 P(value | beyond u) = (value - u) / mean(list - u) / ln 10           light tail, exponential
-    -log10 P(value | beyond u) = log(value / u) / mean(log(list / u)) / ln 10   heavy tail, Pareto (Hill 1975)
+    y = value - u,  m and v the mean and variance of list - u
+    -log10 P(value | beyond u) = y / m / ln 10                               light: exponential tail
+    -log10 P(value | beyond u) = log(1 + xi y / (m (1 - xi))) / xi / ln 10   heavy: generalized Pareto tail with
+                                 xi = (1 - m^2 / v) / 2 in [.02, .49]        the list's moments (Hosking, Wallis 1987)
 
 Anything smaller than u counts as 0, "not among the strangest". Windows of w rows overlap, so that 6 w kept values are
 about six episodes, which is the point: it says "among the few strangest episodes of this series so far", an alarm
@@ -35,22 +37,24 @@ LOG10_E = 0.4342944819032518
 def rarity(largest: Values, seen: float, value: float, heavy: bool, least_scale: float) -> float:
     """-log10 P(`value` | beyond the list) after `seen` values, 0 when it is not beyond; nothing is learned.
 
-    `least_scale` bounds the fitted scale from below: a list of equal values must not make any other infinitely rare.
+    `least_scale` bounds the fitted mean excess from below: equal values must not make any other infinitely rare.
     """
     kept = len(largest)
     u = float(largest[0])
     if seen < kept or not value > u:
         return 0.0
-    spread = 0.0
-    if heavy:
-        if not u > 0.0:
-            return 0.0
-        for i in range(kept):
-            spread += log(largest[i] / u)
-        return log(value / u) / max(spread / kept, least_scale) * LOG10_E
+    mean, square = 0.0, 0.0
     for i in range(kept):
-        spread += largest[i]
-    return (value - u) / max(spread / kept - u, least_scale) * LOG10_E
+        excess = largest[i] - u
+        mean += excess
+        square += excess * excess
+    mean /= kept
+    scale = max(mean, least_scale)
+    if not heavy:
+        return (value - u) / scale * LOG10_E
+    variance = max(square / kept - mean * mean, 1e-12)
+    shape = min(max(0.5 * (1.0 - mean * mean / variance), 0.02), 0.49)
+    return log(1.0 + shape * (value - u) / (scale * (1.0 - shape))) / shape * LOG10_E
 
 
 @kernel

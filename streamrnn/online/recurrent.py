@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 from streamrnn.learning import optimizers, tbptt
-from streamrnn.online.inputs import fill_lags
+from streamrnn.online.inputs import fill_lags, fill_periodic
 from streamrnn.online.readout import forecast_step
 from streamrnn.online.scaling import clip
 
@@ -41,6 +42,7 @@ class RecurrentConfig(NamedTuple):
     learn_from: int  # events of a series before it teaches the networks
     lags: int
     forgetting: float
+    periodic: bool  # readout weights that depend on the phase
     own_weights: bool  # every series its own
 
 
@@ -89,14 +91,14 @@ def allocate_recurrent(
 
 def _weights(cell: Any, rows: int, count: int, dtype: Any) -> optimizers.Weights:
     size = tbptt.padded(cells.parameter_count(cell))
-    parameters, first, second, good = (tbptt.aligned_zeros((rows, count, size), dtype) for _ in range(4))
-    counters = np.zeros((rows, count, optimizers.COUNTERS), np.int64)
-    return optimizers.Weights(parameters, first, second, good, counters)
+    w, m, v, good = (tbptt.aligned_zeros((rows, count, size), dtype) for _ in range(4))
+    return optimizers.Weights(w, m, v, good, np.zeros((rows, count, optimizers.COUNTERS), np.int64))
 
 
 @kernel
 def networks_of(weights: optimizers.Weights, row: int) -> optimizers.Weights:
     """The networks in one row; the slot of each is its number."""
+    out_of_line()
     return optimizers.Weights(
         weights.parameters[row], weights.first_moment[row], weights.second_moment[row], weights.good[row],
         weights.counters[row],
@@ -109,6 +111,7 @@ def learn_network(
     z: Float64, at: int, m: int, step: float,
 ) -> None:  # fmt: skip
     """Teach network `net` that the step came (sigmas); its readout of m features lies at z[at] and does not change."""
+    out_of_line()
     outputs = cells.output_size(config.cell)
     ring = config.truncation_length
     steps = tbptt.window_steps(ring, tapes, net, 0, ring)
@@ -129,9 +132,11 @@ def learn_network(
 @kernel
 def advance_network(
     config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, scratch: RecurrentScratch, net: int,
-    initial: Floats, inputs: Float64, recent: Float64, inverse: float, z: Float64, at: int, m: int,
+    initial: Floats, inputs: Float64, seasons: int, harmonics: int, recent: Float64, inverse: float,
+    z: Float64, at: int, m: int,
 ) -> float:  # fmt: skip
     """One step of network `net`; returns what its readout now expects, in sigmas."""
+    out_of_line()
     outputs = cells.output_size(config.cell)
     hidden = scratch.network.outputs
     for k in range(inputs.size):
@@ -146,4 +151,6 @@ def advance_network(
     phi += 1 + config.lags
     for k in range(inputs.size):
         z[phi + k] = inputs[k]
+    if config.periodic:
+        fill_periodic(z, phi + inputs.size, inputs, seasons, harmonics)
     return forecast_step(z, at, m)

@@ -15,6 +15,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import (
+    lanes,
+    load,
+    load_full,
+    multiply_add,
+    out_of_line,
+    splat,
+    store,
+    store_full,
+    total,
+)
 from streamrnn.compiled import kernel
 
 Float64 = NDArray[np.float64]
@@ -30,6 +41,7 @@ def packed_size(features: int) -> int:
 @kernel
 def start_precision(precision: Float64, features: int, initial: float) -> None:
     """P = initial I, packed."""
+    out_of_line()
     for k in range(features * (features + 1) // 2):
         precision[k] = 0.0
     k = 0
@@ -41,28 +53,44 @@ def start_precision(precision: Float64, features: int, initial: float) -> None:
 @kernel
 def dot(a: Float64, b: Float64) -> float:
     """Inner product of two vectors of one size."""
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
+    m, n = a.size, lanes(a)
+    one, two = splat(a, 0.0), splat(a, 0.0)
+    j = 0
+    while m - j >= 2 * n:
+        one = multiply_add(load_full(a, j), load_full(b, j), one)
+        two = multiply_add(load_full(a, j + n), load_full(b, j + n), two)
+        j += 2 * n
+    while j < m:
+        one = multiply_add(load(a, j, m - j), load(b, j, m - j), one)
+        j += n
+    return float(total(one + two))
 
 
 @kernel
 def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
     """Write g = P phi to `gain` (m,) and return q = phi.g."""
-    m = phi.size
+    out_of_line()
+    m, n = phi.size, lanes(phi)
     for i in range(m):
         gain[i] = 0.0
     k = 0
     for i in range(m):
+        # one pass over the row serves both triangles: its products with phi, and phi_i times it
         p = phi[i]
-        row, right, below = precision[k : k + m - i], phi[i:], gain[i:]
-        total = 0.0
-        for j in range(1, m - i):
-            total += row[j] * right[j]
-            below[j] += row[j] * p
-        gain[i] += total + row[0] * p
-        k += m - i
+        below = splat(phi, 0.0)
+        j = i
+        while m - j >= n:
+            row = load_full(precision, k)
+            below = multiply_add(row, load_full(phi, j), below)
+            store_full(gain, j, multiply_add(p, row, load_full(gain, j)))
+            j += n
+            k += n
+        if j < m:
+            row = load(precision, k, m - j)
+            below = multiply_add(row, load(phi, j, m - j), below)
+            store(gain, j, m - j, multiply_add(p, row, load(gain, j, m - j)))
+            k += m - j
+        gain[i] += float(total(below)) - p * precision[k - (m - i)]
     return dot(phi, gain)
 
 
@@ -79,18 +107,25 @@ def learn_weights(weights: Float64, gain: Float64, q: float, forgetting: float, 
 @kernel
 def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: float, initial: float) -> None:
     """P <- (P - g g' / (lam + q)) / lam, guarded."""
+    out_of_line()
     m = gain.size
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
     trace = 0.0
     k = 0
+    n = lanes(gain)
     for i in range(m):
-        row, right = precision[k : k + m - i], gain[i:]
-        scaled = gain[i] * factor
-        for j in range(m - i):
-            row[j] = row[j] * inverse - scaled * right[j]
-        trace += row[0]
-        k += m - i
+        scaled = -gain[i] * factor
+        trace += precision[k] * inverse + scaled * gain[i]
+        j = i
+        while m - j >= n:
+            store_full(precision, k, multiply_add(scaled, load_full(gain, j), load_full(precision, k) * inverse))
+            j += n
+            k += n
+        if j < m:
+            row = load(precision, k, m - j) * inverse
+            store(precision, k, m - j, multiply_add(scaled, load(gain, j, m - j), row))
+            k += m - j
     limit = WINDUP * m * initial
     if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
         start_precision(precision, m, initial)
@@ -108,3 +143,12 @@ def learn(
     q = find_gain(precision, phi, gain)
     learn_weights(weights, gain, q, forgetting, error)
     learn_precision(precision, gain, q, forgetting, initial)
+
+
+@kernel
+def reawaken(precision: Float64, features: int, amount: float) -> None:
+    """P <- P + amount I: learn fast again, because what was learned may no longer hold."""
+    k = 0
+    for i in range(features):
+        precision[k] += amount
+        k += features - i

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
 
 Float64 = NDArray[np.float64]
@@ -47,6 +48,7 @@ def clip(x: float, limit: float) -> float:
 @kernel
 def observe_scale(scale: Float64, x: float, step: float, warmup: float, memory: float) -> None:
     """Learn from a value `x` and its step over the value before it, both in original units."""
+    out_of_line()
     scale[SEEN] += 1.0
     if scale[SEEN] == 1.0:
         scale[WEIGHT] = 1.0

@@ -15,8 +15,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
-from streamrnn.online.calendar import BINS, KIND, NONE, bin_of, season_of
+from streamrnn.online.calendar import BINS, KIND, NONE, bin_of, season_at
 from streamrnn.online.layout import (
     DEVIATION,
     LAST,
@@ -48,7 +49,8 @@ def observe_seasonal(
 
     A `step` of NaN says that the value is missing and `x` our own forecast.
     """
-    season = season_of(clock, s)
+    out_of_line()
+    season = clock[season_at(s)]
     if season[KIND] == NONE:
         return
     b = bin_of(phase, season[BINS])

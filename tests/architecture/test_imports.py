@@ -17,12 +17,13 @@ NUMERICS = {"cells", "learning", "online"}
 CONTRACTS = {"config", "events", "connectors.base"}
 MAY_IMPORT = {
     "errors": set(),
-    "compiled": set(),
+    "linking": set(),
+    "compiled": {"linking"},
     "config": {"errors"},
     "state": set(),
     "connectors.base": {"errors"},
     "events": {"config", "errors", "connectors.base"},
-    "cells": {"cells", "compiled", "errors"},
+    "cells": {"cells", "compiled", "errors", "linking"},
     "learning": {"cells", "learning", "compiled", "errors"},
     "online": {"cells", "learning", "online", "compiled", "errors"},
     "series": {"errors", "state"},

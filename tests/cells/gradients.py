@@ -19,9 +19,9 @@ from streamrnn.cells.lru import EPSILON, LRU
 from streamrnn.cells.lstm import LSTM
 from streamrnn.cells.mlp import MLP, NONE, OUTPUT, RELU, TANH
 from streamrnn.cells.stack import Stack
-from streamrnn.compiled import kernel
 from streamrnn.learning import tbptt
 from streamrnn.learning.losses import CROSS_ENTROPY, HUBER, PINBALL, SQUARED, Loss, differentiate
+from tests.kernels import loop
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 # --- the code under test --------------------------------------------------------------------------------------------
 
 
-@kernel
+@loop
 def analytic(cell, ring, truncation, loss, weights, series, scratch, inputs, targets):
     """Run the stream; return the loss over its window and leave the gradient in scratch."""
     outputs, per_step = scratch.outputs, scratch.outputs.size
@@ -45,7 +45,7 @@ def analytic(cell, ring, truncation, loss, weights, series, scratch, inputs, tar
     return total
 
 
-@kernel
+@loop
 def loss_from(cell, loss, weights, series, scratch, start, inputs, targets):
     """The window's loss when it starts from the state `start`."""
     series.steps[0] = 0
@@ -58,7 +58,7 @@ def loss_from(cell, loss, weights, series, scratch, start, inputs, targets):
     return total
 
 
-@kernel
+@loop
 def difference_quotients(cell, loss, weights, series, scratch, start, inputs, targets, step, result):
     """Central differences of the window's loss by every parameter."""
     w = weights.parameters[0]
