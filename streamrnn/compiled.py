@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -65,3 +67,21 @@ def kernel(function: Function) -> Function:
     # What numba asks a function for when a kernel calls it.
     entered.get_call_template, entered.get_overload = called.get_call_template, called.get_overload
     return cast(Function, entered)
+
+
+@contextmanager
+def without_blas() -> Iterator[None]:
+    """While kernels are compiled or loaded here, numba does not look for the BLAS in scipy.
+
+    No kernel uses it, and scipy.linalg takes a quarter of a second to import. For our own processes only: other numba
+    code in this process would find no `np.dot`.
+    """
+    name = "scipy.linalg"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]

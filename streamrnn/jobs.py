@@ -189,7 +189,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
 
 def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
-    from streamrnn.compiled import cache_folder
+    from streamrnn.compiled import cache_folder, without_blas
     from streamrnn.model import warm_up
 
     folder = cache_folder()
@@ -198,4 +198,5 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
         console.print(
             "compiling the model for this machine, once: some fifteen seconds ...", style="dim", highlight=False
         )
-    warm_up(config)
+    with without_blas():
+        warm_up(config)
