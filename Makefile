@@ -10,15 +10,20 @@ ARGS ?=
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.usable: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "streamrnn needs Python 3.11 or newer; run: make PYTHON=python3.12 ..."; exit 1; }
 	@echo "installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[live]'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.usable
+	@echo "installing what the tests need into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.installed  ## see it work: a simulated fleet and a real water flow, live
+demo: $(VENV)/.usable  ## see it work: a simulated fleet and a real water flow, live
 	@$(BIN)/streamrnn demo $(ARGS)
 
 test: $(VENV)/.installed  ## all but the slow and browser tests, with a real Kafka broker where Java and Maven exist

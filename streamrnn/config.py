@@ -77,8 +77,13 @@ class ModelConfig(Section):
     """How many steps ahead every event is answered with (steps are events of the series)."""
     levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.9,)
     """Coverage of the prediction intervals; the first is published as lower and upper."""
+    cell: Literal["gru", "lstm", "lru", "elman", "jordan", "mlp"] = "gru"
+    """Kind of the recurrent network. elman and jordan: perceptron units fed back their hidden layer or their output;
+    mlp: no recurrence at all. See docs/cells.md."""
+    layers: int = Field(1, ge=1, le=8)
+    """Cells on top of each other."""
     hidden_size: int | None = Field(None, ge=1, le=1024)
-    """Units of the recurrent network; default: the preset's."""
+    """Units of each layer; default: the preset's."""
     truncation_length: int | None = Field(None, ge=1, le=1024)
     """Steps the error flows back through time (TBPTT); default: the preset's."""
     update_every: int = Field(1, ge=1, le=1024)

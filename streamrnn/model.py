@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn import __version__, fold
+from streamrnn.cells.catalog import build_cell
 from streamrnn.config import Config
 from streamrnn.connectors.base import Message
 from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch
@@ -77,6 +78,7 @@ def _fold_config(config: Config) -> FoldConfig:
             gradient_clip=model.gradient_clip,
             weights=model.weights,
             seasonality=tuple(round(period * 1e6) for period in model.seasonality),
+            cell=partial(build_cell, model.cell, model.layers),
         ),
         intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
         anomaly=anomaly.AnomalyConfig(
