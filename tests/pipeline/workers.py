@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import KafkaError
 
 from tests.broker.client import Client
 
@@ -44,6 +44,7 @@ class Application:
             "state.snapshot_interval": "1s",
             **settings,
         }
+        self.supervised = False  # by somebody who starts workers anew
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self.logs: dict[int, Path] = {}
 
@@ -84,12 +85,16 @@ class Application:
         def holds() -> bool:
             try:
                 return condition()
-            except CoordinatorNotAvailableError:
-                return False  # a broker's first group waits for its first topic of offsets
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                return False  # for example while a group's first topic of offsets is made, or its coordinator moves
 
         deadline = time.monotonic() + timeout
         while not holds():
             assert time.monotonic() < deadline, f"waited {timeout} s in vain; {self.last_words()}"
+            codes = [worker.poll() for worker in self.workers.values()]
+            assert self.supervised or not codes or None in codes, f"all workers are gone; {self.last_words()}"
             time.sleep(0.2)
 
     def committed(self) -> int:

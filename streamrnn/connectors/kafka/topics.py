@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from streamrnn.config import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.errors import ConnectorError, TopicMissing
 
 RECORD_LIMIT = 1048588  # bytes; the broker's own default of max.message.bytes
+_PAUSE = 0.2  # seconds between two looks
 DEAD_LETTER_ROOM = 65536  # bytes that headers and batch overhead may add to an original record
 
 
@@ -29,7 +31,19 @@ class Topics:
 def ensure_topics(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
     """Look at the four topics, make the missing ones if `kafka.create_topics` allows it."""
     with translated(config, "looking at the topics"):
-        return bounded(config.broker_timeout, lambda: _ensure(config, changelog, client_id), "looking at the topics")
+        return bounded(config.broker_timeout, lambda: _retry(config, changelog, client_id), "looking at the topics")
+
+
+def _retry(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
+    """`_ensure`, again while another broker of the cluster may answer better."""
+    until = time.monotonic() + 0.5 * config.broker_timeout
+    while True:
+        try:
+            return _ensure(config, changelog, client_id)
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
@@ -69,6 +83,9 @@ def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
         if missing:
             admin.wait_for_topics([name for _, name in missing], timeout_ms=milliseconds(config.broker_timeout))
         counts = _partitions(admin, list(names.values()))
+        if unknown := sorted(set(names.values()) - counts.keys()):
+            # Each broker of a cluster hears of a new topic in its own time.
+            raise UnknownTopicOrPartitionError(f"no broker says anything of {', '.join(unknown)}")
         if counts[changelog] < wanted:
             if not config.create_topics:
                 raise ConnectorError(

@@ -1,0 +1,4 @@
+from __future__ import annotations
+
+from tests.broker.fixtures import bootstrap, broker, client  # noqa: F401
+from tests.kafka.conftest import leaky_client  # noqa: F401
