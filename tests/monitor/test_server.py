@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from streamrnn.connectors.base import Message
 from streamrnn.errors import ConfigurationError
 from streamrnn.monitor import streams
 from streamrnn.monitor.backlog import Backlog
+from streamrnn.monitor.feed import resident_bytes
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.monitor.opening import monitoring
 from tests.monitor.stage import Stage, batch, configured, get, until
@@ -124,6 +127,35 @@ def test_a_server_that_hangs_costs_a_bounded_backlog(monkeypatch: pytest.MonkeyP
             stage.settled()
         assert stage.monitor.backlog._bytes <= 10_000
         assert stage.monitor.backlog.dropped > 0
+
+
+def test_clients_that_never_read_are_cut_off_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 of them, the pipeline at work: all is well for it, and for everybody else once their patience is over."""
+    monkeypatch.setattr(streams, "PATIENCE", 1.0)
+    with Stage(configured()) as stage, ExitStack() as clients:
+        stage.feed("series 7", *range(1000))
+        stage.settled()
+        before = resident_bytes()
+        for _ in range(200):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", stage.monitor.port))
+            client.sendall(b"GET /events?series=series+7&partition=0&points=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        open_streams = stage.monitor.streams
+        message = Message(None, b'{"key": "series 7", "time": "2026-02-01T00:00:00Z", "value": 1.5}')
+        until(lambda: open_streams.open + open_streams.refused + open_streams.cut_off >= 200)
+        assert open_streams.open <= streams.MOST_CLIENTS
+
+        def another_frame() -> bool:
+            stage.log.append(0, message)
+            return open_streams.cut_off >= streams.MOST_CLIENTS
+
+        until(another_frame, 120)  # nobody reads them
+        assert stage.monitor.server.restarts == 0
+        until(lambda: open_streams.open == 0)
+        until(lambda: len(stage.monitor.backlog) == 0)
+        assert frames(stage, "series=series+7&partition=0", "chart")["events"] > 0
+        assert resident_bytes() < before + (200 << 20)
 
 
 def test_connections_that_never_ask_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
