@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from streamrnn.config import LogConfig
@@ -22,27 +24,36 @@ class _JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         for name in ("topic", "partition", "offset"):
-            if hasattr(record, name):
-                line[name] = getattr(record, name)
+            if (value := getattr(record, name, None)) is not None:
+                line[name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
 class _RateLimit(logging.Filter):
-    """The same warning from the same place at most every `_REPEAT_AFTER` seconds."""
+    """A warning from one place about one partition at most every `_REPEAT_AFTER` seconds; says how many were not shown.
 
-    def __init__(self) -> None:
+    What differs only in its numbers counts as the same, so it is the place in the code that is remembered.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._said: dict[tuple[str, int], float] = {}
+        self._clock = clock
+        self._said: dict[tuple[object, ...], tuple[float, int]] = {}  # when, and how many were held back since
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno != logging.WARNING:
             return True
-        place, now = (record.pathname, record.lineno), time.monotonic()
-        if now - self._said.get(place, -_REPEAT_AFTER) < _REPEAT_AFTER:
+        fields = vars(record)
+        place, now = (record.pathname, record.lineno, fields.get("topic"), fields.get("partition")), self._clock()
+        said, hidden = self._said.get(place, (-math.inf, 0))
+        if now - said < _REPEAT_AFTER:
+            self._said[place] = said, hidden + 1
             return False
-        self._said[place] = now
+        self._said[place] = now, 0
+        if hidden:
+            record.msg, record.args = f"{record.getMessage()} ({hidden} more like this since the last one shown)", ()
         return True
 
 

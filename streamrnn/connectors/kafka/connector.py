@@ -161,7 +161,7 @@ class KafkaConnector(Connector):
                 found: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=round(1000 * seconds))
                 return found
         except BrokerUnavailable as error:
-            log.info("%s; trying again", error)
+            log.warning("%s; trying again", error)
             time.sleep(min(seconds, 0.05))  # the error may have come at once
             return {}
 
