@@ -32,17 +32,32 @@ const timeLabels = (_, ticks, __, ___, step) => {
     return shown;
   });
 };
-const sinceLabels = (_, ticks, __, ___, ____) => {
-  const now = Date.now() / 1000;
-  let before = "";
+
+// Axis of the run: round ages instead of round times. A page's clock may be wrong, so now is the server's.
+let skew = 0;  // seconds, server's clock minus ours
+const AGES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400];
+const newest = (plot) => {
+  const now = Date.now() / 1000 + skew, { max } = plot.scales.x;
+  return now - max < 3 ? max : now;
+};
+const sinceSplits = (plot, _, min, max) => {
+  const most = Math.max(2, plot.bbox.width / devicePixelRatio / 64), now = newest(plot), splits = [];
+  const step = AGES.find((age) => (max - min) / age <= most) ?? Math.ceil((max - min) / most / 86400) * 86400;
+  for (let tick = now - Math.floor((now - min) / step) * step; tick <= max + step / 1000; tick += step) splits.push(tick);
+  return splits;
+};
+const sinceLabels = (plot, ticks) => {
+  const now = newest(plot);
   return ticks.map((tick) => {
     const ago = Math.round(now - tick);
-    const text = ago < 1 ? "now" : ago < 120 ? `−${ago} s` : ago < 7200 ? `−${Math.round(ago / 60)} min` : `−${Math.round(ago / 3600)} h`;
-    const shown = text === before ? "" : text;
-    before = text;
-    return shown;
+    return ago < 1 ? "now" : ago < 120 ? `−${ago} s` : ago < 7200 ? `−${Math.round(ago / 60)} min` : `−${Math.round(ago / 3600)} h`;
   });
 };
+
+// As wide as its longest label; uPlot asks again until the answer stays the same, or twice.
+const labelSize = (plot, labels, index, cycle) => (
+  cycle > 1 ? plot.axes[index]._size : 16 + 6.6 * Math.max(2, ...(labels ?? []).map((label) => label.length))
+);
 
 class Chart {
   // `make(colors)` gives uPlot's options; `update(data)` draws; width and height follow the element.
@@ -128,14 +143,17 @@ const drawMarks = (plot, marks) => {
   ctx.strokeStyle = color("anomaly");
   ctx.fillStyle = color("paper");
   ctx.lineWidth = 2 * ratio;
-  let label = -Infinity;
+  let label = -Infinity, drawn = [-Infinity, 0];
   for (const mark of seen) {
     if (!finite(mark.value)) continue;
     const x = plot.valToPos(mark.time, "x", true), y = plot.valToPos(mark.value, "y", true);
-    ctx.beginPath();
-    ctx.arc(x, y, 4.5 * ratio, 0, 2 * Math.PI);
-    ctx.fill();
-    ctx.stroke();
+    if (Math.hypot(x - drawn[0], y - drawn[1]) > 9 * ratio) {  // a row of them is no thick line
+      drawn = [x, y];
+      ctx.beginPath();
+      ctx.arc(x, y, 4.5 * ratio, 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.stroke();
+    }
     if (mark.channel && x - label > 60 * ratio) {  // the first of an episode says why
       ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
       const fits = x + 8 * ratio + ctx.measureText(mark.channel).width < bbox.left + bbox.width;
@@ -156,7 +174,7 @@ const mainOptions = (chart, _) => ({
   cursor: { y: false, points: { size: 6 }, drag: { setScale: false } },
   padding: [8, 28, 0, 0],
   scales: { x: { time: true }, y: { range: (plot) => limits(plot.data, [1], [2, 3, 4, 5, 6, 7]) } },
-  axes: [axis({ values: timeLabels, space: 80, size: 34 }), axis({ values: (_, ticks) => ticks.map(short), size: 58 })],
+  axes: [axis({ values: timeLabels, space: 80, size: 34 }), axis({ values: (_, ticks) => ticks.map(short), size: labelSize })],
   series: [
     {},
     { stroke: color("observed"), width: 1.6, points: { show: false }, spanGaps: false },
@@ -196,8 +214,8 @@ const ratioOptions = (name, range) => (chart, _) => ({
   padding: [6, 18, 0, 0],
   scales: { x: { time: true }, y: { range } },
   axes: [
-    axis({ values: sinceLabels, space: 70, size: 26, grid: { show: false } }),
-    axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`), size: 46, space: 26 }),
+    axis({ values: sinceLabels, splits: sinceSplits, size: 26, grid: { show: false } }),
+    axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`.replace("-", "−")), size: 46, space: 26 }),
   ],
   series: [{}, { stroke: color(name), width: 1.8, points: { show: false }, spanGaps: true }],
   hooks: { draw: [(plot) => levelLine(plot, chart.extra.level, "soft")] },
@@ -218,8 +236,8 @@ const expertOptions = (_, data) => {
     padding: [6, 18, 0, 0],
     scales: { x: { time: true }, y: { range: () => [0, 1] } },
     axes: [
-      axis({ values: sinceLabels, space: 70, size: 26, grid: { show: false } }),
-      axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`), size: 46, space: 26 }),
+      axis({ values: sinceLabels, splits: sinceSplits, size: 26, grid: { show: false } }),
+      axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`.replace("-", "−")), size: 46, space: 26 }),
     ],
     series,
     bands,

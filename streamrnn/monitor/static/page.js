@@ -65,6 +65,7 @@ const showStatus = (state, text) => {
 };
 
 const showOverview = (frame) => {
+  skew = frame.now - Date.now() / 1000;
   say("rate", whole(frame.rate));
   say("events", compact(frame.events));
   say("lag", compact(frame.lag));
