@@ -26,13 +26,15 @@ $(VENV)/.installed: $(VENV)/.usable
 demo: $(VENV)/.usable  ## see it work: a simulated fleet and a real water flow, live
 	@$(BIN)/streamrnn demo $(ARGS)
 
-test: $(VENV)/.installed  ## all but the slow and browser tests, with a real Kafka broker where Java and Maven exist
+test: $(VENV)/.installed  ## all but the slow tests, with a real Kafka broker and Chromium where they can be had
 	@$(BIN)/python -m tests.broker fetch || true
-	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
-
-test-long: $(VENV)/.installed  ## the tests that take minutes each, and those that need Chromium
 	@$(BIN)/python -m tests.tools || true
-	$(BIN)/python -m pytest -m "slow or browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-long: $(VENV)/.installed  ## the tests that take minutes each
+	@$(BIN)/python -m tests.broker fetch || true
+	@$(BIN)/python -m tests.tools || true
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
 	@$(BIN)/python -m tests.broker fetch

@@ -37,11 +37,16 @@ def install() -> int:
     if apt is None or os.geteuid() != 0:
         print(f"tests that need {', '.join(missing)} will be skipped; as root: apt-get install {' '.join(missing)}")
         return 1
+    print(f"installing {', '.join(missing)} for the tests (apt-get) ...", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in ([apt, "update", "-q"], [apt, "install", "-y", "-q", "--no-install-recommends", *missing]):
+    impatient = ["-q", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=1"]  # there may be no network
+    for command in (
+        [apt, "update", *impatient],
+        [apt, "install", "-y", "--no-install-recommends", *impatient, *missing],
+    ):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{' '.join(command)} failed:\n{done.stderr[-1000:]}", file=sys.stderr)
+            print(f"{' '.join(command)} failed; tests that need it skip:\n{done.stderr[-1000:]}", file=sys.stderr)
             return 1
     return 0
 

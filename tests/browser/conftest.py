@@ -23,8 +23,9 @@ FLAGS = [
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Closed before other tests begin: playwright keeps an event loop running on the thread of the tests."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=need("chromium"), args=FLAGS)
         yield chromium

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import pytest
 
+from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.events import EventDecoder
 from streamrnn.model import PartitionModel
 from streamrnn.monitor import insight
-from tests.streams import configured, stream
+from tests.streams import START, configured, stream
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"model__preset": "lite"}, {"model__horizon": 3, "event__targets": ["a", "b"]}]
+    "settings",
+    [
+        {},
+        {"model__preset": "lite"},
+        {"model__weights": "series"},
+        {"model__horizon": 3, "event__targets": ["a", "b"]},
+    ],
 )
 def test_weights_and_counters_of_a_real_model(settings: dict[str, object]) -> None:
     config = configured(**settings)
@@ -30,4 +38,23 @@ def test_weights_and_counters_of_a_real_model(settings: dict[str, object]) -> No
     assert (weights >= -1e-9).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
     assert insight.statistics(model)["updates"] > 0
+    model.close()
+
+
+def test_a_change_of_regime_is_counted() -> None:
+    config = configured(model__preset="lite")
+    model = PartitionModel(config)
+    random = np.random.Generator(np.random.Philox(key=1))
+    values = np.concatenate([random.normal(size=1500), 40 * random.normal(size=300)])
+    records = [
+        MemoryRecord(i, None, None, orjson.dumps({"key": "pump", "time": START + 60_000 * i, "value": float(value)}))
+        for i, value in enumerate(values)
+    ]
+    decoder = EventDecoder(config.event)
+    model.process(decoder.decode(records[:1500]))
+    before = insight.statistics(model)
+    model.process(decoder.decode(records[1500:]))
+    after = insight.statistics(model)
+    assert after["drift_alarms"] > before["drift_alarms"]
+    assert after["updates"] > before["updates"]
     model.close()

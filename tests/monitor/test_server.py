@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from streamrnn.connectors.base import Message
+from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import ConfigurationError
 from streamrnn.monitor import streams
 from streamrnn.monitor.backlog import Backlog
 from streamrnn.monitor.feed import resident_bytes
 from streamrnn.monitor.monitor import Monitor
+from streamrnn.monitor.observer import Observers
 from streamrnn.monitor.opening import monitoring
 from tests.monitor.stage import Stage, batch, configured, get, until
 
@@ -191,6 +193,14 @@ def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.Monkey
 def test_without_a_port_nothing_is_served() -> None:
     with monitoring(configured(monitor__port=None), ("value",)) as monitor:
         assert not isinstance(monitor, Monitor)
+
+
+def test_all_observers_hear_of_a_connector() -> None:
+    config = configured()
+    with Monitor(config, ("value",)) as one, Monitor(config, ("value",)) as other:
+        connector = MemoryConnector(MemoryLog("events"))
+        assert Observers(one, other).watch(connector) is connector
+        assert one._connector is other._connector is connector
 
 
 def test_stop_ends_the_thread() -> None:
