@@ -52,6 +52,11 @@ def samples(stage: Stage) -> dict[str, float]:
     return found
 
 
+def panel_queries() -> list[str]:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
 def names_in(expression: str) -> set[str]:
     return set(re.findall(r"\b(?:streamrnn|process)_[a-z_]+", expression))
 
@@ -137,9 +142,8 @@ def test_the_rules_and_the_configuration_are_valid() -> None:
 
 def test_every_metric_that_is_named_exists() -> None:
     rules = [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
-    dashboard = json.loads(DASHBOARD.read_text())
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    queries += [variable["query"] for variable in dashboard["templating"]["list"]]
+    queries = panel_queries()
+    queries += [variable["query"] for variable in json.loads(DASHBOARD.read_text())["templating"]["list"]]
     assert len(rules) > 5
     assert len(queries) > 20
     named = set().union(*map(names_in, rules + queries))
@@ -192,6 +196,11 @@ def test_a_real_prometheus_scrapes_it(stage: Stage, tmp_path: Path) -> None:
         until(lambda: ask("sum(streamrnn_events_total) == 160"), 60)
         rules = json.loads(get(port, "/api/v1/rules").text)["data"]["groups"][0]["rules"]
         until(lambda: all(rule["health"] == "ok" for rule in rules_of(port)), 60)
+        for query in panel_queries():
+            for name, value in {"$job": ".*", "$instance": ".*", "$__rate_interval": "1m"}.items():
+                query = query.replace(name, value)
+            answer = get(port, f"/api/v1/query?query={urllib.parse.quote(query)}")
+            assert answer.status == 200, (query, answer.text)
         assert len(rules) > 5
     finally:
         server.terminate()
