@@ -12,11 +12,12 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 
 from streamrnn.linking import Part
 
@@ -53,14 +54,45 @@ def cache_folder() -> Path:
 _CACHE_FOLDER = str(cache_folder())
 
 
+class _Folder(UserProvidedCacheLocator):
+    """The cache folder, whether or not it can be written: a container's image may hold it, filled and read-only."""
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder if that is possible."""
+        with suppress(OSError):
+            super().ensure_cache_path()  # type: ignore[no-untyped-call]
+
+
+class _Results(CompileResultCacheImpl):
+    _locator_classes = [_Folder]  # noqa: RUF012  # numba's
+
+
+class _Cache(FunctionCache):
+    """numba's own would refuse to compile where it cannot write."""
+
+    _impl_class = _Results
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was kept, None where nothing is or can be."""
+        with suppress(OSError):
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep it if that is possible; otherwise the next process compiles it again."""
+        with suppress(OSError):
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
 def kernel(function: Function) -> Function:
     """Compile `function` on its first call, in nopython mode, cached on disk, releasing the GIL."""
+    entered: Any = numba.njit(function, **OPTIONS)
     # numba takes its cache folder from a global: set it for this one function, and leave other libraries theirs.
     settings: Any = numba.config
     ambient = settings.CACHE_DIR
     settings.CACHE_DIR = ambient or _CACHE_FOLDER
     try:
-        entered: Any = numba.njit(function, cache=True, **OPTIONS)
+        entered._cache = _Cache(function)  # type: ignore[no-untyped-call]
     finally:
         settings.CACHE_DIR = ambient
     called: Any = numba.njit(function, pipeline_class=Part, **OPTIONS)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 PROGRAM = """
 import numpy as np
@@ -23,14 +27,48 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), made.tob
 """
 
 
-def test_second_process_compiles_nothing(tmp_path):
-    environment = {**os.environ, "STREAMRNN_CACHE": str(tmp_path)}
-    answers = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-        for _ in range(2)
-    ]
-    assert answers[0][:2] == ["0", "1"]
-    assert answers[1][:2] == ["1", "0"]
-    assert answers[0][2] == answers[1][2]
+def learned(cache: Path) -> list[str]:
+    environment = {**os.environ, "STREAMRNN_CACHE": str(cache)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """Seals a folder so that not even root can write it."""
+
+    def seal(folder: Path) -> None:
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.access(folder, os.W_OK):
+            if shutil.which("chattr") is None:
+                pytest.skip("root writes everywhere, and there is no chattr; run as another user")
+            subprocess.run(["chattr", "-R", "+i", str(folder)], check=True, capture_output=True)
+
+    yield seal
+    if shutil.which("chattr"):
+        subprocess.run(["chattr", "-R", "-i", str(tmp_path)], check=False, capture_output=True)
+    for path in [tmp_path, *tmp_path.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_second_process_compiles_nothing_and_writes_nothing(tmp_path, read_only):
+    warm = tmp_path / "warm"
+    first, second = learned(warm), learned(warm)
+    assert first[:2] == ["0", "1"]
+    assert second[:2] == ["1", "0"]
+    assert first[2] == second[2]
+    read_only(warm)
+    assert learned(warm) == second
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "program.py").write_text(
+        "from streamrnn.compiled import kernel\n@kernel\ndef twice(x):\n    return 2 * x\nprint(twice(21))\n"
+    )
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "STREAMRNN_CACHE": str(tmp_path / "file" / "cache"), "PYTHONPATH": root}
+    command = [sys.executable, str(tmp_path / "program.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "42\n"
