@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+LOCK := --quiet --upgrade --universal --generate-hashes --python-version 3.12 --custom-compile-command 'make lock'
 
-.PHONY: help demo test test-fast test-long lint format chaos clean
+.PHONY: help demo test test-fast test-long lint format lock chaos compose-test clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,7 +30,7 @@ demo: $(VENV)/.usable  ## see it work: a simulated fleet and a real water flow, 
 test: $(VENV)/.installed  ## all but the slow tests, with a real Kafka broker and Chromium where they can be had
 	@$(BIN)/python -m tests.broker fetch || true
 	@$(BIN)/python -m tests.tools || true
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not compose" $(ARGS)
 
 test-long: $(VENV)/.installed  ## the tests that take minutes each
 	@$(BIN)/python -m tests.broker fetch || true
@@ -40,8 +41,11 @@ chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
 	@$(BIN)/python -m tests.broker fetch
 	STREAMRNN_CHAOS=long $(BIN)/python -m pytest tests/chaos $(ARGS)
 
+compose-test: $(VENV)/.installed  ## docker-compose.yml from a clean clone to killed brokers, with the engine of this machine
+	$(BIN)/python -m pytest -m compose tests/deploy $(ARGS)
+
 test-fast: $(VENV)/.installed  ## the everyday loop: no broker, no browser, nothing slow
-	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow and not compose" $(ARGS)
 
 lint: $(VENV)/.installed  ## formatting, lint, types
 	$(BIN)/ruff format --check .
@@ -51,6 +55,11 @@ lint: $(VENV)/.installed  ## formatting, lint, types
 format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.installed  ## the image's dependencies anew: deploy/image/*.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile $(LOCK) --extra live -o deploy/image/requirements.lock pyproject.toml
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) -o deploy/image/build.lock -
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -9,7 +9,7 @@ curve="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 openssl req -x509 $curve -keyout ca.key -out ca.pem -subj "/CN=streamrnn compose authority" -days 3650 2>/dev/null
 openssl req -new $curve -keyout broker.key -out broker.csr -subj "/CN=kafka" 2>/dev/null
 echo "subjectAltName=DNS:kafka,DNS:kafka-2,DNS:kafka-3,DNS:localhost,IP:127.0.0.1" > names
-openssl x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out broker.crt -days 825 -extfile names 2>/dev/null
+openssl x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out broker.crt -days "$DAYS" -extfile names 2>/dev/null
 
 cat broker.key broker.crt ca.pem > /broker/broker.pem
 openssl rand -hex 24 > /broker/password

@@ -16,7 +16,7 @@ from streamrnn.simulation import FAULTS, water_flow
 
 MAINS = 24
 FIRST_FAULT = 300  # events of a main that are left as they were measured
-FAULT_EVERY = 400  # events, on average
+FAULT_EVERY = 1000  # events, on average
 
 
 class Main:
@@ -26,7 +26,7 @@ class Main:
         self.key = f"main-{number}"
         self._random = np.random.Generator(np.random.Philox(key=(seed << 32) + number))
         self._flows = np.roll(flows, -int(self._random.integers(len(flows))))
-        self._spread = float(np.std(flows))
+        self._change = float(np.mean(np.abs(np.diff(flows))))  # from one hour to the next
         self._fault, self._left, self._last = "", 0, float(self._flows[0])
 
     def value(self, step: int) -> float:
@@ -39,10 +39,10 @@ class Main:
         if self._left:
             self._left -= 1
             flow = {
-                "spike": flow + 6 * self._spread,
-                "level shift": flow - 3 * self._spread,
+                "spike": flow + 20 * self._change,
+                "level shift": flow - 15 * self._change,
                 "frozen": self._last,
-                "noise": flow + 2 * self._spread * noise,
+                "noise": flow + 4 * self._change * noise,
             }[self._fault]
         self._last = round(flow, 3)
         return self._last

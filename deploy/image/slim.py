@@ -25,7 +25,9 @@ def main(prefix: Path) -> None:
             script.unlink()
     print(f"{libraries}: {before >> 20} MiB -> {size(libraries) >> 20} MiB")
     # By the sources' hash and not their time, so that two builds make the same bytes.
-    compileall.compile_dir(libraries, quiet=2, invalidation_mode=compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    compileall.compile_dir(
+        libraries, quiet=2, invalidation_mode=compileall.py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
 
 
 def size(folder: Path) -> int:
