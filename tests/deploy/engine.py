@@ -107,7 +107,17 @@ def need_broker_image() -> None:
 def built_image() -> str:
     """Our image, built from this tree."""
     need_image("python:3.12-slim")
-    run("docker", "build", "--quiet", "-f", "deploy/Dockerfile", "-t", IMAGE, ".", cwd=ROOT, timeout=1800)
+    run(
+        *kafka_image.BUILD,
+        "-f",
+        "deploy/Dockerfile",
+        "-t",
+        IMAGE,
+        ".",
+        cwd=ROOT,
+        timeout=1800,
+        env=kafka_image.builder(),
+    )
     return IMAGE
 
 

@@ -69,6 +69,15 @@ CMD ["/etc/kafka/docker/run"]
 """
 
 
+BUILD = ("docker", "build", "--quiet")
+
+
+def builder() -> dict[str, str]:
+    """The environment of a build: without buildx the engine's own builder has to be asked for."""
+    missing = subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False).returncode
+    return {**os.environ, **({"DOCKER_BUILDKIT": "0"} if missing else {})}
+
+
 def version() -> str:
     """Of the broker in `pom.xml`."""
     return POM.read_text().split("<artifactId>kafka_2.13</artifactId>")[1].split("<version>")[1].split("<")[0]
@@ -92,7 +101,7 @@ def make(tag: str, jre: str) -> None:
         (folder / "docker" / "server.properties").write_text(LOG.format(target="OUT", level="info"))
         (folder / "docker" / "tools.properties").write_text(LOG.format(target="ERR", level="warn"))
         (folder / "Dockerfile").write_text(DOCKERFILE.format(jre=jre))
-        subprocess.run(["docker", "build", "-q", "-t", tag, str(folder)], check=True, timeout=540)
+        subprocess.run([*BUILD, "-t", tag, str(folder)], check=True, timeout=540, env=builder())
 
 
 if __name__ == "__main__":
