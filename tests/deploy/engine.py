@@ -223,10 +223,10 @@ class Stack:
         )  # fmt: skip
         return done.stdout.splitlines()
 
-    def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    def ends(self, topic: str, partitions: Iterable[int], *words: str) -> dict[int, int]:
         """The offset after the last record, by partition."""
         asked = [word for partition in partitions for word in ("-t", f"{topic}:{partition}:-1")]
-        told = run(need_kcat(), "-b", f"localhost:{self.kafka}", "-Q", *asked, check=False).out
+        told = run(need_kcat(), "-b", f"localhost:{self.kafka}", "-Q", *asked, *words, check=False).out
         return {int(number): int(end) for number, end in re.findall(r"\[(\d+)\] offset (\d+)", told)}
 
     def events(self) -> Counter[tuple[int, int]]:

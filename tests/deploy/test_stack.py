@@ -115,8 +115,9 @@ def test_a_killed_worker(stack: Stack) -> None:
 
 def test_a_killed_broker(stack: Stack) -> None:
     run("docker", "kill", "-s", "KILL", stack.container("kafka"))
-    stack.up("--scale", "streamrnn=3")
+    stack.compose("up", "--detach", "--scale", "streamrnn=3")
     goes_on(stack)
+    until("spread over three again", lambda: spread(stack, 3))
 
 
 def test_a_stopped_worker_ends_in_order(stack: Stack) -> None:
