@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +21,12 @@ from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch
 from streamrnn.events import Answers, Decoded, targets_of
 from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
 from streamrnn.online import anomaly, forecaster, intervals
-from streamrnn.series import RowStore, SeriesTable
+from streamrnn.series import ROWS_AT_ONCE, RowStore, SeriesTable
 from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
 from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
-
-_SERIES_PER_SLICE = 200
 
 
 class Series(NamedTuple):
@@ -190,21 +189,23 @@ class PartitionModel:
         manifest = Manifest(offset, self._shape, len(self.series), self.counters, __version__)
         return write(manifest, dict(fields(self.shared)), self.series.take_dirty())
 
-    def restore(self, messages: Iterable[Message]) -> Generator[int, None, int | None]:
-        """Load the newest snapshot, yielding the number of series read so far now and then.
+    def restore(self, messages: Iterable[Message], expected: int | None = None) -> Generator[int, None, int | None]:
+        """Load the newest snapshot of about `expected` records, yielding the number of series read now and then.
 
         Returns the offset the snapshot stands for, None if there is none. Raises `SnapshotCorrupt`, `SnapshotVersion`,
         or `SnapshotMismatch` naming every setting that differs.
         """
         reader = SnapshotReader()
         problem: ValueError | None = None
-        for count, (key, row) in enumerate(reader.read(messages), start=1):
+        self.series.reserve(expected or 0)
+        count, rows = 0, reader.read(messages)
+        while some := dict(islice(rows, ROWS_AT_ONCE)):
             try:
-                self.series.put(key, row)
+                self.series.put(some)
             except ValueError as error:
                 problem = problem or error  # another shape: the manifest at the end says which
-            if count % _SERIES_PER_SLICE == 0:
-                yield count
+            count += len(some)
+            yield count
         found = reader.finish()
         if found is None:
             return None

@@ -37,10 +37,11 @@ def recover(
     """
     committed = connector.committed(partition)
     first, end = connector.bounds(partition)
-    restoring = model.restore(connector.snapshots(partition))
+    records = connector.snapshot_records(partition)
+    restoring = model.restore(connector.snapshots(partition), records)
     while True:
         try:
-            yield Progress("restore", next(restoring), None)
+            yield Progress("restore", next(restoring), records)
         except StopIteration as stop:
             restored: int | None = stop.value
             break
@@ -48,9 +49,9 @@ def recover(
     if restored is None or committed is None:
         yield Progress("ready", 0, 0, first if start == "earliest" else end)
         return
-    for records in connector.replay(partition, restored, committed):
-        model.process(decoder.decode(records))
-        yield Progress("replay", records[-1].offset + 1 - restored, committed - restored)
+    for some in connector.replay(partition, restored, committed):
+        model.process(decoder.decode(some))
+        yield Progress("replay", some[-1].offset + 1 - restored, committed - restored)
     yield Progress("ready", committed - restored, committed - restored, committed)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.errors import StateError
-from streamrnn.state import clear_row, get_row, put_row, with_rows
+from streamrnn.state import clear_row, get_rows, put_rows, with_rows
 
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
 _FIRST_ROWS = 16
+ROWS_AT_ONCE = 200
+"""Rows to copy together: enough that numpy does the work, few enough to fit the processor's cache or nearly."""
 
 
 class RowStore:
@@ -137,7 +139,7 @@ class SeriesTable(Generic[Tree]):
         self._rows[key] = row
         stored = self._store.get(key) if self._store is not None else None
         if stored is not None and self._store is not None:
-            put_row(self.arrays, row, stored)
+            put_rows(self.arrays, [row], [stored])
             self._store.delete(key)
             self.dirty[row] = key in self._dirty_stored
             self._dirty_stored.pop(key, None)
@@ -147,18 +149,22 @@ class SeriesTable(Generic[Tree]):
             self.store_away(next(iter(self._rows)))
         if self._free:
             return self._free.pop()
-        capacity = len(self.dirty)
-        if len(self._rows) == capacity:
-            capacity = min(2 * capacity, self._limit or 2 * capacity)
-            self.arrays = with_rows(self.arrays, capacity)
-            self.dirty = np.concatenate([self.dirty, np.zeros(capacity - len(self.dirty), np.bool_)])
+        if len(self._rows) == len(self.dirty):
+            self.reserve(2 * len(self.dirty))
         return len(self._rows)
+
+    def reserve(self, rows: int) -> None:
+        """Make room for so many series in memory. The system gives pages of memory as they are written to."""
+        rows = min(rows, self._limit or rows)
+        if rows > len(self.dirty):
+            self.arrays = with_rows(self.arrays, rows)
+            self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
 
     def store_away(self, key: str) -> None:
         """Move one series out of memory."""
         assert self._store is not None
         row = self._rows.pop(key)
-        self._store.put(key, get_row(self.arrays, row))
+        self._store.put(key, get_rows(self.arrays, [row])[0])
         if self.dirty[row]:
             self._dirty_stored[key] = None
         self._release(row)
@@ -176,26 +182,32 @@ class SeriesTable(Generic[Tree]):
         """The series' row, None if it is not in memory."""
         return self._rows.get(key)
 
-    def put(self, key: str, data: bytes | None) -> None:
-        """Restore one series; None deletes it. Raises ValueError when the row's length differs."""
-        if self._store is not None:
-            self._store.delete(key)
-        row = self._rows.get(key)
-        if data is None:
-            if row is not None:
+    def put(self, pairs: Mapping[str, bytes | None]) -> None:
+        """Restore series by their rows' bytes; None deletes one. Raises ValueError when a row's length differs."""
+        if self._limit is not None and len(pairs) > 1:
+            for key, data in pairs.items():  # one may have to make room for the next
+                self.put({key: data})
+            return
+        rows: dict[int, bytes] = {}
+        for key, data in pairs.items():
+            if self._store is not None:
+                self._store.delete(key)
+            row = self._rows.get(key)
+            if data is not None:
+                if row is None:
+                    row = self._rows[key] = self._free_row()
+                rows[row] = data
+            elif row is not None:
                 del self._rows[key]
                 self._release(row)
-            return
-        if row is None:
-            row = self._free_row()
-            self._rows[key] = row
-        put_row(self.arrays, row, data)
+        if rows:
+            put_rows(self.arrays, list(rows), list(rows.values()))
 
     def data(self, key: str) -> bytes:
         """The series' row, wherever it is."""
         row = self._rows.get(key)
         if row is not None:
-            return get_row(self.arrays, row)
+            return get_rows(self.arrays, [row])[0]
         stored = self._store.get(key) if self._store is not None else None
         if stored is None:
             raise KeyError(key)
@@ -207,9 +219,10 @@ class SeriesTable(Generic[Tree]):
             for key in self._dirty_stored:
                 yield key, self.data(key)
             self._dirty_stored.clear()
-        for key, row in self._rows.items():
-            if self.dirty[row]:
-                yield key, get_row(self.arrays, row)
+        changed = [(key, row) for key, row in self._rows.items() if self.dirty[row]]
+        for start in range(0, len(changed), ROWS_AT_ONCE):
+            keys, rows = zip(*changed[start : start + ROWS_AT_ONCE], strict=True)
+            yield from zip(keys, get_rows(self.arrays, rows), strict=True)
         self.dirty[:] = False
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ evicting, snapshotting and restoring a series are plain copies of its row throug
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,20 +58,37 @@ def total_bytes(tree: tuple[Any, ...]) -> int:
     return sum(array.nbytes for _, array in fields(tree))
 
 
-def get_row(tree: tuple[Any, ...], row: int) -> bytes:
-    """The row's bytes through all arrays, in field order."""
-    return b"".join([array[row].tobytes() for _, array in fields(tree)])
+def get_rows(tree: tuple[Any, ...], rows: Sequence[int]) -> list[bytes]:
+    """The bytes of each row through all arrays, in field order."""
+    at = _selection(rows)
+    block = np.concatenate([view[at] for view in _byte_rows(tree)], axis=1)
+    return [row.tobytes() for row in block]
 
 
-def put_row(tree: tuple[Any, ...], row: int, data: bytes) -> None:
-    """Write what `get_row` gave. Raises ValueError when the length differs."""
-    if len(data) != row_bytes(tree):
-        raise ValueError(f"a row has {row_bytes(tree)} bytes, not {len(data)}")
-    position = 0
-    for _, array in fields(tree):
-        size = array[row].nbytes
-        array[row] = np.frombuffer(data, array.dtype, size // array.itemsize, position).reshape(array.shape[1:])
-        position += size
+def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[bytes]) -> None:
+    """Write what `get_rows` gave, each row named once. Raises ValueError when a length differs."""
+    size = row_bytes(tree)
+    for one in data:
+        if len(one) != size:
+            raise ValueError(f"a row has {size} bytes, not {len(one)}")
+    at, position = _selection(rows), 0
+    block = np.frombuffer(b"".join(data), np.uint8).reshape(len(rows), size)
+    for view in _byte_rows(tree):
+        view[at] = block[:, position : position + view.shape[1]]
+        position += view.shape[1]
+
+
+def _byte_rows(tree: tuple[Any, ...]) -> list[npt.NDArray[np.uint8]]:
+    """Every array as bytes: (rows, bytes per row)."""
+    return [array.reshape(len(array), -1).view(np.uint8) for _, array in fields(tree) if array.size]
+
+
+def _selection(rows: Sequence[int]) -> slice | list[int]:
+    """Rows as an index; a slice where they follow each other, which numpy copies at the speed of memory."""
+    first, last = rows[0], rows[-1]
+    if len(rows) == last - first + 1 and all(row == first + i for i, row in enumerate(rows)):
+        return slice(first, last + 1)
+    return list(rows)
 
 
 def clear_row(tree: tuple[Any, ...], row: int) -> None:

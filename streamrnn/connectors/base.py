@@ -96,6 +96,10 @@ class Connector(Protocol):
     def snapshots(self, partition: Partition) -> Iterator[Message]:
         """The committed snapshot records, oldest first; the last one of a key counts, a null value deletes it."""
 
+    def snapshot_records(self, partition: Partition) -> int | None:
+        """How many records `snapshots` gives, if that is known."""
+        return None
+
     def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
         """The records with start <= offset < end, again, in slices of any size; changes no position."""
 

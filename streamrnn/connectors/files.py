@@ -327,6 +327,10 @@ class FileConnector(Connector):
         """See `Connector.snapshots`."""
         return self._folder.messages() if self._folder is not None else iter(())
 
+    def snapshot_records(self, partition: Partition) -> int:
+        """See `Connector.snapshot_records`."""
+        return self._folder.records if self._folder is not None else 0
+
     def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
         """Nothing to replay: a snapshot and its offset are one file."""
         if start != end:

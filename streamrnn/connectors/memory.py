@@ -117,6 +117,10 @@ class MemoryConnector(Connector):
         """See `Connector.snapshots`."""
         return iter(list(self.log.snapshots[partition]))
 
+    def snapshot_records(self, partition: Partition) -> int:
+        """See `Connector.snapshot_records`."""
+        return len(self.log.snapshots[partition])
+
     def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
         """See `Connector.replay`."""
         for position in range(start, end, self._max_poll_records):

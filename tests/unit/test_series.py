@@ -89,10 +89,10 @@ def test_restoring_is_putting_rows_the_last_one_wins(
             for key, total in part.items():
                 if total is None:
                     expected.pop(key, None)
-                    series.put(key, None)
+                    series.put({key: None})
                 else:
                     expected[key] = total
-                    series.put(key, np.array([total], np.int64).tobytes() + bytes(16))
+                    series.put({key: np.array([total], np.int64).tobytes() + bytes(16)})
         assert totals(series) == expected
         assert len(series) == len(expected)
         assert not list(series.take_dirty())  # what was read is not written again
@@ -106,7 +106,7 @@ def test_restoring_is_putting_rows_the_last_one_wins(
 def test_a_deleted_series_is_a_new_one_when_it_returns() -> None:
     series = table()
     add(series, ["a", "b", "a"])
-    series.put("a", None)
+    series.put({"a": None})
     add(series, ["c", "a"])
     assert totals(series) == {"a": 1, "b": 1, "c": 1}
     assert len(series.arrays.total) == 16
@@ -115,7 +115,7 @@ def test_a_deleted_series_is_a_new_one_when_it_returns() -> None:
 def test_a_row_of_another_length_is_refused() -> None:
     series = table()
     with pytest.raises(ValueError, match="24 bytes, not 3"):
-        series.put("a", b"abc")
+        series.put({"a": b"abc"})
 
 
 def test_unknown_series_have_no_data() -> None:

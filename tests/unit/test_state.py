@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.state import clear_row, fields, get_row, layout, put_arrays, put_row, row_bytes, total_bytes, with_rows
+from streamrnn.state import clear_row, fields, get_rows, layout, put_arrays, put_rows, row_bytes, total_bytes, with_rows
 
 
 class Inner(NamedTuple):
@@ -55,19 +55,19 @@ def test_growing_keeps_rows_and_adds_zeros(rows: int, more: int) -> None:
 def test_a_row_can_be_moved_and_cleared() -> None:
     one, other = tree(), with_rows(tree(), 3)
     clear_row(other, 1)
-    assert get_row(other, 1) == bytes(60)
-    put_row(other, 1, get_row(one, 2))
-    assert get_row(other, 1) == get_row(one, 2)
-    assert get_row(other, 0) == get_row(one, 0)
+    assert get_rows(other, [1]) == [bytes(60)]
+    put_rows(other, [1], get_rows(one, [2]))
+    assert get_rows(other, [1]) == get_rows(one, [2])
+    assert get_rows(other, [0]) == get_rows(one, [0])
 
 
 @pytest.mark.parametrize("size", [0, 59, 61])
 def test_a_row_of_another_length_is_refused(size: int) -> None:
     target = tree()
-    before = get_row(target, 0)
+    before = get_rows(target, [0])
     with pytest.raises(ValueError, match=f"60 bytes, not {size}"):
-        put_row(target, 0, bytes(size))
-    assert get_row(target, 0) == before
+        put_rows(target, [0], [bytes(size)])
+    assert get_rows(target, [0]) == before
 
 
 def test_arrays_of_other_names_shapes_or_types_are_refused() -> None:
@@ -83,9 +83,20 @@ def test_arrays_of_other_names_shapes_or_types_are_refused() -> None:
     target = with_rows(tree(), 3)
     clear_row(target, 0)
     put_arrays(target, good)
-    assert get_row(target, 0) == get_row(tree(), 0)
+    assert get_rows(target, [0]) == get_rows(tree(), [0])
 
 
 def test_the_layout_does_not_depend_on_the_number_of_rows() -> None:
     assert layout(tree(2)) == layout(tree(5))
     assert layout(tree())[0] == ("first", "<f8", (2, 3))
+
+
+@given(rows=st.lists(st.integers(0, 8), min_size=1, max_size=9, unique=True))
+def test_many_rows_move_like_one_after_the_other(rows: list[int]) -> None:
+    one, other = tree(9), with_rows(tree(2), 9)
+    data = get_rows(one, rows)
+    assert data == [get_rows(one, [row])[0] for row in rows]
+    put_rows(other, rows, data)
+    assert get_rows(other, rows) == data
+    untouched = sorted({*range(2, 9)} - {*rows})
+    assert not untouched or set(get_rows(other, untouched)) == {bytes(60)}
