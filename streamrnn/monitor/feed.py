@@ -90,6 +90,7 @@ class Feed:
         self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._tick = SHORTEST_TICK
         self._woken: asyncio.Event | None = None
+        self._made: dict[tuple[object, ...], bytes] = {}  # since the last tick: pages that look at the same share it
 
     async def refresh(self) -> None:
         """Take in what the worker left and wake the pages, without end."""
@@ -97,6 +98,7 @@ class Feed:
         used = time.thread_time()
         while True:
             await self.digest()
+            self._made.clear()
             woken, self._woken = self._woken, asyncio.Event()
             woken.set()
             self._metrics.clients.set(self._streams.open)
@@ -158,13 +160,14 @@ class Feed:
             woken, now, out = self._woken, self._clock(), b""
             if now - last_overview >= OVERVIEW:
                 last_overview = now
-                out += event("overview", frames.dumps(self.overview(selection.search, now)))
+                out += self._once("overview", selection.search, self.overview, selection.search, now)
             identity = self._selected(selection)
             row = self.history.row(identity) if identity is not None else None
             version = (identity, int(self.history.count[row]) if row is not None else -1)
             if selection.key and (version != shown or now - last_sent >= SILENCE):
                 shown = version
-                out += event("chart", frames.dumps(self.chart(identity, row, selection, now)))
+                sought = selection._replace(search="")
+                out += self._once("chart", sought, self.chart, identity, row, selection, now)
             if out:
                 last_sent = now
                 yield out
@@ -172,6 +175,12 @@ class Feed:
                 await asyncio.sleep(SHORTEST_TICK)
             else:
                 await woken.wait()
+
+    def _once(self, name: str, what: object, make: Callable[..., dict[str, Any]], *arguments: Any) -> bytes:
+        """An event that is made once a tick, however many pages want it."""
+        if (found := self._made.get((name, what))) is None:
+            found = self._made[name, what] = event(name, frames.dumps(make(*arguments)))
+        return found
 
     def _selected(self, selection: Selection) -> Identity | None:
         for partition, rows in self.history.partitions().items():

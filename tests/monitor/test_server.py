@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import ConfigurationError
-from streamrnn.monitor import streams
+from streamrnn.monitor import feed, streams
 from streamrnn.monitor.backlog import Backlog
-from streamrnn.monitor.feed import resident_bytes
+from streamrnn.monitor.feed import Feed, resident_bytes
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.monitor.observer import Observers
 from streamrnn.monitor.opening import monitoring
@@ -158,6 +159,37 @@ def test_clients_that_never_read_are_cut_off_and_memory_is_bounded(monkeypatch: 
         until(lambda: len(stage.monitor.backlog) == 0)
         assert frames(stage, "series=series+7&partition=0", "chart")["events"] > 0
         assert resident_bytes() < before + (200 << 20)
+
+
+def test_pages_that_look_at_the_same_share_their_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "OVERVIEW", 0.0)
+    made: Counter[str] = Counter()
+
+    def counted(name: str) -> None:
+        method = getattr(Feed, name)
+
+        def count(self: Feed, *arguments: Any) -> Any:
+            made[name] += 1
+            return method(self, *arguments)
+
+        monkeypatch.setattr(Feed, name, count)
+
+    for name in ("overview", "chart", "_watch"):
+        counted(name)
+    with Stage(configured()) as stage, ExitStack() as clients:
+        stage.feed("pump", *range(10))
+        stage.settled()
+        for _ in range(20):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", stage.monitor.port)))
+            client.sendall(b"GET /events?series=pump&partition=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(lambda: stage.monitor.streams.open == 20)
+        made.clear()
+        for value in range(5):
+            ticks = made["_watch"]
+            stage.feed("pump", value)
+            until(lambda ticks=ticks: made["_watch"] > ticks + 1)  # type: ignore[misc]
+        assert 5 <= made["overview"] <= made["_watch"] + 1
+        assert 5 <= made["chart"] <= made["_watch"] + 1
 
 
 def test_connections_that_never_ask_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
