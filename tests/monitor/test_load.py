@@ -31,13 +31,16 @@ class Deaf:
         self.go()
 
     def come(self) -> None:
+        answered = self._stage.monitor.streams
+        refused = answered.refused
         for _ in range(CLIENTS):
             client = socket.socket()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", self._stage.monitor.port))
             client.sendall(b"GET /events?series=sensor+7&partition=0&points=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self._sockets.append(client)
-        until(lambda: self._stage.monitor.streams.open == streams.MOST_CLIENTS)
+        until(lambda: answered.open == streams.MOST_CLIENTS)
+        until(lambda: answered.refused == refused + CLIENTS - streams.MOST_CLIENTS)
 
     def go(self) -> None:
         while self._sockets:
