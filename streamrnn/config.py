@@ -158,7 +158,7 @@ class KafkaConfig(Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    """From the environment (`STREAMRNN__KAFKA__SASL_PASSWORD`) or `sasl_password_file`."""
+    """From the environment (`STREAMRNN__KAFKA__SASL_PASSWORD`) or `sasl_password_file`; for OAUTHBEARER the token."""
     sasl_password_file: Path | None = None
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
@@ -170,8 +170,8 @@ class KafkaConfig(Section):
     def _credentials(self) -> Self:
         if self.security_protocol.startswith("SASL") and self.sasl_mechanism is None:
             raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism")
-        if self.sasl_mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
-            if self.sasl_username is None:
+        if self.sasl_mechanism is not None:
+            if self.sasl_mechanism != "OAUTHBEARER" and self.sasl_username is None:
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username")
             if self.sasl_password is None and self.sasl_password_file is None:
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_password or sasl_password_file")
