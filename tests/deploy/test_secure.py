@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.broker.client import Client
 from tests.deploy import engine
 from tests.deploy.engine import Stack, run, until
 
@@ -35,17 +36,19 @@ def refusal(stack: Stack, *words: str, options: tuple[str, ...] = ()) -> str:
 
 
 def test_it_works_with_the_right_credentials(stack: Stack) -> None:
-    until("forecasts", lambda: sum(secure_ends(stack).values()) > 100)
-    until("ready", lambda: stack.get("/readyz") == (200, "ok\n"))
-
-
-def secure_ends(stack: Stack) -> dict[int, int]:
     """Read from this machine with the files of a worker, as docs/operations.md says."""
     stack.compose("cp", "streamrnn:/settings/ca.pem", "ca.pem")
     password = stack.compose("exec", "-T", "streamrnn", "cat", "/settings/password").out.strip()
-    login = ["security.protocol=SASL_SSL", "sasl.mechanisms=SCRAM-SHA-512", "sasl.username=streamrnn"]
-    login += [f"sasl.password={password}", f"ssl.ca.location={stack.folder / 'ca.pem'}"]
-    return stack.ends("forecasts", range(6), *[word for setting in login for word in ("-X", setting)])
+    login = {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "streamrnn",
+        "sasl_plain_password": password,
+        "ssl_cafile": str(stack.folder / "ca.pem"),
+    }
+    with Client(f"localhost:{stack.kafka}", **login) as client:
+        until("forecasts", lambda: sum(client.end_offsets("forecasts").values()) > 100)
+    until("ready", lambda: stack.get("/readyz") == (200, "ok\n"))
 
 
 def test_nobody_gets_in_without(stack: Stack) -> None:
