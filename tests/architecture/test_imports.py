@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "cells": {"cells", "compiled", "errors", "linking"},
     "learning": {"cells", "learning", "compiled", "errors"},
     "online": {"cells", "learning", "online", "compiled", "errors"},
+    "estimators": NUMERICS | {"compiled", "errors", "estimators"},
     "series": {"errors", "state"},
     "snapshot": {"errors", "state", "connectors.base", "__init__"},
     "fold": NUMERICS | {"compiled", "events", "state"},

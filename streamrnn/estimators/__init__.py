@@ -1,0 +1,1 @@
+"""Our networks behind river's interfaces (docs/river.md)."""

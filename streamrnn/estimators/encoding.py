@@ -1,0 +1,151 @@
+"""From river's dictionaries to a vector: features may come and go, be missing, or hold text.
+
+Every numeric feature has a column of its own, every text a column for each of its values (one-hot), given in order of
+appearance; within one event in order of their names, so that the order inside a dictionary means nothing. Beyond
+`most` columns new features share them by hashing. What is absent, None or not finite is missing (NaN).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+ROOM = 8  # columns are made room for by so many at a time
+SHARED = 16  # names per column that are remembered, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What the column of one value of a text feature is known by."""
+
+    feature: Any
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastTarget:
+    """What the column of the last value of a target is known by."""
+
+    target: Any
+
+
+class FeatureEncoder:
+    """Gives every feature its column.
+
+    >>> encoder = FeatureEncoder()
+    >>> encoder.learn({"wind": 3.5, "sky": "gray"})
+    >>> encoder.encode({"wind": 4.0, "sky": "gray"})[:2]
+    array([4., 1.])
+    >>> encoder.encode({"sky": "blue", "rain": 1})[:2]
+    array([nan,  0.])
+    """
+
+    def __init__(self, most: int = 256) -> None:
+        self.most = most
+        self.columns: dict[Any, int] = {}
+        self.used = 0
+        self.capacity = 0
+        self._template = np.zeros(0)
+
+    def learn(self, x: Mapping[Any, Any]) -> None:
+        """Give columns to the features that have none yet."""
+        columns = self.columns
+        for name, value in x.items():
+            if name not in columns or not isinstance(value, float | int):
+                keys = {key_of(name, value) for name, value in x.items()}
+                self.add(key for key in keys if key not in columns)
+                return
+
+    def add(self, keys: Iterable[Any]) -> None:
+        """Give a column to each of these keys."""
+        unknown = sorted(keys, key=repr)
+        if not unknown:
+            return
+        for key in unknown:
+            if self.used < self.most:
+                self.columns[key] = self.used
+                self.used += 1
+            elif len(self.columns) < SHARED * self.most:
+                self.columns[key] = zlib.crc32(repr(key).encode()) % self.most
+        if self.used > self.capacity:
+            wanted = max(self.used, min(self.most, self.capacity + self.capacity // 2))
+            self.capacity = -(-wanted // ROOM) * ROOM
+        self._template = np.full(self.capacity, math.nan)
+        for key, column in self.columns.items():
+            if isinstance(key, Category):
+                self._template[column] = 0.0
+
+    def encode(self, x: Mapping[Any, Any]) -> Float64:
+        """The vector (capacity,) of one event; what has no column is left out."""
+        made = self._template.copy()
+        columns = self.columns
+        if len(columns) > self.used:
+            return self._encode_shared(x, made)
+        for name, value in x.items():
+            if isinstance(value, float | int):
+                column = columns.get(name)
+                if column is not None:
+                    try:
+                        made[column] = value
+                    except OverflowError:  # an integer beyond any float
+                        made[column] = math.nan
+            else:
+                column = columns.get(key_of(name, value))
+                if column is not None:
+                    made[column] = number_of(value)
+        return made
+
+    def _encode_shared(self, x: Mapping[Any, Any], made: Float64) -> Float64:
+        """The same where features share columns: there they add up."""
+        for name, value in x.items():
+            column = self.columns.get(key_of(name, value))
+            number = number_of(value)
+            if column is not None and math.isfinite(number):
+                made[column] = number if math.isnan(made[column]) else made[column] + number
+        return made
+
+
+def key_of(name: Any, value: Any) -> Any:
+    """What the column of this feature is known by: its name, or its name and value where it holds text."""
+    return Category(name, str(value)) if is_category(value) else name
+
+
+def is_category(value: Any) -> bool:
+    """Whether a value is text, or anything else that is no number, no time and not missing."""
+    if value is None or isinstance(value, bool | int | float | np.number | np.bool_ | date):
+        return False
+    try:
+        float(value)  # Decimal and Fraction are numbers; text is text, whatever digits are in it
+    except (TypeError, ValueError, OverflowError):
+        return True
+    return isinstance(value, str)
+
+
+def number_of(value: Any) -> float:
+    """The number in a feature's column: 1 for a category, seconds since 1970 for a time, NaN for a missing value."""
+    if value is None:
+        return math.nan
+    if isinstance(value, date):
+        return seconds_of(value)
+    if is_category(value):
+        return 1.0
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def seconds_of(time: date) -> float:
+    """Seconds since 1970; a time without zone is taken as UTC."""
+    if not isinstance(time, datetime):
+        time = datetime(time.year, time.month, time.day)
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()

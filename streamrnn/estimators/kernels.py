@@ -1,0 +1,145 @@
+"""One compiled call per prediction and one per event: scales, line and network together.
+
+A kernel call from Python spends most of its time on taking its arguments apart, so there is one, with as few arrays as
+it can do with.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.cells import cell as interface
+from streamrnn.compiled import kernel
+from streamrnn.estimators.lines import (
+    DISCOUNT,
+    LEAST,
+    MEAN,
+    VARIANCE,
+    Line,
+    Scales,
+    fill,
+    learn_classification,
+    learn_moments,
+    learn_regression,
+    softmax,
+)
+from streamrnn.learning import tbptt
+from streamrnn.learning.learner import LearnerSeries, Settings, learn_one
+from streamrnn.learning.losses import Loss
+from streamrnn.learning.optimizers import Optimizer, Weights
+from streamrnn.online import rls
+
+Float64 = NDArray[np.float64]
+Floats = NDArray[np.floating]
+
+INTENDED_ERROR = 20.0  # deviations the network's target may be away from the line at most
+
+
+class Room(NamedTuple):
+    """Room for one prediction."""
+
+    tape: Floats  # (step_size,)
+    state: Floats  # (state_size,)
+    made: Floats  # (outputs,) what the network says
+    inputs: Floats  # (inputs,)
+
+
+@kernel
+def _ask_network(cell: Any, parameters: Floats, state: Floats, phi: Float64, room: Room) -> None:
+    """What the network would say to the scaled inputs in `phi`, leaving it as it is."""
+    for k in range(phi.size - 1):
+        room.tape[k] = phi[1 + k]
+    for k in range(state.size):
+        room.state[k] = state[k]
+    interface.forward(cell, parameters, 0, room.state, 0, room.tape, 0, room.made, 0)
+
+
+@kernel
+def predict_targets(
+    cell: Any, parameters: Floats, state: Floats, scales: Scales, line: Line, room: Room, x: Float64, out: Float64
+) -> None:
+    """The prediction (targets,) for the raw inputs x (inputs,), to `out`."""
+    fill(scales.inputs, x, line.phi)
+    _ask_network(cell, parameters, state, line.phi, room)
+    for k in range(out.size):
+        said = rls.dot(line.weights[k], line.phi)
+        network = float(room.made[k])
+        said += network if math.isfinite(network) else 0.0
+        deviation = math.sqrt(scales.targets[VARIANCE, k])
+        out[k] = scales.targets[MEAN, k] + (deviation * said if math.isfinite(said) else 0.0)
+
+
+@kernel
+def learn_targets(
+    cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
+    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: Line, room: Room, x: Float64, y: Float64,
+) -> None:  # fmt: skip
+    """Learn from the raw inputs x (inputs,) and targets y (targets,), which are overwritten."""
+    learn_moments(scales.inputs, x)
+    learn_moments(scales.targets, y)
+    fill(scales.inputs, x, line.phi)
+    for k in range(y.size):
+        variance = scales.targets[VARIANCE, k]
+        target = (y[k] - scales.targets[MEAN, k]) / math.sqrt(variance) if variance > 0.0 else 0.0
+        left = max(-INTENDED_ERROR, min(INTENDED_ERROR, target - rls.dot(line.weights[k], line.phi)))
+        y[k] = left if math.isfinite(y[k]) else math.nan
+    for k in range(x.size):
+        room.inputs[k] = line.phi[1 + k]
+    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, y, room.made, scratch)
+    learn_regression(line, y)
+
+
+@kernel
+def _weigh(line: Line, own: Float64, network: Floats, out: Float64) -> None:
+    """Mix what line and network say of the classes; `own` becomes the line's probabilities."""
+    classes = out.size
+    for c in range(classes):
+        own[c] = rls.dot(line.weights[c], line.phi)
+        out[c] = float(network[c]) if math.isfinite(network[c]) else 0.0
+    softmax(own, classes)
+    softmax(out, classes)
+    share = 1.0 / (1.0 + math.exp(max(-500.0, min(500.0, line.trust[0] - line.trust[1]))))
+    for c in range(classes):
+        out[c] = own[c] + share * (out[c] - own[c])
+
+
+@kernel
+def predict_classes(
+    cell: Any, parameters: Floats, state: Floats, scales: Scales, line: Line, room: Room, x: Float64, own: Float64,
+    out: Float64,
+) -> None:  # fmt: skip
+    """The probabilities (classes,) of the classes for the raw inputs x (inputs,), to `out`; `own` is working room."""
+    fill(scales.inputs, x, line.phi)
+    _ask_network(cell, parameters, state, line.phi, room)
+    _weigh(line, own, room.made, out)
+
+
+@kernel
+def learn_classes(
+    cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
+    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: Line, room: Room, x: Float64, label: Float64,
+    own: Float64, said: Float64,
+) -> None:  # fmt: skip
+    """Learn from the raw inputs x (inputs,) and the number of the class in label (1,), NaN where it is not known."""
+    learn_moments(scales.inputs, x)
+    fill(scales.inputs, x, line.phi)
+    for k in range(x.size):
+        room.inputs[k] = line.phi[1 + k]
+    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, label, room.made, scratch)
+    if not math.isfinite(label[0]):
+        return
+    c = int(label[0])
+    _weigh(line, own, room.made, said)
+    top, total = float(room.made[0]), 0.0
+    for k in range(own.size):
+        top = max(top, float(room.made[k]))
+    for k in range(own.size):
+        total += math.exp(room.made[k] - top)
+    network = room.made[c] - top - math.log(total)
+    line.trust[0] = DISCOUNT * line.trust[0] + math.log(max(own[c], LEAST))
+    line.trust[1] = DISCOUNT * line.trust[1] + max(network, math.log(LEAST))
+    learn_classification(line, own, c)

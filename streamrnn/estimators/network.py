@@ -1,0 +1,271 @@
+"""A network behind river's dictionaries: made when the first event shows its features, grown when new ones come.
+
+`predict` looks ahead from the carried hidden state and changes nothing; `learn` moves the state on and learns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.cells import cell as interface
+from streamrnn.cells.dense import Dense, Network
+from streamrnn.cells.gru import GRU
+from streamrnn.cells.lru import LRU
+from streamrnn.cells.lstm import LSTM
+from streamrnn.cells.mlp import make_mlp
+from streamrnn.cells.stack import Stack
+from streamrnn.errors import ConfigurationError
+from streamrnn.estimators import growing, kernels, lines
+from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, number_of
+from streamrnn.learning.learner import Learner, make_settings
+from streamrnn.learning.losses import Loss, make_loss
+from streamrnn.learning.optimizers import OPTIMIZERS, STARTED, make_optimizer
+
+Float64 = NDArray[np.float64]
+
+CLIP_NORM = 3.0
+CELLS = ("gru", "lstm", "lru", "mlp")
+
+
+class Plan(NamedTuple):
+    """What a network is to be."""
+
+    cell: str  # `gru`, `lstm`, `lru` or `mlp` (Elman), or `forward` (no state)
+    widths: tuple[int, ...]  # hidden units of each layer
+    activation: str = "tanh"
+    truncation_length: int = 1
+    update_every: int = 1
+    optimizer: str = "adam"
+    learning_rate: float = 0.003
+    most_features: int = 256
+    seed: int = 0
+
+
+def make_plan(plan: Plan) -> Plan:
+    """The plan, checked. Raises `ConfigurationError` naming what does not fit."""
+    if plan.cell not in (*CELLS, "forward"):
+        raise ConfigurationError(f"cell {plan.cell!r}: choose one of {', '.join(CELLS)}")
+    if not plan.widths or min(plan.widths) < 1:
+        raise ConfigurationError("hidden sizes and layers are at least 1")
+    if plan.optimizer not in OPTIMIZERS:
+        raise ConfigurationError(f"optimizer {plan.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
+    if not plan.learning_rate >= 0.0:
+        raise ConfigurationError("learning_rate is 0 or more")
+    if plan.most_features < 1:
+        raise ConfigurationError("max_features is at least 1")
+    make_settings(truncation_length=plan.truncation_length, update_every=plan.update_every, horizon=0)
+    return plan
+
+
+def make_body(plan: Plan, inputs: int) -> Any:
+    """The cell, or the cells on top of each other."""
+    if plan.cell == "forward":
+        return make_mlp(inputs, plan.widths, feedback="none", activation=plan.activation)
+    if plan.cell == "mlp":
+        return make_mlp(inputs, plan.widths, feedback="hidden", activation=plan.activation)
+    kind = {"gru": GRU, "lstm": LSTM, "lru": LRU}[plan.cell]
+    sizes = (inputs, *plan.widths)
+    layers = tuple(kind(below, above) for below, above in pairwise(sizes))
+    return layers[0] if len(layers) == 1 else Stack(layers)
+
+
+class OnlineNetwork:
+    """What regressors and classifiers have in common: encoder, learner, scales and line, all of one size."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.encoder = FeatureEncoder(plan.most_features)
+        self.learner: Learner | None = None
+        self.scales = lines.new_scales(0, 0)
+        self.line: lines.Line
+        self.room: kernels.Room
+
+    @property
+    def outputs(self) -> int:
+        """How many targets or classes there are."""
+        raise NotImplementedError
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _fit_line(self, inputs: int) -> None:
+        """Make or grow the line and the scales."""
+        raise NotImplementedError
+
+    def _fit(self, rate: float) -> Learner:
+        """The learner, made, grown and set to the learning rate as needed."""
+        learner, plan = self.learner, self.plan
+        inputs, outputs = max(self.encoder.capacity, 1), self.outputs
+        if learner is None:
+            learner = Learner(
+                Network(make_body(plan, inputs), Dense(plan.widths[-1], outputs)),
+                make_settings(
+                    truncation_length=plan.truncation_length, update_every=plan.update_every, horizon=0, clip=lines.CLIP
+                ),
+                self._loss(),
+                make_optimizer(plan.optimizer, rate, clip_norm=CLIP_NORM),
+                seed=plan.seed,
+            )
+        elif interface.input_size(learner.cell) == inputs and interface.output_size(learner.cell) == outputs:
+            if learner.optimizer.rate != rate:
+                learner.optimizer = learner.optimizer._replace(rate=rate)
+            return learner
+        if interface.input_size(learner.cell) < inputs:
+            learner = growing.grow_inputs(learner, inputs, plan.seed)
+        if interface.output_size(learner.cell) < outputs:
+            learner = growing.grow_outputs(learner, outputs, self._loss(), plan.seed)
+        weights = learner.weights
+        if weights.counters[0, STARTED] == 0:  # so that looking ahead needs no more than the parameters
+            weights.parameters[0, : learner.initial.size] = learner.initial
+            weights.good[0, : learner.initial.size] = learner.initial
+            weights.counters[0, STARTED] = 1
+        self.room = kernels.Room(
+            learner.scratch.tape, learner.scratch.state, learner.scratch.outputs.copy(), learner.scratch.inputs.copy()
+        )
+        self._fit_line(inputs)
+        self.learner = learner
+        return learner
+
+    @property
+    def hidden_state(self) -> NDArray[Any]:
+        """A copy of what is carried from event to event."""
+        return np.zeros(0) if self.learner is None else self.learner.series.state[0].copy()
+
+    def forget_sequence(self) -> None:
+        """Begin a new sequence."""
+        if self.learner is not None:
+            growing.forget_sequence(self.learner)
+
+
+class TargetNetwork(OnlineNetwork):
+    """Predicts numbers; with `feedback` it sees what its targets were at the event before."""
+
+    def __init__(self, plan: Plan, *, feedback: bool) -> None:
+        super().__init__(plan)
+        self.feedback = feedback
+        self.targets: dict[Any, int] = {}
+        self.last = np.zeros(0)
+        self._last_at = np.zeros(0, np.int64)
+
+    @property
+    def outputs(self) -> int:
+        """How many targets there are."""
+        return len(self.targets)
+
+    def _loss(self) -> Loss:
+        return make_loss("huber", len(self.targets))
+
+    def _fit_line(self, inputs: int) -> None:
+        outputs = self.outputs
+        first = self.learner is None
+        self.line = (
+            lines.new_regression_line(inputs, outputs)
+            if first
+            else lines.grown_regression_line(self.line, inputs, outputs)
+        )
+        self.scales = lines.grown_scales(self.scales, inputs, outputs)
+
+    def _inputs(self, x: Mapping[Any, Any]) -> Float64:
+        made = self.encoder.encode(x)
+        if self.feedback:
+            made[self._last_at] = self.last
+        return made if made.size else np.full(1, math.nan)
+
+    def predict(self, x: Mapping[Any, Any]) -> Float64:
+        """The prediction of every target so far, (targets,)."""
+        learner, made = self.learner, np.zeros(self.outputs)
+        if learner is not None:
+            kernels.predict_targets(
+                learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line,
+                self.room, self._inputs(x), made,
+            )  # fmt: skip
+        return made
+
+    def learn(self, x: Mapping[Any, Any], y: Mapping[Any, Any], rate: float) -> None:
+        """Learn from an event; a target that is missing teaches nothing, but the state moves on."""
+        if not y.keys() <= self.targets.keys():
+            for name in sorted(y.keys() - self.targets.keys(), key=repr):
+                self.targets[name] = len(self.targets)
+            if self.feedback:
+                self.encoder.add([LastTarget(name) for name in y if LastTarget(name) not in self.encoder.columns])
+                at = [self.encoder.columns[LastTarget(name)] for name in self.targets]
+                self._last_at = np.array(at, np.int64)
+            grown = np.full(len(self.targets), math.nan)
+            grown[: self.last.size] = self.last
+            self.last = grown
+        if not self.targets:
+            return
+        self.encoder.learn(x)
+        learner = self._fit(rate)
+        came = np.full(len(self.targets), math.nan)
+        for name, value in y.items():
+            came[self.targets[name]] = number_of(value)
+        inputs = self._inputs(x)
+        known = np.isfinite(came)
+        if self.feedback:
+            self.last = np.where(known, came, self.last)
+        kernels.learn_targets(
+            learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial, learner.weights,
+            learner.series, learner.scratch, self.scales, self.line, self.room, inputs, came,
+        )  # fmt: skip
+
+
+class ClassNetwork(OnlineNetwork):
+    """Predicts which of the classes seen so far it will be."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.classes: dict[Any, int] = {}
+
+    @property
+    def outputs(self) -> int:
+        """How many classes the network tells apart; at least two."""
+        return max(len(self.classes), 2)
+
+    def _loss(self) -> Loss:
+        return make_loss("cross_entropy", classes=self.outputs)
+
+    def _fit_line(self, inputs: int) -> None:
+        outputs = self.outputs
+        first = self.learner is None
+        self.line = (
+            lines.new_classification_line(inputs, outputs)
+            if first
+            else lines.grown_classification_line(self.line, inputs, outputs)
+        )
+        self.scales = lines.grown_scales(self.scales, inputs, 0)
+
+    def _inputs(self, x: Mapping[Any, Any]) -> Float64:
+        made = self.encoder.encode(x)
+        return made if made.size else np.full(1, math.nan)
+
+    def predict(self, x: Mapping[Any, Any]) -> dict[Any, float]:
+        """The probability of every class seen so far."""
+        learner = self.learner
+        if learner is None or len(self.classes) < 2:
+            return dict.fromkeys(self.classes, 1.0)
+        made = np.zeros(self.outputs)
+        kernels.predict_classes(
+            learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line, self.room,
+            self._inputs(x), np.zeros(self.outputs), made,
+        )  # fmt: skip
+        return dict(zip(self.classes, made.tolist(), strict=True))
+
+    def learn(self, x: Mapping[Any, Any], y: Any, rate: float) -> None:
+        """Learn from an event; a class that is not known (None) teaches nothing, but the state moves on."""
+        label = np.full(1, math.nan)
+        if y is not None and y == y:  # a missing label may also be NaN
+            label[0] = self.classes.setdefault(y, len(self.classes))
+        self.encoder.learn(x)
+        learner = self._fit(rate)
+        kernels.learn_classes(
+            learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial, learner.weights,
+            learner.series, learner.scratch, self.scales, self.line, self.room, self._inputs(x), label,
+            np.zeros(self.outputs), np.zeros(self.outputs),
+        )  # fmt: skip
