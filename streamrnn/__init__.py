@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from streamrnn.estimators.anomalies import RNNAnomalyDetector
     from streamrnn.estimators.classification import MLPClassifier, RNNClassifier
+    from streamrnn.estimators.forecasting import RNNForecaster
     from streamrnn.estimators.regression import (
         MLPMultiTargetRegressor,
         MLPRegressor,
@@ -20,13 +22,17 @@ __all__ = [
     "MLPClassifier",
     "MLPMultiTargetRegressor",
     "MLPRegressor",
+    "RNNAnomalyDetector",
     "RNNClassifier",
+    "RNNForecaster",
     "RNNMultiTargetRegressor",
     "RNNRegressor",
 ]
 
 _HOMES = {
+    "anomalies": ("RNNAnomalyDetector",),
     "classification": ("MLPClassifier", "RNNClassifier"),
+    "forecasting": ("RNNForecaster",),
     "regression": ("MLPMultiTargetRegressor", "MLPRegressor", "RNNMultiTargetRegressor", "RNNRegressor"),
 }
 

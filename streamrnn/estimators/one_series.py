@@ -7,6 +7,7 @@ ahead from: what is learned there is thrown away.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.online import forecaster, intervals
+from streamrnn.online.calendar import INTERVAL
 
 Float64 = NDArray[np.float64]
 
-SECOND = 1_000_000  # microseconds between two events whose times are not known
-
-_LIVE, _AHEAD = 0, 1
+SECOND = 1_000_000  # microseconds between events while nothing is known of their times
+LIVE, AHEAD = 0, 1
+ROWS = 2
 
 
 class Settings(NamedTuple):
@@ -37,11 +39,17 @@ class Settings(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is expected after an event."""
+    """What is expected after an event; NaN for a target that was never seen."""
 
     forecast: Float64  # (horizon, targets)
     lower: Float64  # (1, horizon, targets)
     upper: Float64  # (1, horizon, targets)
+
+
+def new_answer(horizon: int, targets: int) -> Answer:
+    """Nothing is expected yet."""
+    bounds = (1, horizon, targets)
+    return Answer(np.full(bounds[1:], math.nan), np.full(bounds, math.nan), np.full(bounds, math.nan))
 
 
 class OneSeries:
@@ -65,18 +73,11 @@ class OneSeries:
             seasonality=tuple(round(period * 1e6) for period in settings.seasonality),
             weights="series",
         )
-        self._shared, self.series, self._scratch = forecaster.allocate(self.config, 2, seed=settings.seed)
+        self._shared, self.series, self._scratch = forecaster.allocate(self.config, ROWS, seed=settings.seed)
         self._interval_config = intervals.IntervalConfig(settings.targets, settings.horizon, levels=1)
         self._levels = intervals.level_table((settings.level,))
-        self.intervals = intervals.allocate(self._interval_config, 2)
-        self.last_time = 0
-        self.events = 0
-        self.answer = self._new_answer()
-
-    def _new_answer(self) -> Answer:
-        steps, targets = self.settings.horizon, self.settings.targets
-        bounds = (1, steps, targets)
-        return Answer(np.full((steps, targets), math.nan), np.full(bounds, math.nan), np.full(bounds, math.nan))
+        self.intervals = intervals.allocate(self._interval_config, ROWS)
+        self.answer = new_answer(settings.horizon, settings.targets)
 
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from the next event on."""
@@ -85,46 +86,70 @@ class OneSeries:
             optimizer = recurrent.optimizer._replace(rate=rate)
             self.config = self.config._replace(recurrent=recurrent._replace(optimizer=optimizer))
 
-    def next_time(self, seconds: float | None) -> int:
-        """Microseconds of the next event; where it does not say, one second, or the usual interval, after the last."""
-        if seconds is not None and abs(seconds) < 9e12:
-            return round(seconds * 1e6)
-        interval = int(self.series.clock[_LIVE, 2])
-        return self.last_time + (interval if interval > 0 else SECOND) if self.events else 0
+    @property
+    def interval(self) -> int:
+        """Microseconds from one event to the next."""
+        return int(self.series.clock[LIVE, INTERVAL]) or SECOND
+
+    @property
+    def hidden_state(self) -> NDArray[Any]:
+        """A copy of the hidden states of all targets' networks."""
+        state: NDArray[Any] = self.series.recurrent.state[LIVE].ravel().copy()
+        return state
 
     def learn(self, time: int, values: Float64, features: Float64) -> None:
         """Take in one event: values (targets,) and features (features,), NaN where missing."""
-        self._observe(_LIVE, time, values, features, self.answer)
-        intervals.observe(
-            self._interval_config, self._levels, self.intervals, _LIVE, values, self.answer.forecast,
-            self.answer.lower, self.answer.upper,
-        )  # fmt: skip
-        self.last_time = time
-        self.events += 1
+        self._observe(LIVE, time, values, features, self.answer)
 
     def _observe(self, row: int, time: int, values: Float64, features: Float64, answer: Answer) -> None:
         forecaster.observe(
             self.config, self._shared, self.series, self._scratch, row, time, values, features, answer.forecast
         )
+        intervals.observe(
+            self._interval_config, self._levels, self.intervals, row, values, answer.forecast, answer.lower,
+            answer.upper,
+        )  # fmt: skip
 
-    def look_ahead(self, events: list[tuple[int, Float64, Float64]]) -> Float64:
-        """The next value expected after each of these events that are to come: (events, targets)."""
-        _copy_row(self.series)
-        answer, made = self._new_answer(), np.empty((len(events), self.settings.targets))
-        for number, (time, values, features) in enumerate(events):
-            self._observe(_AHEAD, time, values, features, answer)
-            made[number] = answer.forecast[0]
-        return made
+    def look_ahead(self, events: Iterable[tuple[int, Float64, Float64]]) -> tuple[list[Float64], Answer]:
+        """What `learn` would answer to these events, leaving everything as it is.
+
+        Returns the next values (targets,) expected after each of them, and the whole answer to the last.
+        """
+        copy_row(self.series)
+        copy_row(self.intervals)
+        answer, expected = new_answer(self.settings.horizon, self.settings.targets), []
+        for time, values, features in events:
+            self._observe(AHEAD, time, values, features, answer)
+            expected.append(answer.forecast[0].copy())
+        return expected, answer
+
+    def with_targets(self, targets: int) -> OneSeries:
+        """The same series with further targets, which were never seen.
+
+        Raises ConfigurationError for the preset `full`, where every target sees the others.
+        """
+        grown = OneSeries(self.settings._replace(targets=targets))
+        if grown.config.at != self.config.at:
+            raise ConfigurationError(f"preset {self.settings.preset!r} cannot take further targets; choose standard")
+        copy_corner(self.series, grown.series)
+        copy_corner(self.intervals, grown.intervals)
+        copy_corner(self.answer, grown.answer)
+        return grown
 
 
-def _copy_row(tree: Any) -> None:
+def copy_row(tree: Iterable[Any]) -> None:
+    """Make row `AHEAD` of every array what row `LIVE` is."""
     for part in tree:
         if isinstance(part, np.ndarray):
-            part[_AHEAD] = part[_LIVE]
+            part[AHEAD] = part[LIVE]
         else:
-            _copy_row(part)
+            copy_row(part)
 
 
-def copy_row(tree: tuple[Any, ...]) -> None:
-    """Make row 1 of every array what row 0 is."""
-    _copy_row(tree)
+def copy_corner(old: Iterable[Any], new: Iterable[Any]) -> None:
+    """Copy every array to the beginning of one that is as large or larger along each axis."""
+    for part, larger in zip(old, new, strict=True):
+        if isinstance(part, np.ndarray):
+            larger[tuple(slice(size) for size in part.shape)] = part
+        else:
+            copy_corner(part, larger)

@@ -1,0 +1,169 @@
+"""The service's anomaly score behind river's `AnomalyDetector`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river import base
+
+from streamrnn.errors import ConfigurationError
+from streamrnn.estimators.encoding import FeatureEncoder, seconds_of
+from streamrnn.estimators.one_series import (
+    AHEAD,
+    LIVE,
+    ROWS,
+    SECOND,
+    OneSeries,
+    Settings,
+    copy_corner,
+    copy_row,
+)
+from streamrnn.online import anomaly
+
+Float64 = NDArray[np.float64]
+
+
+class RNNAnomalyDetector(base.AnomalyDetector):
+    """The anomaly score of the streamrnn service: how strange is this event after those before it?
+
+    Every number in an event is forecast from its own past; how far off it is, how rare such windows, gaps and frozen
+    values are, becomes a probability. The score is 1 - P(an event of this stream is at least as strange).
+
+    `learn_one` moves the hidden state on; `score_one` looks ahead from it and changes nothing. Score an event before it
+    is learned.
+
+    Parameters
+    ----------
+    preset
+        `lite` or `standard`: how much machinery.
+    hidden_size
+        Hidden units of every feature's network; None is the preset's own number.
+    learning_rate
+        Of the networks; may be changed by `mutate`.
+    seasonality
+        Periods in seconds, at most two; None: found.
+    max_features
+        Numbers that are followed, at most; further features are added to them by hashing.
+    seed
+        Draws the networks' first weights.
+
+    Notes
+    -----
+    A date or datetime among the features is the event's time; without one, events are one second apart. A
+    feature that is missing counts as missing; one that comes later is followed from then on. Text is one-hot.
+
+    Examples
+    --------
+    >>> import math
+    >>> model = RNNAnomalyDetector(preset="lite")
+    >>> for t in range(500):
+    ...     model.learn_one({"load": math.sin(t / 5) + (t * 7 % 11) / 100})
+    >>> model.score_one({"load": -0.45}) < 0.9 < model.score_one({"load": 5.0})
+    True
+
+    """
+
+    def __init__(
+        self,
+        preset: str = "standard",
+        hidden_size: int | None = None,
+        learning_rate: float = 1e-3,
+        seasonality: tuple[float, ...] | None = None,
+        max_features: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if preset not in ("lite", "standard"):
+            raise ConfigurationError(f"preset {preset!r}: choose lite or standard")
+        if max_features < 1:
+            raise ConfigurationError("max_features is at least 1")
+        self.preset = preset
+        self.hidden_size = hidden_size
+        self.learning_rate = learning_rate
+        self.seasonality = seasonality
+        self.max_features = max_features
+        self.seed = seed
+        self._encoder = FeatureEncoder(max_features)
+        self._model: OneSeries | None = None
+        self._anomaly_config = anomaly.AnomalyConfig(targets=0)
+        self._anomaly = anomaly.allocate(self._anomaly_config, ROWS)
+        self._time = 0
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        yield {"preset": "lite"}
+        yield {"preset": "lite", "hidden_size": 4, "max_features": 3}
+
+    @property
+    def _mutable_attributes(self) -> set[str]:
+        return {"learning_rate"}
+
+    @property
+    def hidden_state(self) -> NDArray[Any]:
+        """A copy of the hidden states of all features' networks."""
+        return np.zeros(0) if self._model is None else self._model.hidden_state
+
+    def learn_one(self, x: Mapping[Any, Any]) -> None:
+        """Learn from an event."""
+        time, features = self._split(x)
+        self._encoder.learn(features)
+        targets = self._encoder.used
+        if targets == 0:
+            return
+        model = self._fit(targets)
+        model.set_rate(self.learning_rate)
+        values = self._encoder.encode(features)[:targets]
+        self._score(LIVE, model, time, values)
+        model.learn(time, values, np.zeros(0))
+        self._time = time
+
+    def score_one(self, x: Mapping[Any, Any]) -> float:
+        """How strange the event would be, in [0, 1]; 0 before anything was learned."""
+        if self._model is None:
+            return 0.0
+        time, features = self._split(x)
+        copy_row(self._anomaly)
+        return self._score(AHEAD, self._model, time, self._encoder.encode(features)[: self._model.settings.targets])
+
+    def _score(self, row: int, model: OneSeries, time: int, values: Float64) -> float:
+        answer = model.answer
+        score = anomaly.observe(
+            self._anomaly_config, self._anomaly, row, time, values, answer.forecast[0], answer.lower[0, 0],
+            answer.upper[0, 0], np.zeros(anomaly.CHANNELS), np.zeros(anomaly.OUTCOMES),
+        )  # fmt: skip
+        return float(score)
+
+    def _fit(self, targets: int) -> OneSeries:
+        """The model, made or given further targets as needed."""
+        model = self._model
+        if model is None:
+            settings = Settings(
+                targets=targets,
+                preset=self.preset,
+                hidden_size=self.hidden_size,
+                learning_rate=self.learning_rate,
+                seasonality=tuple(self.seasonality or ()),
+                seed=self.seed,
+            )
+            model = OneSeries(settings)
+        elif model.settings.targets == targets:
+            return model
+        else:
+            model = model.with_targets(targets)
+        before = self._anomaly
+        self._anomaly_config = self._anomaly_config._replace(targets=targets)
+        self._anomaly = anomaly.allocate(self._anomaly_config, ROWS)
+        copy_corner(before, self._anomaly)
+        self._model = model
+        return model
+
+    def _split(self, x: Mapping[Any, Any]) -> tuple[int, Mapping[Any, Any]]:
+        """The event's time in microseconds and its other features."""
+        for name, value in x.items():
+            if isinstance(value, date):
+                return round(seconds_of(value) * 1e6), {other: x[other] for other in x if other != name}
+        interval = self._model.interval if self._model is not None and self._time else SECOND
+        return self._time + interval, x

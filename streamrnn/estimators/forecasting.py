@@ -1,0 +1,209 @@
+"""The service's forecaster behind river's `Forecaster`."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from river import time_series
+
+from streamrnn.errors import ConfigurationError
+from streamrnn.estimators.encoding import FeatureEncoder, number_of, seconds_of
+from streamrnn.estimators.lines import fill, grown_scales, learn_moments, new_scales
+from streamrnn.estimators.one_series import SECOND, Answer, OneSeries, Settings
+
+Float64 = NDArray[np.float64]
+
+KEPT = 512  # events that a model with another number of features begins with
+
+
+class RNNForecaster(time_series.base.Forecaster):
+    """The forecaster of the streamrnn service: recurrent network, linear experts and seasonal tables, mixed online.
+
+    The hidden state is carried from one `learn_one` to the next; `forecast` looks ahead from it and changes nothing.
+
+    Parameters
+    ----------
+    horizon
+        Steps that are forecast directly, each by experts of its own. Further ones may be asked for: they follow from
+        step to step.
+    preset
+        `lite`, `standard` or `full`: how much machinery.
+    hidden_size
+        Hidden units of the network; None is the preset's own number.
+    learning_rate
+        Of the network; may be changed by `mutate`.
+    level
+        Share of the values that `forecast_interval` shall cover.
+    seasonality
+        Periods in seconds, at most two. None: day, week or year where times come with the events, else what the
+        values show.
+    max_features
+        Columns for exogenous features, at most; beyond, they are shared by hashing.
+    seed
+        Draws the network's first weights.
+
+    Notes
+    -----
+    A date or datetime among the features is the event's time; without one, events are one second apart. All
+    other features belong to the value they come with, so `forecast` wants them for every step (`xs`); without `xs` the
+    last ones are taken to stay. A feature that was never seen before makes a new model, which first learns the last
+    512 events.
+
+    Examples
+    --------
+    >>> import math
+    >>> model = RNNForecaster(horizon=3)
+    >>> for t in range(400):
+    ...     model.learn_one(math.sin(t / 5))
+    >>> all(abs(value - math.sin((400 + k) / 5)) < 0.1 for k, value in enumerate(model.forecast(3)))
+    True
+
+    """
+
+    def __init__(
+        self,
+        horizon: int = 12,
+        preset: str = "standard",
+        hidden_size: int | None = None,
+        learning_rate: float = 1e-3,
+        level: float = 0.9,
+        seasonality: tuple[float, ...] | None = None,
+        max_features: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if max_features < 1:
+            raise ConfigurationError("max_features is at least 1")
+        self.horizon = horizon
+        self.preset = preset
+        self.hidden_size = hidden_size
+        self.learning_rate = learning_rate
+        self.level = level
+        self.seasonality = seasonality
+        self.max_features = max_features
+        self.seed = seed
+        self._model = OneSeries(
+            Settings(1, 0, horizon, preset, hidden_size, learning_rate, level, tuple(seasonality or ()), seed)
+        )
+        self._encoder = FeatureEncoder(max_features)
+        self._scales = new_scales(0, 0)
+        self._kept: deque[tuple[int, float, dict[Any, Any]]] = deque(maxlen=KEPT)
+        # With features the newest value waits: the step that follows it is forecast with the features of that step.
+        self._waiting: tuple[int, Float64] | None = None
+        self._last = np.zeros(0)
+        self._time = 0
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
+        yield {}
+        yield {"horizon": 1, "preset": "lite", "seasonality": (4.0,), "max_features": 1}
+
+    @property
+    def _mutable_attributes(self) -> set[str]:
+        return {"learning_rate"}
+
+    @property
+    def hidden_state(self) -> NDArray[Any]:
+        """A copy of the hidden state: `learn_one` moves it on, `forecast` does not."""
+        return self._model.hidden_state
+
+    def learn_one(self, y: float, x: Mapping[Any, Any] | None = None) -> None:
+        """Learn from the value `y` and the features `x` that belong to it; a missing value (None, NaN) is skipped."""
+        seconds, features = _split(x)
+        time = self._next_time() if seconds is None else round(seconds * 1e6)
+        self._model.set_rate(self.learning_rate)
+        self._encoder.learn(features)
+        if self._encoder.used > self._model.settings.features:
+            self._grow()
+        self._kept.append((time, number_of(y), features))
+        self._learn(*self._kept[-1])
+
+    def _learn(self, time: int, y: float, features: Mapping[Any, Any]) -> None:
+        value = np.array([y])
+        self._time = time
+        if self._encoder.used == 0:
+            self._model.learn(time, value, self._last)
+            return
+        raw = self._encoder.encode(features)[: self._encoder.used]
+        learn_moments(self._scales.inputs, raw)
+        self._last = self._scaled(raw)
+        if self._waiting is not None:
+            self._model.learn(*self._waiting, self._last)
+        self._waiting = time, value
+
+    def _grow(self) -> None:
+        settings = self._model.settings._replace(features=self._encoder.used, learning_rate=self.learning_rate)
+        self._model = OneSeries(settings)
+        self._scales = grown_scales(new_scales(0, 0), self._encoder.used, 0)
+        self._waiting = None
+        for event in self._kept:
+            self._learn(*event)
+
+    def _scaled(self, raw: Float64) -> Float64:
+        phi = np.empty(1 + raw.size)
+        fill(self._scales.inputs, raw, phi)
+        return phi[1:]
+
+    def _next_time(self) -> int:
+        return self._time + (self._model.interval if self._time else SECOND)
+
+    def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[float]:
+        """The values expected at the next `horizon` steps; `xs` are the features of each; 0 before the first value.
+
+        Raises ValueError when `xs` has another length.
+        """
+        if xs is not None and len(xs) != horizon:
+            raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
+        direct, step_by_step = self._ahead(horizon, xs)
+        steps = [float(value) for value in direct.forecast[:, 0]] if step_by_step is None else step_by_step
+        return [step if math.isfinite(step) else 0.0 for step in steps[:horizon]]
+
+    def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
+        """Lower and upper bounds that shall hold `level` of the values, for up to the model's own `horizon` steps.
+
+        Raises ValueError for more.
+        """
+        if horizon > self.horizon:
+            raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={horizon}")
+        answer, _ = self._ahead(1, None if not xs else xs[:1])
+        return [
+            (float(low), float(up))
+            for low, up in zip(answer.lower[0, :horizon, 0], answer.upper[0, :horizon, 0], strict=True)
+        ]
+
+    def _ahead(self, horizon: int, xs: list[dict[Any, Any]] | None) -> tuple[Answer, list[float] | None]:
+        """The direct answer, and where that is not enough the steps one by one."""
+        known = [_split(x)[1] for x in xs] if xs is not None else []
+        steps = [self._scaled(self._encoder.encode(x)[: self._encoder.used]) for x in known] or [self._last]
+        nothing, interval = np.full(1, math.nan), self._model.interval
+        if self._waiting is None:
+            if horizon <= self.horizon:
+                return self._model.answer, None
+            ahead = [(self._time + k * interval, nothing, self._last) for k in range(1, horizon)]
+            later, _ = self._model.look_ahead(ahead)
+            first = self._model.answer.forecast[:, 0].tolist()
+            return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
+        begin = (*self._waiting, steps[0])
+        if (xs is None or horizon == 1) and horizon <= self.horizon:
+            return self._model.look_ahead([begin])[1], None
+        ahead = [
+            (self._time + k * interval, nothing, steps[min(k, len(steps) - 1)]) for k in range(1, horizon)
+        ]  # fmt: skip
+        expected, answer = self._model.look_ahead([begin, *ahead])
+        return answer, [float(value[0]) for value in expected]
+
+
+def _split(x: Mapping[Any, Any] | None) -> tuple[float | None, dict[Any, Any]]:
+    """The event's time in seconds, where a date or a datetime tells it, and the other features."""
+    seconds, features = None, {}
+    for name, value in (x or {}).items():
+        if isinstance(value, date):
+            seconds = seconds_of(value) if seconds is None else seconds
+        else:
+            features[name] = value
+    return seconds, features
