@@ -1,0 +1,222 @@
+"""Our estimators against river's and deep-river's, on what those projects use themselves.
+
+    python benchmarks/estimators.py accuracy      # progressive validation against river's linear models and trees
+    python benchmarks/estimators.py speed         # learn_one + predict_one, and how much of it is the network's arithmetic
+    python benchmarks/estimators.py deep-river    # deep-river's own forecasting benchmark, where it is installed
+
+deep-river 0.3.4 does not go with river 0.26, so the last one wants an environment of its own (2.5 GB, mostly torch):
+
+    python -m venv /tmp/deep-river && /tmp/deep-river/bin/pip install deep-river==0.3.4 -e .
+    /tmp/deep-river/bin/python benchmarks/estimators.py deep-river
+
+Its protocol and the settings of its models are those of `benchmarks/tracks.py` and `benchmarks/config.py` of that
+project (May 2026): targets only, three steps ahead, the first 12 events not scored; mean absolute error over the steps.
+Times are of the processor, for one `forecast` and one `learn_one`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from river import datasets, dummy, linear_model, metrics, multiclass, preprocessing, stats, time_series, tree
+from river.datasets import synth
+
+import streamrnn
+
+HORIZON, GRACE = 3, 12
+ROUNDS = 9
+
+
+def scaled(model: Any) -> Any:
+    """As river's users do it."""
+    return preprocessing.StandardScaler() | model
+
+
+def streams() -> dict[str, tuple[str, Callable[[], Iterable[Any]]]]:
+    """Name: task and stream. The drifting ones change thrice in 10,000 events, or twice."""
+    friedman = {
+        "lea": {"position": (2000, 5000, 8000)},
+        "gra": {"position": (3500, 6500)},
+        "gsg": {"position": (3500, 6500), "transition_window": 1000},
+    }
+    return {
+        "TrumpApproval": ("regression", datasets.TrumpApproval),
+        "ChickWeights": ("regression", datasets.ChickWeights),
+        **{
+            f"FriedmanDrift {kind}": (
+                "regression",
+                lambda kind=kind, more=more: synth.FriedmanDrift(drift_type=kind, seed=42, **more).take(10_000),
+            )
+            for kind, more in friedman.items()
+        },
+        "Phishing": ("classification", datasets.Phishing),
+        "ImageSegments": ("classification", datasets.ImageSegments),
+        "five events ago": ("classification", lambda: five_ago(12_000)),
+    }
+
+
+def five_ago(events: int) -> Iterable[Any]:
+    """The class is a coin that was thrown five events before; two numbers have nothing to do with it."""
+    random = np.random.default_rng(0)
+    coin = random.integers(0, 2, events)
+    for t in range(events):
+        yield (
+            {"coin": int(coin[t]), "a": float(random.normal()), "b": float(random.normal())},
+            bool(coin[max(t - 5, 0)]),
+        )
+
+
+def models(task: str) -> dict[str, Any]:
+    """Defaults throughout."""
+    if task == "regression":
+        return {
+            "mean": dummy.StatisticRegressor(stats.Mean()),
+            "LinearRegression": scaled(linear_model.LinearRegression()),
+            "HoeffdingTree": tree.HoeffdingTreeRegressor(),
+            "MLPRegressor": streamrnn.MLPRegressor(),
+            "RNNRegressor": streamrnn.RNNRegressor(),
+            "without feedback": streamrnn.RNNRegressor(feedback=False),
+        }
+    return {
+        "prior": dummy.PriorClassifier(),
+        "LogisticRegression": scaled(multiclass.OneVsRestClassifier(linear_model.LogisticRegression())),
+        "HoeffdingTree": tree.HoeffdingTreeClassifier(),
+        "MLPClassifier": streamrnn.MLPClassifier(),
+        "RNNClassifier": streamrnn.RNNClassifier(),
+    }
+
+
+def accuracy() -> None:
+    """Test, then train: the mean absolute error, or the share of right classes."""
+    for name, (task, stream) in streams().items():
+        rows = list(stream())
+        print(f"\n{name}: {len(rows):,} events, {'mean absolute error' if task == 'regression' else 'accuracy'}")
+        for label, model in models(task).items():
+            metric = metrics.MAE() if task == "regression" else metrics.Accuracy()
+            late = metric.clone()
+            for number, (x, y) in enumerate(rows):
+                said = model.predict_one(x)
+                for one in (metric, late) if number >= len(rows) * 2 // 3 else (metric,):
+                    if said is not None:
+                        one.update(y, said)
+                model.learn_one(x, y)
+            print(f"  {label:20} {metric.get():9.4f}   last third {late.get():9.4f}")
+
+
+def microseconds(work: Callable[[], Any], calls: int) -> float:
+    """Processor time of a call: the best of several rounds, which other processes disturb least."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        begin = time.process_time()
+        work()
+        best = min(best, time.process_time() - begin)
+    return best / calls * 1e6
+
+
+def speed() -> None:
+    """`learn_one` + `predict_one` on ten features, beside river's linear model and the bare compiled learner."""
+    random, events = np.random.default_rng(0), 1000
+    matrix = random.normal(size=(events, 10))
+    rows = [{f"x{k}": float(value) for k, value in enumerate(row)} for row in matrix]
+    targets = [row["x0"] * row["x1"] for row in rows]
+    labels = [target > 0.0 for target in targets]
+
+    def each(model: Any, values: Sequence[Any]) -> Callable[[], None]:
+        def work() -> None:
+            for row, value in zip(rows, values, strict=True):
+                model.predict_one(row)
+                model.learn_one(row, value)
+
+        return work
+
+    regressor = streamrnn.RNNRegressor()
+    cases = {
+        "scaled LinearRegression": (scaled(linear_model.LinearRegression()), targets),
+        "RNNRegressor (GRU 32)": (regressor, targets),
+        "RNNClassifier (GRU 32)": (streamrnn.RNNClassifier(), labels),
+        "MLPRegressor (32, 32)": (streamrnn.MLPRegressor(), targets),
+    }
+    times = {}
+    for name, (model, values) in cases.items():
+        each(model, values)()
+        times[name] = microseconds(each(model, values), events)
+    learner = regressor._net.learner
+    inputs = np.zeros((events, learner.cell.body.input_size), np.float32)
+    inputs[:, :10] = matrix
+    y, same = np.array(targets)[:, None], np.zeros(events, np.int64)
+    bare = microseconds(lambda: learner.learn_many(same, inputs, y), events)
+    print(f"{'the bare learner, in a batch':30} {bare:6.1f} us")
+    for name, took in times.items():
+        print(f"{name:30} {took:6.1f} us   {took / bare:5.1f} times the bare learner")
+
+
+def deep_river_models() -> dict[str, Any]:
+    """The forecasters of deep-river's benchmark, with its settings."""
+    from deep_river import forecasting as theirs
+
+    common = {"window_size": 12, "loss_fn": "mse", "optimizer_fn": "adam"}
+    return {
+        "deep-river Linear": theirs.LinearForecaster(lr=3e-3, **common),
+        "deep-river MLP": theirs.MLPForecaster(lr=5e-3, **common),
+        "deep-river RNN": theirs.RNNForecaster(hidden_size=32, lr=3e-3, **common),
+        "deep-river GRU": theirs.GRUForecaster(hidden_size=32, lr=5e-3, **common),
+        "deep-river LSTM": theirs.LSTMForecaster(hidden_size=32, lr=3e-3, **common),
+        "deep-river Liquid": theirs.LiquidForecaster(hidden_size=32, lr=3e-3, **common),
+        "deep-river N-BEATS": theirs.NBEATSForecaster(n_width=64, n_layers=2, n_blocks=2, lr=1e-3, **common),
+    }
+
+
+def horizon_error(model: Any, values: Sequence[float]) -> tuple[float, float]:
+    """deep-river's protocol: the mean over three steps of the mean absolute error, and microseconds per event."""
+    errors: list[list[float]] = [[] for _ in range(HORIZON)]
+    spent = 0.0
+    for t in range(len(values) - HORIZON):
+        begin = time.process_time()
+        if t >= GRACE:
+            said = model.forecast(HORIZON, xs=[{}] * HORIZON)
+            for k in range(HORIZON):  # as there: the value at t itself is neither forecast nor known yet
+                errors[k].append(abs(values[t + 1 + k] - said[k]))
+        model.learn_one(y=values[t], x={})
+        spent += time.process_time() - begin
+    return statistics.mean(statistics.mean(step) for step in errors), spent / (len(values) - HORIZON) * 1e6
+
+
+def deep_river() -> None:
+    """All forecasters on AirlinePassengers and TrumpApproval."""
+    import torch
+
+    torch.set_num_threads(1)
+    warm = streamrnn.RNNForecaster(horizon=HORIZON)
+    for value in range(100):  # compiling is not what is measured
+        warm.learn_one(float(value % 7))
+    for data in (datasets.AirlinePassengers(), datasets.TrumpApproval()):
+        values = [y for _, y in data]
+        found = {
+            "streamrnn RNNForecaster": horizon_error(streamrnn.RNNForecaster(horizon=HORIZON), values),
+            "Holt-Winters": horizon_error(
+                time_series.HoltWinters(alpha=0.3, beta=0.1, gamma=0.1, seasonality=12), values
+            ),
+            "SNARIMAX": horizon_error(time_series.SNARIMAX(p=1, d=1, q=0, m=12, sp=1, sd=0, sq=0), values),
+            **{name: horizon_error(model, values) for name, model in deep_river_models().items()},
+        }
+        error, took = found["streamrnn RNNForecaster"]
+        print(f"\n{type(data).__name__}: {len(values):,} events")
+        for name, (other, their) in found.items():
+            print(f"  {name:24} MAE {other:9.3f} ({other / error:6.1f}x)   {their:8.1f} us ({their / took:6.1f}x)")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    tables = {"accuracy": accuracy, "speed": speed, "deep-river": deep_river}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=tables)
+    tables[parser.parse_args().table]()
+
+
+if __name__ == "__main__":
+    main()
