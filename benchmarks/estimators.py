@@ -1,12 +1,12 @@
 """Our estimators against river's and deep-river's, on what those projects use themselves.
 
     python benchmarks/estimators.py accuracy      # progressive validation against river's linear models and trees
-    python benchmarks/estimators.py speed         # learn_one + predict_one, and how much of it is the network's arithmetic
+    python benchmarks/estimators.py speed         # learn_one + predict_one, beside the bare compiled learner
     python benchmarks/estimators.py deep-river    # deep-river's own forecasting benchmark, where it is installed
 
 deep-river 0.3.4 does not go with river 0.26, so the last one wants an environment of its own (2.5 GB, mostly torch):
 
-    python -m venv /tmp/deep-river && /tmp/deep-river/bin/pip install deep-river==0.3.4 -e .
+    python -m venv /tmp/deep-river && /tmp/deep-river/bin/pip install deep-river==0.3.4 pytest -e .
     /tmp/deep-river/bin/python benchmarks/estimators.py deep-river
 
 Its protocol and the settings of its models are those of `benchmarks/tracks.py` and `benchmarks/config.py` of that

@@ -18,7 +18,7 @@ from streamrnn.cells.dense import Dense, Network
 from streamrnn.cells.gru import GRU
 from streamrnn.cells.lru import LRU
 from streamrnn.cells.lstm import LSTM
-from streamrnn.cells.mlp import make_mlp
+from streamrnn.cells.mlp import ACTIVATIONS, make_mlp
 from streamrnn.cells.stack import Stack
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import growing, kernels, lines
@@ -53,6 +53,8 @@ def make_plan(plan: Plan) -> Plan:
         raise ConfigurationError(f"cell {plan.cell!r}: choose one of {', '.join(CELLS)}")
     if not plan.widths or min(plan.widths) < 1:
         raise ConfigurationError("hidden sizes and layers are at least 1")
+    if plan.activation not in ACTIVATIONS:
+        raise ConfigurationError(f"activation {plan.activation!r}: choose one of {', '.join(ACTIVATIONS)}")
     if plan.optimizer not in OPTIMIZERS:
         raise ConfigurationError(f"optimizer {plan.optimizer!r}: choose one of {', '.join(OPTIMIZERS)}")
     if not plan.learning_rate >= 0.0:
