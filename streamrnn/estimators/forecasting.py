@@ -160,8 +160,8 @@ class RNNForecaster(time_series.base.Forecaster):
         if xs is not None and len(xs) != horizon:
             raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
         direct, step_by_step = self._ahead(horizon, xs)
-        steps = [float(value) for value in direct.forecast[:, 0]] if step_by_step is None else step_by_step
-        return [step if math.isfinite(step) else 0.0 for step in steps[:horizon]]
+        steps: list[float] = direct.forecast[:horizon, 0].tolist() if step_by_step is None else step_by_step[:horizon]
+        return steps if all(map(math.isfinite, steps)) else [step if math.isfinite(step) else 0.0 for step in steps]
 
     def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
         """Lower and upper bounds that shall hold `level` of the values, for up to the model's own `horizon` steps.
@@ -178,16 +178,16 @@ class RNNForecaster(time_series.base.Forecaster):
 
     def _ahead(self, horizon: int, xs: list[dict[Any, Any]] | None) -> tuple[Answer, list[float] | None]:
         """The direct answer, and where that is not enough the steps one by one."""
-        known = [_split(x)[1] for x in xs] if xs is not None else []
-        steps = [self._scaled(self._encoder.encode(x)[: self._encoder.used]) for x in known] or [self._last]
+        if self._waiting is None and horizon <= self.horizon:
+            return self._model.answer, None
         nothing, interval = np.full(1, math.nan), self._model.interval
         if self._waiting is None:
-            if horizon <= self.horizon:
-                return self._model.answer, None
             ahead = [(self._time + k * interval, nothing, self._last) for k in range(1, horizon)]
             later, _ = self._model.look_ahead(ahead)
             first = self._model.answer.forecast[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
+        known = [_split(x)[1] for x in xs] if xs is not None else []
+        steps = [self._scaled(self._encoder.encode(x)[: self._encoder.used]) for x in known] or [self._last]
         begin = (*self._waiting, steps[0])
         if (xs is None or horizon == 1) and horizon <= self.horizon:
             return self._model.look_ahead([begin])[1], None
@@ -200,8 +200,11 @@ class RNNForecaster(time_series.base.Forecaster):
 
 def _split(x: Mapping[Any, Any] | None) -> tuple[float | None, dict[Any, Any]]:
     """The event's time in seconds, where a date or a datetime tells it, and the other features."""
-    seconds, features = None, {}
-    for name, value in (x or {}).items():
+    seconds: float | None = None
+    features: dict[Any, Any] = {}
+    if not x:
+        return seconds, features
+    for name, value in x.items():
         if isinstance(value, date):
             seconds = seconds_of(value) if seconds is None else seconds
         else:
