@@ -1,12 +1,11 @@
-"""What river's checks do not ask: the carried state, growth, odd values, and the same answers as the service."""
+"""What river's checks do not ask of the networks: the carried state, growth, odd values."""
 
 from __future__ import annotations
 
 import math
 import pickle
 import random
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,16 +15,13 @@ import pytest
 import streamrnn
 from streamrnn.cells import cell as interface
 from streamrnn.cells.dense import Dense, Network
-from streamrnn.config import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder
 from streamrnn.estimators.growing import grow_inputs, grow_outputs
 from streamrnn.estimators.network import Plan, make_body
-from streamrnn.events import Decoded
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import Loss, make_loss
 from streamrnn.learning.optimizers import STARTED, make_optimizer
-from streamrnn.model import PartitionModel
 
 NETWORKS = [
     streamrnn.RNNRegressor,
@@ -296,124 +292,6 @@ def test_multiple_targets_may_be_missing_and_new_ones_may_come() -> None:
         model.learn_one({"x": float(t % 7)}, {"two": -1.0 * (t % 7), "one": math.nan})
     made = model.predict_one({"x": 3.0})
     assert made == pytest.approx({"one": 6.0, "two": -3.0}, abs=1.0)
-
-
-# The forecaster and the detector
-
-
-def series(count: int) -> list[float]:
-    source = random.Random(3)
-    return [math.sin(t / 4) * 3 + t / 50 + source.gauss(0, 0.1) for t in range(count)]
-
-
-@pytest.mark.parametrize("preset", ["lite", "standard"])
-def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(preset: str) -> None:
-    values = series(300)
-    values[200] = math.nan
-    values[250] += 20.0
-    hours = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=t) for t in range(len(values))]
-    times = np.array([round(hour.timestamp() * 1e6) for hour in hours])
-    count = len(values)
-    config = Config.model_validate(
-        {"model": {"preset": preset, "horizon": 3}, "event": {"targets": ["value"]}},
-    )
-    partition = PartitionModel(config)
-    answers = partition.process(
-        Decoded(["key"] * count, times, np.array(values)[:, None], np.zeros((count, 0)), [], []),
-    )
-    partition.close()
-    model = streamrnn.RNNForecaster(horizon=3, preset=preset)
-    for t, value in enumerate(values):
-        model.learn_one(value, {"hour": hours[t]})
-        assert model.forecast(3) == answers.forecast[t, :, 0].tolist()
-        bounds = list(zip(answers.forecast_lower[t, :, 0], answers.forecast_upper[t, :, 0], strict=True))
-        assert model.forecast_interval(3) == bounds
-
-    config = Config.model_validate({"model": {"preset": preset}, "event": {"targets": ["value"]}})
-    partition = PartitionModel(config)
-    answers = partition.process(
-        Decoded(["key"] * count, times, np.array(values)[:, None], np.zeros((count, 0)), [], []),
-    )
-    partition.close()
-    detector = streamrnn.RNNAnomalyDetector(preset=preset)
-    detector.learn_one({"value": values[0], "hour": hours[0]})
-    for t in range(1, count):
-        x = {"value": values[t], "hour": hours[t]}
-        assert detector.score_one(x) == detector.score_one(x) == answers.score[t]
-        detector.learn_one(x)
-    assert answers.score[250] > 0.99
-
-
-def test_looking_further_than_the_horizon_goes_on_from_step_to_step_and_changes_nothing() -> None:
-    model, silent = streamrnn.RNNForecaster(horizon=2), streamrnn.RNNForecaster(horizon=2)
-    for value in series(400):
-        model.learn_one(value)
-        silent.learn_one(value)
-        model.forecast(5)
-    far = model.forecast(12)
-    assert far[:2] == model.forecast(2) == silent.forecast(2)
-    assert far == silent.forecast(12)
-    assert far == pytest.approx([math.sin((400 + k) / 4) * 3 + 8 for k in range(12)], abs=1.0)
-    assert model.forecast(0) == []
-    with pytest.raises(ValueError, match="horizon=3"):
-        model.forecast_interval(3)
-
-
-def test_features_of_the_step_to_forecast_count() -> None:
-    model = streamrnn.RNNForecaster(horizon=1)
-    source = random.Random(5)
-    for _ in range(600):
-        wind = float(source.randrange(2))
-        model.learn_one(10.0 * wind + source.gauss(0, 0.1), {"wind": wind})
-    assert model.forecast(1, [{"wind": 1.0}])[0] == pytest.approx(10.0, abs=1.5)
-    assert model.forecast(1, [{"wind": 0.0}])[0] == pytest.approx(0.0, abs=1.5)
-    steps = model.forecast(4, [{"wind": 1.0}, {"wind": 0.0}, {"wind": 0.0}, {"wind": 1.0}])
-    assert steps == pytest.approx([10.0, 0.0, 0.0, 10.0], abs=2.5)
-    low, high = model.forecast_interval(1, [{"wind": 1.0}])[0]
-    assert low <= model.forecast(1, [{"wind": 1.0}])[0] <= high
-    with pytest.raises(ValueError, match="xs has 1 entries"):
-        model.forecast(2, [{"wind": 1.0}])
-    model.learn_one(3.0, {"wind": 0.0, "rain": 1.0})  # a new feature: a new model, which learns the last events first
-    assert model.forecast(1, [{"wind": 1.0}])[0] == pytest.approx(10.0, abs=2.5)
-
-
-def test_a_forecaster_without_values_and_with_missing_ones() -> None:
-    model = streamrnn.RNNForecaster(horizon=2)
-    assert model.forecast(2) == [0.0, 0.0]
-    assert model.forecast(2, [{"a": 1.0}, {"a": 2.0}]) == [0.0, 0.0]
-    model.learn_one(None)  # type: ignore[arg-type]
-    model.learn_one(math.nan)
-    model.learn_one(5.0)
-    assert model.forecast(2) == [5.0, 5.0]
-
-
-def test_a_number_that_comes_later_is_followed_from_then_on() -> None:
-    model = streamrnn.RNNAnomalyDetector(preset="lite")
-    assert model.score_one({"a": 1.0}) == 0.0
-    model.learn_one({})
-    source = random.Random(2)
-    for _ in range(200):
-        model.learn_one({"a": source.gauss(0, 1)})
-    calm = model.score_one({"a": 0.1})
-    assert model.score_one({"a": 0.1, "b": 1e6}) == calm  # not seen yet: nothing is known of it
-    for _ in range(300):
-        model.learn_one({"a": source.gauss(0, 1), "b": source.gauss(5, 1)})
-    usual, strange = model.score_one({"a": 0.1, "b": 5.0}), model.score_one({"a": 0.1, "b": 60.0})
-    assert usual < 0.95 < strange
-
-
-def test_forecaster_and_detector_go_on_where_they_were_pickled() -> None:
-    learn: list[tuple[Any, Callable[[Any, float], Any]]] = [
-        (streamrnn.RNNForecaster(horizon=2), lambda m, v: (m.forecast(2), m.learn_one(v))),
-        (streamrnn.RNNAnomalyDetector(), lambda m, v: (m.score_one({"v": v}), m.learn_one({"v": v}))),
-    ]
-    values = series(200)
-    for model, step in learn:
-        for value in values[:100]:
-            step(model, value)
-        restored = pickle.loads(pickle.dumps(model))
-        for value in values[100:]:
-            assert step(model, value) == step(restored, value)
 
 
 def test_the_package_names_its_estimators_and_nothing_else() -> None:
