@@ -34,8 +34,16 @@ OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
 }  # fmt: skip
 
-
-_KERNELS = ("cells/*.py", "learning/*.py", "online/*.py", "compiled.py", "linking.py", "fold.py")
+_KERNELS = (
+    "cells/*.py",
+    "learning/*.py",
+    "online/*.py",
+    "estimators/kernels.py",
+    "estimators/lines.py",
+    "compiled.py",
+    "linking.py",
+    "fold.py",
+)
 """Where kernels live, relative to the package."""
 
 

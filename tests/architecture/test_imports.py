@@ -155,3 +155,12 @@ def test_checking_a_configuration_loads_no_kernels() -> None:
 def test_a_run_over_a_file_loads_no_client_and_no_server() -> None:
     loaded = loaded_after("import streamrnn.jobs, streamrnn.model, streamrnn.worker")
     assert not loaded & (set(HEAVY) - {"numba", "scipy", "sklearn"})
+
+
+def test_every_file_with_kernels_is_in_the_digest_that_names_their_cache() -> None:
+    from streamrnn.compiled import _KERNELS
+
+    digested = {path for place in _KERNELS for path in PACKAGE.glob(place)}
+    with_kernels = {file for file in FILES if "\n@kernel\n" in file.read_text(encoding="utf-8")}
+    assert with_kernels
+    assert with_kernels <= digested
