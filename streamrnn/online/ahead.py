@@ -10,6 +10,7 @@ All forecast x_{t+k} - x_t in sigmas, for k = 2..H:
     level     what is usual at that phase
     profile   mean over the last period + deviation usual at that phase
     return    from here to the profile, 10 % of the way per step
+    season    the step that the season's shape makes usual, from here
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
-from streamrnn.online import rls
+from streamrnn.online import rls, seasonal
 from streamrnn.online.calendar import BINS, EVENTS, KIND, NONE, bin_of, season_at
 from streamrnn.online.inputs import FACTORS, LAG_CLIP, fill_lags, fill_periodic
 from streamrnn.online.layout import DEVIATION, LEVELS, PERIOD_MEAN, Layout
@@ -31,7 +32,7 @@ Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
-EXPERTS = 5
+EXPERTS = 6
 RETURN = 0.9
 STEP_CLIP = 12.0
 COMMON = 2 + 2 * LEVELS  # features of the seasonal expert before its lags
@@ -170,7 +171,8 @@ def forecast_ahead(
     x = recent[0]
     mean = (z[at.now + PERIOD_MEAN] - x) * inverse
     deviations = at.table + DEVIATION * bins
-    rest = -(mean + z[deviations + bin_of(phases[0], season[BINS])]) if has_season else 0.0
+    here = bin_of(phases[0], season[BINS]) if has_season else 0
+    rest = -(mean + z[deviations + here]) if has_season else 0.0
     m = at.seasonal
     own = phi[:m]
     for k in range(2, H + 1):
@@ -185,3 +187,4 @@ def forecast_ahead(
         out[3, k - 1] = (z[at.levels + b] - x) * inverse if known else 0.0
         out[4, k - 1] = profile if known else 0.0
         out[5, k - 1] = profile + rest if known else 0.0
+        out[6, k - 1] = seasonal.step_of_season(z, f, at, bins, here, b, inverse) if known else 0.0

@@ -23,7 +23,7 @@ from streamrnn.compiled import kernel
 from streamrnn.learning import tbptt
 from streamrnn.online import ahead, calendar, drift, levels, mixing, rls, seasonal
 from streamrnn.online.autoregression import fill_autoregression
-from streamrnn.online.calendar import BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
+from streamrnn.online.calendar import BINS, BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
 from streamrnn.online.inputs import fill_inputs, newest_first, scale_features
 from streamrnn.online.layout import Layout
 from streamrnn.online.presets import ForecasterConfig, forecaster_config, mixture_steps
@@ -197,6 +197,16 @@ def observe(
                 at.readouts + j * at.readout_stride, at.readout,
             )  # fmt: skip
         scratch.experts[1 + recurrent.networks, 0] = (z[at.scale + MEAN] - recent[0]) * inverse
+        scratch.experts[2 + recurrent.networks, 0] = scratch.experts[3 + recurrent.networks, 0] = 0.0
+        season = clock[season_at(0)]
+        if season[KIND] != NONE:
+            here, there = calendar.bin_of(phases[0, 0], season[BINS]), calendar.bin_of(phases[0, 1], season[BINS])
+            scratch.experts[2 + recurrent.networks, 0] = seasonal.step_of_season(
+                z, f, at, config.bins, here, there, inverse
+            )
+            scratch.experts[3 + recurrent.networks, 0] = seasonal.step_a_period_ago(
+                z, f, at, config.bins, there, inverse
+            )
         if config.autoregression.lags > 0:
             phi = at.autoregression + 1 + at.linear
             fill_autoregression(
@@ -210,7 +220,7 @@ def observe(
                 config.seasons,
                 config.harmonics,
             )
-            scratch.experts[2 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
+            scratch.experts[4 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
         if config.horizon > 1:
             hidden = at.readouts + 1 + at.readout
             ahead.forecast_ahead(
@@ -370,7 +380,7 @@ def _mix(
             said[j] = max(low, min(high, said[j])) if math.isfinite(said[j]) else 0.0
         state = at.mixtures + a * at.mixture
         mixed = mixing.mix(z, state, count, said)
-        published = mixing.publish(z, state, count, mixed)
+        published = mixing.publish(z, state, count, mixed, k)
         forecast[k - 1] = x + published / inverse if inverse > 0.0 else x
         if steps[a] == k:
             pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
@@ -385,7 +395,14 @@ def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
     """Names of the experts of the next step, in the order of their weights."""
     count = config.recurrent.networks
     networks = [f"network {j + 1}" if count > 1 else "network" for j in range(count)]
-    return ("last value", *networks, "running mean", *(["autoregression"] if config.autoregression.lags else []))
+    return (
+        "last value",
+        *networks,
+        "running mean",
+        "season",
+        "a period ago",
+        *(["autoregression"] if config.autoregression.lags else []),
+    )
 
 
 def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:

@@ -14,8 +14,8 @@ from streamrnn.online.rls import packed_size
 from streamrnn.online.scaling import SCALE_SIZE
 
 # Per season and bin.
-LAST, STEP, DEVIATION = 0, 1, 2
-TABLE_ROWS = 3
+LAST, STEP, DEVIATION, RATIO = 0, 1, 2, 3
+TABLE_ROWS = 4
 # Per season: about the newest value.
 PERIOD_AGO, SURPRISE, PERIOD_MEAN, VALUES = 0, 1, 2, 3
 NOW_SIZE = 4

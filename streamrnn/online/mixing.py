@@ -4,7 +4,7 @@ Half of an expert's weight is ML-Poly (Gaillard, Stoltz and van Erven 2014), hal
 discounted losses. With the mixture o, the value y that came, and the experts p_k:
 
     r_k = 2 (o - y) (o - p_k) / unit^2,   R_k += r_k,   V_k += r_k^2,   weight ~ max(R_k, 0) / (1 + V_k)
-    L_k = discount L_k + (y - p_k)^2 / unit^2,                          weight ~ exp(-rate L_k)
+    L_k = discount L_k + (y - p_k)^2 / unit^2,                          weight ~ exp(-(rate + EARLY / n) L_k)
 
 The unit is the running median of the last value's absolute error, or a tenth of its root mean square where the series
 mostly stands still. Errors are clipped at `CLIP` units, so that one spike cannot settle the regrets for good.
@@ -12,8 +12,8 @@ mostly stands still. Errors are clipped at `CLIP` units, so that one spike canno
 Expert 0 is the last value, and all forecasts are increments over it. Squared errors decide the weights; a series of
 rare bursts can gain by them and still lose in absolute error, which is what a user sees on most days. So the mixture is
 shrunk towards the last value: of the shares 1, 3/4, 1/2, 1/4, 0 the largest is published whose absolute error over
-the past was no worse than the last value's; none while what was published lies more than `TOLERANCE` behind; and one
-forecast may not stake much more than has been gained.
+the past was no worse than the last value's, and it stakes no more than what is left of a budget: `TOLERANCE` of the
+last value's errors so far and `LEAP` typical ones, plus what publishing has gained; less with many forecasts under way.
 """
 
 from __future__ import annotations
@@ -37,14 +37,18 @@ SQUARE: Final = 1  # running mean square of it
 SETTLED: Final = 2  # forecasts that met their value
 SHARES: Final = 3  # discounted sums of absolute errors of the shares 0, 1/4, ... 1 of the mixture
 PUBLISHED: Final = 8  # the same of what was published
-OWN: Final = 9
+PEAK: Final = 9  # largest |mixture| of late
+OWN: Final = 10
 
 CLIP = 8.0
 SHARE_CLIP = 100.0
 SHARE_DISCOUNT = 0.9998
+PEAK_DISCOUNT = 0.995
 TOLERANCE = 0.01
-LEAP = 6.0  # typical errors the publication may leave the last value by, besides what it has gained so far
-HANDICAP = 1.0  # typical errors a quarter of the mixture must have gained before it is published
+LEAP = 3.0  # typical errors that may be lost
+HANDICAP = 0.5  # typical errors a quarter of the mixture must have gained before it is published
+EARLY = 10.0  # added to the rate over the number of forecasts settled: short series cannot wait
+TAIL = 3.0  # medians that a typical error has at most: stakes are not to be set by rare bursts
 LEAST_UNIT = 1e-9
 
 
@@ -76,6 +80,7 @@ def settle(state: Float64, experts: int, forecast: Float32, y: float, discount: 
     for k in range(5):
         own[SHARES + k] = SHARE_DISCOUNT * own[SHARES + k] + min(abs(y - 0.25 * k * o), SHARE_CLIP * unit)
     own[PUBLISHED] = SHARE_DISCOUNT * own[PUBLISHED] + min(abs(y - float(forecast[experts + 1])), SHARE_CLIP * unit)
+    own[PEAK] = max(min(abs(o), 2.0 * own[PEAK] + unit), PEAK_DISCOUNT * own[PEAK])
     limit = CLIP * unit
     error = clip(o - y, limit)
     lowest = math.inf
@@ -89,9 +94,10 @@ def settle(state: Float64, experts: int, forecast: Float32, y: float, discount: 
         L[k] = discount * L[k] + away * away
         lowest = min(lowest, L[k])
         total += max(R[k], 0.0) / (1.0 + V[k])
+    hasty = rate + EARLY / n
     exponential = 0.0
     for k in range(experts):
-        weight[k] = math.exp(-rate * (L[k] - lowest))
+        weight[k] = math.exp(-hasty * (L[k] - lowest))
         exponential += weight[k]
     for k in range(experts):
         poly = max(R[k], 0.0) / ((1.0 + V[k]) * total) if total > 0.0 else 1.0 / experts
@@ -110,15 +116,18 @@ def mix(z: Float64, state: int, experts: int, forecast: Float64) -> float:
 
 
 @kernel
-def publish(z: Float64, state: int, experts: int, mixed: float) -> float:
-    """What to say of the mixture, whose numbers lie at z[state]."""
+def publish(z: Float64, state: int, experts: int, mixed: float, steps: int) -> float:
+    """What to say of the mixture, whose numbers lie at z[state], for a value that comes `steps` events later."""
     own = state + 4 * experts
-    sums, typical = own + SHARES, math.sqrt(z[own + SQUARE])
-    gained = z[sums] - z[own + PUBLISHED]
-    if gained < -(TOLERANCE * z[sums] + HANDICAP * typical):
+    sums, spread = own + SHARES, math.sqrt(z[own + SQUARE])
+    typical = min(spread, TAIL * max(z[own + MEDIAN], 0.1 * spread))
+    # What may be lost is left of a budget, to which gains add; `steps` forecasts are under way at once.
+    allowed = (LEAP * typical + TOLERANCE * z[sums] + z[sums] - z[own + PUBLISHED]) / math.sqrt(steps)
+    if allowed <= 0.0:
         return 0.0
-    allowed = LEAP * typical + max(0.0, gained)
     for k in range(4, 0, -1):
         if z[sums + k] + HANDICAP * typical * k <= z[sums]:
-            return clip(0.25 * k * mixed, allowed)
+            # All forecasts shrink alike: if only large ones were cut, the noise of small ones would eat the budget.
+            peak: float = 0.25 * k * max(abs(mixed), z[own + PEAK])
+            return 0.25 * k * mixed * (allowed / peak if peak > allowed else 1.0)
     return 0.0

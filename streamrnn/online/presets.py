@@ -1,9 +1,9 @@
 """From settings a user knows to the numbers the forecaster's kernels take.
 
-preset      experts of the next step                                                    hidden size
-lite        last value, running mean, one network (truncation 1)                         8
-standard    last value, running mean, one network (truncation 4), autoregression         32
-full        last value, running mean, three networks, autoregression over all targets    32
+preset      experts of the next step, besides last value, running mean and season    hidden size
+lite        one network (truncation 1)                                               8
+standard    one network (truncation 4), autoregression                               32
+full        three networks, autoregression over all targets                          32
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     inputs = input_count(config.features, config.seasons, config.harmonics)
     hidden = cells.output_size(config.recurrent.cell)
     periodic = periodic_count(config.harmonics)
-    step_experts = 2 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
+    step_experts = 4 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
     experts = max(step_experts, 1 + ahead.EXPERTS) if config.horizon > 1 else step_experts
     autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
     steps = mixture_steps(config.horizon)

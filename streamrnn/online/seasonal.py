@@ -1,9 +1,10 @@
 """What is usual at this phase of a season, per target.
 
-For every bin: the last value seen in it (original units), the running mean step into it S and the running mean
-deviation D of its values from the mean over one period, both in sigmas:
+For every bin: the last value seen in it (original units), the running mean step into it S, the running mean deviation D
+of its values from the mean m over one period, both in sigmas, and their running mean ratio Q to it, where m > 0:
 
     S[bin] += rate (step - S[bin]),   D[bin] += rate ((x - m) / sigma - D[bin]),   rate = max(0.1, 1 / visits)
+    Q[bin] += rate (x / m - Q[bin]),                                               rate = max(0.3, 1 / visits)
 
 The step that is usual at the next event's phase is the most informative single input there is on daily data.
 """
@@ -24,19 +25,22 @@ from streamrnn.online.layout import (
     NOW_SIZE,
     PERIOD_AGO,
     PERIOD_MEAN,
+    RATIO,
     STEP,
     SURPRISE,
     TABLE_ROWS,
     VALUES,
     Layout,
 )
-from streamrnn.online.scaling import clip
+from streamrnn.online.scaling import LOW, clip
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 RATE = 0.1
+RATIO_RATE = 0.3
+MOST_RATIO = 100.0
 CLIP = 8.0
 
 
@@ -79,6 +83,34 @@ def observe_seasonal(
     else:
         mean += change
     z[now + PERIOD_MEAN] = mean
+    if mean > 0.0:
+        ratio = clip(x / mean, MOST_RATIO)
+        z[table + RATIO * bins] += max(RATIO_RATE, 1.0 / (visits + 1.0)) * (ratio - z[table + RATIO * bins])
+
+
+@kernel
+def step_of_season(z: Float64, f: Float32, at: Layout, bins: int, here: int, there: int, inverse: float) -> float:
+    """The step (sigmas) from bin `here`, the newest value's, to `there` that the first season's shape makes usual.
+
+    m (Q[there] - Q[here]) / sigma where all values were positive (swings that grow with the level), else
+    D[there] - D[here].
+    """
+    if f[at.visits + there] == 0.0:
+        return 0.0
+    mean = z[at.now + PERIOD_MEAN]
+    if z[at.scale + LOW] > 0.0 and mean > 0.0:
+        ratios = at.table + RATIO * bins
+        return float(mean * inverse * (z[ratios + there] - z[ratios + here]))
+    deviations = at.table + DEVIATION * bins
+    return float(z[deviations + there] - z[deviations + here])
+
+
+@kernel
+def step_a_period_ago(z: Float64, f: Float32, at: Layout, bins: int, there: int, inverse: float) -> float:
+    """The step (sigmas) that was made one period ago into bin `there`, the next event's."""
+    if f[at.visits + there] == 0.0:
+        return 0.0
+    return float((z[at.table + LAST * bins + there] - z[at.now + PERIOD_AGO]) * inverse)
 
 
 @kernel

@@ -191,6 +191,25 @@ def test_finds_a_period_without_times() -> None:
     assert error(out, x, 600, 900, step=2) < 0.15
 
 
+def test_repeats_what_repeats_exactly() -> None:
+    """Two jumps a day and nothing else: no regression finds them, last week's shape does."""
+    day = np.full(48, 20.0)
+    day[18:36] = 80.0
+    x = np.tile(day, 12)
+    out = Forecaster(preset="lite", horizon=3).run(x, np.arange(len(x)) * HOUR // 2)
+    for step in (1, 2, 3):
+        assert error(out, x, 300, len(x), step) < 0.1 * np.mean(np.abs(x[300:] - x[300 - step : -step]))
+
+
+def test_seasons_that_grow_with_the_level() -> None:
+    """Monthly, growing by an eighth a year, as is the swing: the shape is relative."""
+    months = np.arange(120)
+    x = 100 * np.exp(months / 100 + 0.3 * np.sin(2 * np.pi * months / 12) + 0.2 * np.sin(4 * np.pi * months / 12))
+    out = Forecaster(horizon=2).run(x, months * 30 * 24 * HOUR)
+    assert error(out, x, 36, 120) < 0.25 * np.mean(np.abs(np.diff(x[35:])))
+    assert error(out, x, 36, 120, step=2) < 0.25 * np.mean(np.abs(x[36:] - x[34:-2]))
+
+
 def test_hidden_regime_needs_memory() -> None:
     """A pulse of one feature switches the sign of the response to the other; ten events later nothing shows it."""
     random = np.random.default_rng(7)
@@ -218,7 +237,7 @@ def test_weights_are_reported() -> None:
     model.run(daily(500))
     names = expert_names(model.config)
     weights = expert_weights(model.config, model.series, 0)
-    assert names == ("last value", "network", "running mean", "autoregression")
+    assert names == ("last value", "network", "running mean", "season", "a period ago", "autoregression")
     assert weights.shape == (1, len(names))
     np.testing.assert_allclose(weights.sum(), 1.0)
 
