@@ -11,6 +11,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
 
 import numpy as np
@@ -202,6 +203,10 @@ def _first_problem(error: ValidationError) -> str:
 # --- output -----------------------------------------------------------------------------------------------------------
 
 
+Intervals: TypeAlias = dict[str, tuple[float | None, float | None]]
+"""[lower, upper] by level, such as "0.9"."""
+
+
 class StepForecast(BaseModel):
     """The forecast of one coming event of the series; null while the series never had a value."""
 
@@ -209,6 +214,7 @@ class StepForecast(BaseModel):
     mean: float | None
     lower: float | None
     upper: float | None
+    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
 
 
 class TargetForecast(BaseModel):
@@ -218,6 +224,8 @@ class TargetForecast(BaseModel):
     expected: float | None = Field(description="forecast for this event before it was seen; null for the first")
     lower: float | None
     upper: float | None
+    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
+    drift: bool = Field(False, description="the errors have risen: a change of regime was noticed (only when true)")
     forecast: list[StepForecast]
 
 
@@ -278,6 +286,12 @@ class Answers(NamedTuple):
     driver: Int64  # (events,) index of the target that drove the score, -1: none
     channel: npt.NDArray[np.int8]  # (events,) index of the strongest channel (`anomaly.CHANNEL_NAMES`), -1: none
     late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
+    drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
+    # Bounds of the levels after the first, (events, levels - 1, ...):
+    more_lower: Float64  # (events, levels - 1, targets)
+    more_upper: Float64
+    more_forecast_lower: Float64  # (events, levels - 1, horizon, targets)
+    more_forecast_upper: Float64
 
 
 def format_times(times: Int64) -> list[str]:
@@ -287,11 +301,16 @@ def format_times(times: Int64) -> list[str]:
 
 
 def encode(
-    partition: Partition, names: Sequence[str], channels: Sequence[str], decoded: Decoded, answers: Answers
+    partition: Partition,
+    names: Sequence[str],
+    channels: Sequence[str],
+    decoded: Decoded,
+    answers: Answers,
+    levels: Sequence[float] = (),
 ) -> list[Message]:
     """The output records of a batch, one per event that was not late, in order.
 
-    `names` are those of the targets, `channels` those of the anomaly channels.
+    `names` are those of the targets, `channels` those of the anomaly channels, `levels` those of the intervals.
     """
     topic, number = partition
     steps = range(1, answers.forecast.shape[1] + 1)
@@ -311,12 +330,16 @@ def encode(
         answers.score.tolist(),
         _alarms(names, channels, answers),
         answers.late.tolist(),
+        answers.drift.tolist(),
+        _further_levels(answers),
         strict=True,
     )
-    for key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, late in columns:
+    for (
+        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, late, drift, more,
+    ) in columns:  # fmt: skip
         if late:
             continue
-        document = {
+        document: dict[str, Any] = {
             "key": key,
             "time": time,
             "source": {"topic": topic, "partition": number, "offset": record.offset},
@@ -335,8 +358,43 @@ def encode(
             },
             "anomaly": {"score": score, **alarm},
         }
+        if more is not None:
+            _add_levels(document["targets"], names, levels, more)
+        if any(drift):
+            for name in compress(names, drift):
+                document["targets"][name]["drift"] = True
         messages.append(Message(key.encode(), dumps(document)))
     return messages
+
+
+class _Levels(NamedTuple):
+    """Bounds of the further levels of one event, as lists: [level][target] and [level][step][target]."""
+
+    lower: list[list[float]]
+    upper: list[list[float]]
+    forecast_lower: list[list[list[float]]]
+    forecast_upper: list[list[list[float]]]
+
+
+def _further_levels(answers: Answers) -> list[_Levels | None]:
+    if not answers.more_lower.shape[1]:
+        return [None] * len(answers.late)
+    bounds = (answers.more_lower, answers.more_upper, answers.more_forecast_lower, answers.more_forecast_upper)
+    return [_Levels(*parts) for parts in zip(*(bound.tolist() for bound in bounds), strict=True)]
+
+
+def _add_levels(targets: dict[str, Any], names: Sequence[str], levels: Sequence[float], more: _Levels) -> None:
+    """Write the intervals of every level into the document of one event."""
+    first, *further = (str(level) for level in levels)
+    for i, name in enumerate(names):
+        target = targets[name]
+        target["intervals"] = {first: [target["lower"], target["upper"]]} | {
+            level: [more.lower[k][i], more.upper[k][i]] for k, level in enumerate(further)
+        }
+        for j, step in enumerate(target["forecast"]):
+            step["intervals"] = {first: [step["lower"], step["upper"]]} | {
+                level: [more.forecast_lower[k][j][i], more.forecast_upper[k][j][i]] for k, level in enumerate(further)
+            }
 
 
 def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers) -> list[dict[str, Any]]:

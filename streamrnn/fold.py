@@ -92,6 +92,8 @@ def forecast(
         for k in range(steps.shape[1]):
             answers.expected[i, k] = np.nan if np.isnan(answers.previous[i, k]) else steps[0, k]
         forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps)
+        for k in range(steps.shape[1]):
+            answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])
         for step in range(steps.shape[0]):
             for k in range(steps.shape[1]):
                 answers.forecast[i, step, k] = steps[step, k]
@@ -116,11 +118,17 @@ def bound(
             seen = not np.isnan(answers.expected[i, k])
             answers.lower[i, k] = lower[0, 0, k] if seen else np.nan
             answers.upper[i, k] = upper[0, 0, k] if seen else np.nan
+            for level in range(1, lower.shape[0]):
+                answers.more_lower[i, level - 1, k] = lower[level, 0, k] if seen else np.nan
+                answers.more_upper[i, level - 1, k] = upper[level, 0, k] if seen else np.nan
         intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], lower, upper)
         for step in range(lower.shape[1]):
             for k in range(lower.shape[2]):
                 answers.forecast_lower[i, step, k] = lower[0, step, k]
                 answers.forecast_upper[i, step, k] = upper[0, step, k]
+                for level in range(1, lower.shape[0]):
+                    answers.more_forecast_lower[i, level - 1, step, k] = lower[level, step, k]
+                    answers.more_forecast_upper[i, level - 1, step, k] = upper[level, step, k]
 
 
 @kernel

@@ -142,6 +142,7 @@ class PartitionModel:
 
     def _blank_answers(self, count: int) -> Answers:
         bounds = (count, self._horizon, self._targets)
+        further = self._levels.shape[1] - 1
         return Answers(
             previous=np.empty((count, self._targets)),
             expected=np.empty((count, self._targets)),
@@ -156,6 +157,11 @@ class PartitionModel:
             driver=np.zeros(count, np.int64),
             channel=np.zeros(count, np.int8),
             late=np.zeros(count, np.bool_),
+            drift=np.zeros((count, self._targets), np.bool_),
+            more_lower=np.empty((count, further, self._targets)),
+            more_upper=np.empty((count, further, self._targets)),
+            more_forecast_lower=np.empty((count, further, self._horizon, self._targets)),
+            more_forecast_upper=np.empty((count, further, self._horizon, self._targets)),
         )
 
     def _fold(self, batch: Batch, answers: Answers) -> None:

@@ -54,6 +54,7 @@ class Worker:
         self._connect = connect
         self._decoder = decoder or EventDecoder(config.event)
         self._names = targets_of(config.event)
+        self._levels = config.model.levels
         self._keep_state = keep_state
         self.observer = observer or Observer()
         self.stop = stop or threading.Event()
@@ -169,7 +170,7 @@ class Worker:
             model = self._models[partition]
             decoded = self._decoder.decode(records)
             answers = model.process(decoded)
-            commit.outputs[partition] = encode(partition, self._names, CHANNEL_NAMES, decoded, answers)
+            commit.outputs[partition] = encode(partition, self._names, CHANNEL_NAMES, decoded, answers, self._levels)
             commit.dead_letters[partition] = self._dead_letters(partition, decoded, answers)
             commit.offsets[partition] = offsets_after(records)
             steps.append(Step(partition, decoded, answers, model, commit.offsets[partition], self._clock() - started))

@@ -89,7 +89,7 @@ def _model_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: lis
         for decoded in batches:
             if decoded.rejected and not reason:
                 reason = f" (the first rejected row, {decoded.rejected[0][0].offset}: {decoded.rejected[0][1]})"
-            answers, lower, upper = _process(model, decoded, levels)
+            answers, lower, upper = _process(model, decoded)
             assert outcome.scorecard is not None
             outcome.scorecard.add(decoded, answers)
             outcome.late += int(answers.late.sum())
@@ -117,38 +117,12 @@ class _Block(NamedTuple):
     upper: Float64
 
 
-def _process(model: PartitionModel, decoded: Decoded, levels: int) -> tuple[Answers, Float64, Float64]:
+def _process(model: PartitionModel, decoded: Decoded) -> tuple[Answers, Float64, Float64]:
     """The batch's answers, and its bounds with a last axis of levels."""
-    if levels == 1:
-        answers = model.process(decoded)
-        return answers, answers.forecast_lower[..., None], answers.forecast_upper[..., None]
-    # Answers carry the first level only: step event by event, which changes no number, and read the state's bounds.
-    steps, lower, upper = [], [], []
-    for i in range(len(decoded.keys)):
-        one = slice(i, i + 1)
-        steps.append(
-            model.process(
-                Decoded(
-                    decoded.keys[one],
-                    decoded.times[one],
-                    decoded.targets[one],
-                    decoded.features[one],
-                    decoded.records[one],
-                    [],
-                )
-            )
-        )
-        row = model.series.row_of(decoded.keys[i])
-        common = model.series.arrays.common
-        shape = (levels, *steps[-1].forecast.shape[1:])
-        lower.append(common.lower[row].copy() if row is not None else np.full(shape, np.nan))
-        upper.append(common.upper[row].copy() if row is not None else np.full(shape, np.nan))
-    if not steps:
-        answers = model.process(decoded)
-        bounds = np.empty((*answers.forecast.shape, levels))
-        return answers, bounds, bounds
-    joined = Answers._make(np.concatenate(parts) for parts in zip(*steps, strict=True))
-    return joined, np.moveaxis(np.array(lower), 1, -1), np.moveaxis(np.array(upper), 1, -1)
+    answers = model.process(decoded)
+    lower = np.concatenate([answers.forecast_lower[:, None], answers.more_forecast_lower], axis=1)
+    upper = np.concatenate([answers.forecast_upper[:, None], answers.more_forecast_upper], axis=1)
+    return answers, np.moveaxis(lower, 1, -1), np.moveaxis(upper, 1, -1)
 
 
 def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], outcome: Outcome, trace: bool) -> None:

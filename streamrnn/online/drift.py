@@ -53,7 +53,6 @@ def detect(test: PageHinkley, state: Float64, e: float) -> bool:
     state[MEAN] += (e - state[MEAN]) / n
     state[SUM] = test.alpha * state[SUM] + e - state[MEAN] - test.delta
     state[LOWEST] = min(state[LOWEST], state[SUM])
-    state[SINCE] += 1.0
     if n >= test.grace and state[SUM] - state[LOWEST] > test.threshold:
         state[COUNT] = state[MEAN] = state[SUM] = state[LOWEST] = 0.0
         state[ALARMS] += 1.0
@@ -68,6 +67,7 @@ def watch(test: PageHinkley, z: Float64, at: int, error: float) -> bool:
     out_of_line()
     state = z[at : at + DRIFT_SIZE]
     state[SEEN] += 1.0
+    state[SINCE] += 1.0
     n = state[SEEN]
     if state[ERROR] <= 0.0:
         state[ERROR] = error

@@ -49,6 +49,7 @@ __all__ = [
     "expert_names",
     "expert_weights",
     "forecaster_config",
+    "has_drifted",
     "observe",
     "since_alarm",
 ]
@@ -409,6 +410,14 @@ def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int)
     """Their weights in the mixture of the next step, `(targets, experts)`; zeros before any was settled."""
     first = config.at.mixtures + 3 * config.step_experts
     return series.numbers[row, :, first : first + config.step_experts].copy()
+
+
+@kernel
+def has_drifted(config: ForecasterConfig, series: ForecasterSeries, row: int, target: int, x: float) -> bool:
+    """Whether the value `x`, the newest of the target, raised a drift alarm."""
+    state = series.numbers[row, target]
+    at = config.at.drift
+    return not math.isnan(x) and state[at + drift.ALARMS] > 0.0 and state[at + drift.SINCE] == 0.0
 
 
 def drift_alarms(config: ForecasterConfig, series: ForecasterSeries) -> Float64:

@@ -50,6 +50,11 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
         driver=np.full(len(x), -1),
         channel=np.full(len(x), -1, np.int8),
         late=np.zeros(len(x), np.bool_),
+        drift=np.zeros((len(x), x.shape[1]), np.bool_),
+        more_lower=np.empty((len(x), 0, x.shape[1])),
+        more_upper=np.empty((len(x), 0, x.shape[1])),
+        more_forecast_lower=np.empty((len(x), 0, horizon, x.shape[1])),
+        more_forecast_upper=np.empty((len(x), 0, horizon, x.shape[1])),
     )
 
 

@@ -326,6 +326,11 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
         driver=np.full(count, -1),
         channel=np.full(count, -1, np.int8),
         late=np.zeros(count, np.bool_),
+        drift=np.zeros((count, targets), np.bool_),
+        more_lower=np.empty((count, 0, targets)),
+        more_upper=np.empty((count, 0, targets)),
+        more_forecast_lower=np.empty((count, 0, horizon, targets)),
+        more_forecast_upper=np.empty((count, 0, horizon, targets)),
     )
 
 
@@ -344,6 +349,24 @@ def test_the_forecast_record_is_what_its_schema_says() -> None:
     schema = json.loads(schemas()["forecast"](event))
     assert set(document) == set(schema["required"])
     assert set(document["anomaly"]) == {"score", "is_anomaly"}
+
+
+def test_several_levels_and_drift_are_in_the_record() -> None:
+    decoded = decode(b'{"time": 0, "a": 1, "b": 2}', EventConfig(targets=("a", "b")))
+    said = answers(targets=2)
+    said = said._replace(
+        more_lower=said.lower[:, None] - 1,
+        more_upper=np.full((1, 1, 2), 7.0),
+        more_forecast_lower=said.forecast_lower[:, None] - 1,
+        more_forecast_upper=said.forecast_upper[:, None] + 1,
+    )
+    said.drift[0, 1] = True
+    (message,) = encode(Partition("e", 0), ("a", "b"), (), decoded, said, (0.5, 0.9))
+    ForecastRecord.model_validate_json(message.value or b"", strict=True)
+    a, b = json.loads(message.value or b"")["targets"].values()
+    assert a["intervals"] == {"0.5": [None, None], "0.9": [None, 7.0]}
+    assert a["forecast"][1]["intervals"] == {"0.5": [1.0, 3.0], "0.9": [0.0, 4.0]}
+    assert ("drift" in a, b["drift"]) == (False, True)
 
 
 def test_an_alarm_names_its_alert_target_and_channel() -> None:
