@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from river.drift import PageHinkley as RiverPageHinkley
 
+from streamrnn.config import Config
+from streamrnn.events import Decoded
+from streamrnn.model import PartitionModel
 from streamrnn.online import drift
-from tests.online.streams import Forecaster, daily, error
+from streamrnn.online.forecaster import drift_alarms
+from tests.online.streams import HOUR, Forecaster, daily, error
 
 
 @pytest.mark.parametrize(("delta", "threshold", "alpha"), [(0.005, 20.0, 0.9999), (0.1, 8.0, 0.99)])
@@ -91,3 +95,18 @@ def test_no_alarm_on_a_calm_series() -> None:
     model = Forecaster(preset="lite")
     model.run(daily(4000))
     assert drift_counts(model)[0] == 0
+
+
+def test_the_answer_says_which_event_raised_the_alarm() -> None:
+    x = daily(1200)
+    x[700:] = 20 + np.random.default_rng(1).normal(scale=6, size=500)
+    x[710::7] = np.nan
+    model = PartitionModel(Config.model_validate({"model": {"preset": "lite"}}))
+    alarms = 0.0
+    for t, value in enumerate(x):
+        times = np.array([t * HOUR])
+        answers = model.process(Decoded(["s"], times, np.array([[value]]), np.zeros((1, 0)), [], []))
+        now = float(drift_alarms(model._config.forecaster, model.series.arrays.forecaster)[0, 0])
+        assert answers.drift[0, 0] == (now > alarms)
+        alarms = now
+    assert alarms >= 1

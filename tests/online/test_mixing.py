@@ -5,14 +5,14 @@ import numpy as np
 from streamrnn.online import mixing
 
 
-def mixture(experts: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mixture(experts: np.ndarray, y: np.ndarray, steps: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Published forecasts, mixtures and the final weights; experts (events, K) with the last value's 0 first."""
     count = experts.shape[1]
     z = np.zeros(mixing.mixing_size(count))
     published, mixed = np.zeros(len(y)), np.zeros(len(y))
     for t, value in enumerate(y):
         mixed[t] = mixing.mix(z, 0, count, experts[t])
-        published[t] = mixing.publish(z, 0, count, mixed[t], 1)
+        published[t] = mixing.publish(z, 0, count, mixed[t], steps)
         mixing.settle(z, count, np.append(experts[t], [mixed[t], published[t]]).astype(np.float32), value, 0.99, 0.1)
     return published, mixed, z[3 * count : 4 * count]
 
@@ -54,3 +54,25 @@ def test_one_spike_does_not_settle_the_regrets() -> None:
     assert np.isfinite(published).all()
     assert weights[1] > 0.8
     assert np.mean(np.abs(published[550:] - y[550:])) < 0.5 * np.mean(np.abs(y[550:]))
+
+
+def test_what_is_lost_stays_within_the_budget() -> None:
+    """An expert that was right for long and then is always wrong, settled several steps late as well."""
+    random = np.random.default_rng(4)
+    y = random.normal(size=3000)
+    experts = np.stack([np.zeros(3000), np.where(np.arange(3000) < 300, y, -5 * y)], axis=1)
+    for steps in (1, 9):
+        published, _, _ = mixture(experts, y, steps)
+        wrong = slice(300, None)
+        lost = np.sum(np.abs(published[wrong] - y[wrong])) - np.sum(np.abs(y[wrong]))
+        assert lost < np.sum(np.abs(y[:300])) + 0.02 * np.sum(np.abs(y))  # what had been gained, and the budget
+        assert np.sum(np.abs(published - y)) < 1.01 * np.sum(np.abs(y))
+
+
+def test_a_rare_jump_that_an_expert_knows_is_published() -> None:
+    """Between jumps the mixture is slightly off all the time; that must not use up what jumps are worth."""
+    random = np.random.default_rng(5)
+    y = np.where(np.arange(2000) % 25 == 0, 40.0, 0.0)
+    experts = np.stack([np.zeros(2000), y + 0.02 * random.normal(size=2000)], axis=1)
+    published, _, _ = mixture(experts, y)
+    assert np.mean(np.abs(published[500:] - y[500:])) < 0.1 * np.mean(y)
