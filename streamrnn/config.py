@@ -108,18 +108,54 @@ class ModelConfig(Section):
         return self
 
 
+class FalseAlarms(Section):
+    """How many alerts to accept on normal data."""
+
+    number: float = Field(1.0, gt=0, le=1000)
+    per: Literal["day", "1000 events"] = "1000 events"
+
+
+class Limit(Section):
+    """What a target is not meant to cross."""
+
+    lower: float | None = Field(None, allow_inf_nan=False)
+    upper: float | None = Field(None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ValueError(f"lower {self.lower} is not below upper {self.upper}")
+        return self
+
+
+def _number_alone(value: object) -> object:
+    """`2` is `{number: 2, per: 1000 events}`."""
+    return value if isinstance(value, (dict, FalseAlarms)) else {"number": value}
+
+
 class AnomalyConfig(Section):
-    """When a score becomes an alarm."""
+    """When strange events become an alert, and what is foretold (docs/anomalies.md)."""
 
     threshold: float | None = Field(None, ge=0, le=1)
-    """`is_anomaly` from this score on; default: from `expected_false_alarms`."""
-    expected_false_alarms: float = Field(1.0, gt=0, le=1000)
-    """False alarms per 1,000 events to accept on normal data, when no threshold is given."""
+    """An alert opens from this `score` on; default: as `expected_false_alarms` asks."""
+    expected_false_alarms: Annotated[
+        FalseAlarms, BeforeValidator(_number_alone, json_schema_input_type=float | FalseAlarms)
+    ] = FalseAlarms()
+    """Alerts per series to accept on normal data: a number (per 1,000 events), or `{number: 1, per: day}`."""
+    explain: bool = False
+    """Publish every channel and the strength beside the score."""
+    limits: dict[str, Limit] = {}
+    """Early warning of crossing them, by target: `temperature: {upper: 90}`."""
+    warn_at: float | None = Field(None, gt=0, le=1)
+    """Warn from this probability on (default with `limits`: 0.5); without limits, of leaving the usual range."""
+
+    def __hash__(self) -> int:  # a dictionary has none
+        return hash((*(value for name, value in self if name != "limits"), *self.limits.items()))
 
     @property
-    def effective_threshold(self) -> float:
-        """The score from which an event is an anomaly."""
-        return 1.0 - self.expected_false_alarms / 1000 if self.threshold is None else self.threshold
+    def warns(self) -> bool:
+        """Whether early warning is asked for."""
+        return bool(self.limits) or self.warn_at is not None
 
 
 class KafkaConfig(Section):

@@ -245,6 +245,20 @@ class Anomaly(BaseModel):
     alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
     target: str | None = Field(None, description="the target that drove the score (anomalies only)")
     channel: str | None = Field(None, description="the strongest of the anomaly channels (anomalies only)")
+    strength: float | None = Field(None, ge=0, description="what alerts are decided by (with anomaly.explain)")
+    channels: dict[str, float] | None = Field(
+        None, description="-log10 of the probability that each channel gives the event (with anomaly.explain)"
+    )
+
+
+class EarlyWarning(BaseModel):
+    """Whether a limit will be crossed within the horizon."""
+
+    probability: float = Field(ge=0, le=1, description="that some target crosses a limit within the horizon")
+    steps: list[float] = Field(description="that some target is beyond a limit at each step")
+    lead: float | None = Field(description="steps until the crossing, as far as one is expected")
+    target: str | None = Field(description="the target most likely to cross")
+    is_warning: bool = Field(description="the probability has reached anomaly.warn_at, and no limit is crossed yet")
 
 
 class ForecastRecord(BaseModel):
@@ -255,6 +269,7 @@ class ForecastRecord(BaseModel):
     source: Source
     targets: dict[str, TargetForecast]
     anomaly: Anomaly
+    warning: EarlyWarning | None = Field(None, description="with anomaly.limits or anomaly.warn_at")
 
 
 class DeadLetterRecord(BaseModel):
@@ -292,6 +307,10 @@ class Answers(NamedTuple):
     more_upper: Float64
     more_forecast_lower: Float64  # (events, levels - 1, horizon, targets)
     more_forecast_upper: Float64
+    strength: Float64  # (events,) what alerts are decided by
+    channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
+    warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
+    warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
 
 
 def format_times(times: Int64) -> list[str]:
@@ -306,11 +325,14 @@ def encode(
     channels: Sequence[str],
     decoded: Decoded,
     answers: Answers,
+    *,
     levels: Sequence[float] = (),
+    explain: bool = False,
 ) -> list[Message]:
     """The output records of a batch, one per event that was not late, in order.
 
-    `names` are those of the targets, `channels` those of the anomaly channels, `levels` those of the intervals.
+    `names` are those of the targets, `channels` those of the anomaly channels (`explain` publishes all of them),
+    `levels` those of the intervals.
     """
     topic, number = partition
     steps = range(1, answers.forecast.shape[1] + 1)
@@ -328,14 +350,16 @@ def encode(
         answers.forecast_lower.transpose(0, 2, 1).tolist(),
         answers.forecast_upper.transpose(0, 2, 1).tolist(),
         answers.score.tolist(),
-        _alarms(names, channels, answers),
+        _alarms(names, channels, answers, explain),
+        _warnings(names, answers),
         answers.late.tolist(),
         answers.drift.tolist(),
         _further_levels(answers),
         strict=True,
     )
     for (
-        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, late, drift, more,
+        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift,
+        more,
     ) in columns:  # fmt: skip
         if late:
             continue
@@ -357,6 +381,7 @@ def encode(
                 for i, name in enumerate(names)
             },
             "anomaly": {"score": score, **alarm},
+            **warning,
         }
         if more is not None:
             _add_levels(document["targets"], names, levels, more)
@@ -397,7 +422,7 @@ def _add_levels(targets: dict[str, Any], names: Sequence[str], levels: Sequence[
             }
 
 
-def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
+def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers, explain: bool) -> list[dict[str, Any]]:
     quiet: dict[str, Any] = {"is_anomaly": False}
     alarms = [quiet] * len(answers.score)
     for i in answers.is_anomaly.nonzero()[0].tolist():
@@ -408,7 +433,32 @@ def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers) -> 
             "target": names[driver] if driver >= 0 else None,
             "channel": channels[channel] if channel >= 0 else None,
         }
+    if explain:
+        said = zip(answers.strength.tolist(), answers.channels.tolist(), strict=True)
+        return [
+            {**alarm, "strength": strength, "channels": dict(zip(channels, decades, strict=True))}
+            for alarm, (strength, decades) in zip(alarms, said, strict=True)
+        ]
     return alarms
+
+
+def _warnings(names: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
+    """The early warning's part of each record, empty where it is off."""
+    off: dict[str, Any] = {}
+    parts = [off] * len(answers.warning)
+    steps, outcomes = answers.warning_steps.tolist(), answers.warning.tolist()
+    for i in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
+        probability, lead, driver, warns = outcomes[i]
+        parts[i] = {
+            "warning": {
+                "probability": probability,
+                "steps": steps[i],
+                "lead": lead,
+                "target": names[int(driver)] if driver >= 0 else None,
+                "is_warning": warns > 0,
+            }
+        }
+    return parts
 
 
 def dead_letter(partition: Partition, record: Record, error: EventError) -> Message:

@@ -1,11 +1,12 @@
 """The compiled fold: what a batch of events does to the arrays of a partition.
 
-A batch goes through four passes, each one compiled call over all its events in order: `arrive` (is the event late,
-what was there before), `forecast` (publish what had been forecast for it, learn from it, forecast the next), `bound`
-(the same for the intervals) and `score` (how surprising it was). No pass reads what a later one writes, so this is
-one left fold over the events; where a batch was cut changes no bit of any answer or state.
+A batch goes through passes, each one compiled call over all its events in order: `arrive` (is the event late, what was
+there before), `forecast` (publish what had been forecast for it, learn from it, forecast the next), `bound` (the same
+for the intervals), `score` (how surprising it was) and, where asked for, `warn` (will a limit be crossed). No pass
+reads what a later one writes, so this is one left fold over the events; where a batch was cut changes no bit of any
+answer or state.
 
-(Four calls instead of one nested one because LLVM optimizes a function again in every caller: it halves cold start.)
+(Several calls instead of one nested one because LLVM optimizes a function again in every caller: it halves cold start.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from streamrnn.compiled import kernel
 from streamrnn.events import Answers
-from streamrnn.online import anomaly, forecaster, intervals
+from streamrnn.online import anomaly, forecaster, intervals, warning
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -135,15 +136,15 @@ def bound(
 def score(
     config: anomaly.AnomalyConfig,
     series: anomaly.AnomalySeries,
-    channels: Float64,
     outcome: Float64,
     batch: Batch,
     answers: Answers,
 ) -> None:
-    """Say how surprising each event was; `channels` and `outcome` are working memory."""
+    """Say how surprising each event was; `outcome` is working memory."""
     for i in range(len(batch.rows)):
         if answers.late[i]:
             continue
+        channels = answers.channels[i]
         answers.score[i] = anomaly.observe(
             config,
             series,
@@ -156,6 +157,7 @@ def score(
             channels,
             outcome,
         )
+        answers.strength[i] = outcome[anomaly.STRENGTH]
         answers.is_anomaly[i] = outcome[anomaly.IS_ANOMALY] > 0
         answers.alert[i] = int(outcome[anomaly.ALERT])
         answers.driver[i] = int(outcome[anomaly.DRIVER])
@@ -164,3 +166,31 @@ def score(
             strongest = answers.channel[i] < 0 or channels[channel] > channels[answers.channel[i]]
             if channels[channel] > 0 and strongest:
                 answers.channel[i] = channel
+
+
+@kernel
+def warn(
+    config: warning.WarningConfig,
+    levels: Float64,
+    limits: Float64,
+    series: warning.WarningSeries,
+    batch: Batch,
+    answers: Answers,
+) -> None:
+    """Say how probable it is that a limit will be crossed; `levels` is the table of the first level alone."""
+    for i in range(len(batch.rows)):
+        if answers.late[i]:
+            continue
+        warning.observe(
+            config,
+            levels,
+            limits,
+            series,
+            batch.rows[i],
+            batch.x[i],
+            answers.forecast[i],
+            answers.forecast_lower[i : i + 1],
+            answers.forecast_upper[i : i + 1],
+            answers.warning_steps[i],
+            answers.warning[i],
+        )

@@ -15,18 +15,20 @@ import numpy.typing as npt
 
 from streamrnn import __version__, fold
 from streamrnn.cells.catalog import build_cell
-from streamrnn.config import Config
+from streamrnn.config import Config, Limit
 from streamrnn.connectors.base import Message
-from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch
+from streamrnn.errors import ConfigurationError, SnapshotCorrupt, SnapshotMismatch
 from streamrnn.events import Answers, Decoded, targets_of
 from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
-from streamrnn.online import anomaly, forecaster, intervals
+from streamrnn.online import anomaly, forecaster, intervals, warning
 from streamrnn.series import ROWS_AT_ONCE, RowStore, SeriesTable
 from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
 from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+
+_WARN_AT = 0.5
 
 
 class Series(NamedTuple):
@@ -36,6 +38,7 @@ class Series(NamedTuple):
     forecaster: forecaster.ForecasterSeries
     intervals: intervals.IntervalSeries
     anomaly: anomaly.AnomalySeries
+    warning: warning.WarningSeries
 
 
 class Shared(NamedTuple):
@@ -49,7 +52,6 @@ class Scratch(NamedTuple):
     """Working memory; nothing in it outlives an event."""
 
     forecaster: forecaster.ForecasterScratch
-    channels: Float64  # (anomaly.CHANNELS,)
     outcome: Float64  # (anomaly.OUTCOMES,)
 
 
@@ -59,11 +61,12 @@ class FoldConfig(NamedTuple):
     forecaster: forecaster.ForecasterConfig
     intervals: intervals.IntervalConfig
     anomaly: anomaly.AnomalyConfig
+    warning: warning.WarningConfig
     skip_late: bool
 
 
 def _fold_config(config: Config) -> FoldConfig:
-    model, names = config.model, targets_of(config.event)
+    model, names, accepted = config.model, targets_of(config.event), config.anomaly.expected_false_alarms
     return FoldConfig(
         forecaster=forecaster.forecaster_config(
             preset=model.preset,
@@ -82,10 +85,23 @@ def _fold_config(config: Config) -> FoldConfig:
         intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
         anomaly=anomaly.AnomalyConfig(
             targets=len(names),
-            open_below=1.0 - config.anomaly.effective_threshold,
+            false_alarms=accepted.number,
+            false_alarms_per_day=accepted.number if accepted.per == "day" else 0.0,
+            threshold=-1.0 if config.anomaly.threshold is None else config.anomaly.threshold,
         ),
+        warning=warning.WarningConfig(len(names), model.horizon, 1, config.anomaly.warn_at or _WARN_AT),
         skip_late=config.event.late != "process",
     )
+
+
+def _limits(config: Config) -> Float64:
+    declared, names = config.anomaly.limits, targets_of(config.event)
+    if unknown := sorted(set(declared) - set(names)):
+        raise ConfigurationError(
+            f"anomaly.limits: {', '.join(unknown)} not among the targets, which are {', '.join(names)}"
+        )
+    limits = [declared.get(name, Limit()) for name in names]
+    return warning.limit_table([(limit.lower, limit.upper) for limit in limits])
 
 
 def shape_of(config: Config) -> dict[str, Any]:
@@ -119,9 +135,12 @@ class PartitionModel:
             series,
             intervals.allocate(self._config.intervals, 1),
             anomaly.allocate(self._config.anomaly, 1),
+            warning.allocate(self._config.warning, 1),
         )
+        self._warns = config.anomaly.warns
+        self._limits = _limits(config)
         self.shared = Shared(np.zeros(len(COUNTERS), np.int64), shared)
-        self._scratch = Scratch(scratch, np.zeros(anomaly.CHANNELS), np.zeros(anomaly.OUTCOMES))
+        self._scratch = Scratch(scratch, np.zeros(anomaly.OUTCOMES))
         self._ttl = config.state.series_ttl
         evicts = config.state.max_series is not None or self._ttl is not None
         store = RowStore(_store_folder(config)) if evicts else None
@@ -162,6 +181,10 @@ class PartitionModel:
             more_upper=np.empty((count, further, self._targets)),
             more_forecast_lower=np.empty((count, further, self._horizon, self._targets)),
             more_forecast_upper=np.empty((count, further, self._horizon, self._targets)),
+            strength=np.zeros(count),
+            channels=np.zeros((count, anomaly.CHANNELS)),
+            warning=np.full((count, warning.OUTCOMES), np.nan),
+            warning_steps=np.full((count, self._horizon), np.nan),
         )
 
     def _fold(self, batch: Batch, answers: Answers) -> None:
@@ -172,14 +195,18 @@ class PartitionModel:
         """The compiled passes over a batch, in order."""
         config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
         common, working = series.common, scratch.forecaster
-        return (
+        passes: tuple[Callable[[], None], ...] = (
             partial(fold.arrive, config.skip_late, shared.counters, common, batch, answers),
             partial(
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
             ),
             partial(fold.bound, config.intervals, self._levels, series.intervals, common, batch, answers),
-            partial(fold.score, config.anomaly, series.anomaly, scratch.channels, scratch.outcome, batch, answers),
+            partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, batch, answers),
         )
+        if self._warns:
+            first = self._levels[:, :1].copy()
+            passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, batch, answers),)
+        return passes
 
     def _store_idle(self, ttl: float) -> None:
         oldest_kept = int(self.shared.counters[WATERMARK]) - round(ttl * 1e6)

@@ -44,7 +44,7 @@ STANDARD = Profile("standard", 0.11, 1.0)
 LOW_FALSE_POSITIVES = Profile("low-FP", 0.22, 1.0)
 LOW_FALSE_NEGATIVES = Profile("low-FN", 0.11, 2.0)
 PROFILES = (STANDARD, LOW_FALSE_POSITIVES, LOW_FALSE_NEGATIVES)
-SWEEP = tuple(0.5 + 0.05 * i for i in range(80))  # decades of the opening probabilities tried by `alert_sweep`
+SWEEP = tuple(0.05 * i for i in range(1, 161))  # strengths tried by `alert_sweep`
 
 
 class LabelledFile(NamedTuple):
@@ -223,35 +223,36 @@ def by_group(files: Sequence[LabelledFile], detections: Sequence[Mask]) -> dict[
     }
 
 
-def replay(rarities: Array, config: AlertConfig) -> Mask:
-    """First events of the alerts that a detector's decades `(rows,)` would have opened under `config`."""
-    detections = np.zeros(len(rarities), dtype=bool)
-    _replay(config, np.zeros(alert_logic.COLUMNS, np.int64), np.asarray(rarities, np.float64), detections)
+def replay(strengths: Array, config: AlertConfig, open_at: float) -> Mask:
+    """First events of the alerts that a detector's strengths `(rows,)` open at `open_at`, if nothing breaks a rest."""
+    detections = np.zeros(len(strengths), dtype=bool)
+    _replay(config, np.zeros(alert_logic.COLUMNS, np.int64), np.asarray(strengths, np.float64), open_at, detections)
     return detections
 
 
 @kernel
-def _replay(config: AlertConfig, state: npt.NDArray[np.int64], rarities: Array, detections: Mask) -> None:
+def _replay(
+    config: AlertConfig, state: npt.NDArray[np.int64], strengths: Array, open_at: float, detections: Mask
+) -> None:
     before = 0
-    for i in range(len(rarities)):
-        alert = alert_logic.observe(config, state, 10.0 ** -rarities[i])
+    for i in range(len(strengths)):
+        alert = alert_logic.observe(config, state, strengths[i], open_at, 0.0)
         detections[i] = alert > before
         before = max(before, alert)
 
 
 def alert_sweep(
-    files: Sequence[LabelledFile], rarities: Sequence[Array], config: AlertConfig
+    files: Sequence[LabelledFile], strengths: Sequence[Array], config: AlertConfig | None = None
 ) -> dict[str, tuple[float, float]]:
-    """Per profile, the best single opening probability of the product's alerts, and what it scores.
+    """Per profile, the best single strength for the product's alerts to open at, and what it scores.
 
     The detector's state does not depend on when alerts open, so that one pass over the data serves all thresholds:
-    its decades are replayed through the alert logic for each of `SWEEP`.
+    its strengths are replayed through the alert logic for each of `SWEEP`.
     """
-    best = {profile.name: (0.0, 0.0) for profile in PROFILES}
-    for decades in SWEEP:
-        limits = config._replace(open_below=10.0**-decades, close_above=max(config.close_above, 10.0**-decades))
-        scores = score(files, [replay(rarity, limits) for rarity in rarities])
+    best = {profile.name: (float("inf"), 0.0) for profile in PROFILES}
+    for open_at in SWEEP:
+        scores = score(files, [replay(one, config or AlertConfig(), open_at) for one in strengths])
         for name, value in scores.items():
             if value > best[name][1]:
-                best[name] = (limits.open_below, value)
+                best[name] = (open_at, value)
     return best

@@ -170,7 +170,15 @@ class Worker:
             model = self._models[partition]
             decoded = self._decoder.decode(records)
             answers = model.process(decoded)
-            commit.outputs[partition] = encode(partition, self._names, CHANNEL_NAMES, decoded, answers, self._levels)
+            commit.outputs[partition] = encode(
+                partition,
+                self._names,
+                CHANNEL_NAMES,
+                decoded,
+                answers,
+                levels=self._levels,
+                explain=self._config.anomaly.explain,
+            )
             commit.dead_letters[partition] = self._dead_letters(partition, decoded, answers)
             commit.offsets[partition] = offsets_after(records)
             steps.append(Step(partition, decoded, answers, model, commit.offsets[partition], self._clock() - started))

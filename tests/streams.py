@@ -86,7 +86,15 @@ def run(
     for batch in cut(records, {*cuts, *reborn}):
         decoded = decoder.decode(batch)
         answers = model.process(decoded)
-        outputs += encode(partition, names, CHANNEL_NAMES, decoded, answers, config.model.levels)
+        outputs += encode(
+            partition,
+            names,
+            CHANNEL_NAMES,
+            decoded,
+            answers,
+            levels=config.model.levels,
+            explain=config.anomaly.explain,
+        )
         refused = [*decoded.rejected]
         if config.event.late == "dead-letter":
             late = np.flatnonzero(answers.late).tolist()

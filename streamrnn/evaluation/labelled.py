@@ -1,8 +1,8 @@
 """The Numenta Anomaly Benchmark through the product: each file as `run --input` reads it, strictly causal, no setting.
 
-Three ways to turn scores into detections are shown. `alerts`: the first event of each alert that the product raises
-with its own threshold. `threshold`: every event whose score reaches the one threshold that is best for all files
-together, as the benchmark itself does, for each profile. `blind`: an alarm every 300 rows whatever happens, as a floor.
+Three ways to detect are shown. `alerts`: the first event of each alert that the product raises by default. `threshold`:
+the same with the one opening strength that is best for all files together, chosen for each profile as the benchmark
+itself does. `blind`: an alarm every 300 rows whatever happens, as a floor.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ class LabelledJob(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What the model said about each row; 0 where the row was unusable."""
+    """What the model said about each row; nothing where the row was unusable."""
 
-    score: Float64
+    strength: Float64
     alert: npt.NDArray[np.bool_]  # first event of each alert
 
 
 def score_file(job: LabelledJob, report: Callable[[int], None]) -> Scored:
     """Run the model over one file."""
-    score, flagged = np.zeros(job.rows), np.zeros(job.rows, np.bool_)
+    strength, alerts = np.zeros(job.rows), np.zeros(job.rows, np.int64)
     with EventFile(job.path, job.config.event) as file:
         model = PartitionModel(job.config.model_copy(update={"event": file.event}))
         try:
             for decoded in file.batches():
                 answers = model.process(decoded)
                 rows = [record.offset for record in decoded.records]
-                score[rows] = np.where(answers.late, 0.0, answers.score)
-                flagged[rows] = answers.is_anomaly & ~answers.late
+                strength[rows] = np.where(answers.late, 0.0, answers.strength)
+                alerts[rows] = np.where(answers.late, 0, answers.alert)
                 report(len(decoded.keys) + len(decoded.rejected))
         finally:
             model.close()
-    return Scored(score, flagged & ~np.concatenate([[False], flagged[:-1]]))
+    return Scored(strength, nab.first_events(alerts))
 
 
 def evaluate_folder(folder: Path, config: Config, *, processes: int, console: Console) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def evaluate_folder(folder: Path, config: Config, *, processes: int, console: Co
     labels = [Labelled(file.name, len(file.values)) for file in files]
     scored: list[Scored] = perform_all(score_file, jobs, labels, processes=processes, console=console)
     blind = [np.arange(len(file.values)) % _BLIND == _BLIND - 1 for file in files]
-    thresholds = {profile.name: nab.sweep(files, [one.score for one in scored], profile) for profile in nab.PROFILES}
+    thresholds = nab.alert_sweep(files, [one.strength for one in scored])
     folders = sorted({file.name.partition("/")[0] for file in files})
     return {
         "schema": 1,

@@ -1,17 +1,20 @@
-"""How strange was this event, as a probability, before anything is learned from it.
+"""How strange was this event, before anything is learned from it: one strength, one calibrated score, alerts.
 
-For each target the channels of `channels.py` are rarities in decades, d = -log10 P. Those over windows of what the
-series does at this time of day, and new extremes, become one statistic, with l(d) = log(1 + d / .3),
+The channels of `channels.py` are rarities in decades, d = -log10 P, for each target. Those over windows of what the
+series does at this time of day say "among the few strangest episodes of this series so far"; with new extremes and
+whatever a fast channel (residual, blocks, frozen, missing, gap) finds extraordinary they are one strength, with
+l(d) = log(1 + d / .66),
 
-    S = weighted mean of l(d) over the windows of both profiles         level, spread and jump channels
-      + 7/2 log(1 + excess / .02)                                        range: a value outside all so far
+    S = mean over both profiles of l(level) + l(spread) + l(jump)       0 for all but few events
+      + 3 log(1 + excess / .02)                                          range: a value outside all so far
+      + 1 + 3 l(d - needed)                                              a fast channel beyond what is needed
 
-which `calibration.py` turns into p = P(a past event was at least as strange); ordinary events, S about 0, are ordered
-by the size of the forecast's error. The other channels state probabilities of their own (residual, blocks, frozen,
-missing, gap); where one is beyond `EXTRAORDINARY`, p is at most 10^-(d - `ALLOWANCE`).
+and the strength of an event is that of its strangest target. An alert opens when S reaches what the accepted rate of
+false alarms asks for (`strength_for`), then the series rests (`alerts.py`).
 
-With several targets the smallest p is calibrated once more against its own past, whatever the dependence between
-targets. `alerts.py` decides by p what is an anomaly; the score is 1 - p after `rates.py` has made its rate right.
+The score is another scale for the same order: `calibration.py` turns S into p = P(a past event was at least as
+strange), ordering ordinary events, S about 0, by the size of the forecast's error; `rates.py` makes its rate right,
+and the score is 1 - p.
 
 Everything is scored with what was known before the event; every statistic is updated after.
 """
@@ -38,6 +41,7 @@ from streamrnn.online.channels import (
     MISSING,
     RANGE,
     WINDOW,
+    contribution,
     errors,
     excess,
     likelihood,
@@ -52,15 +56,17 @@ Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 # Entries of the `outcome` array that `observe` writes.
-SCORE, IS_ANOMALY, ALERT, DRIVER, RARITY = range(5)
+SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH = range(5)
 OUTCOMES = 5
 
 WARM_UP = 100  # observed values before lists and range are used
-RANGE_UNIT, RANGE_WEIGHT = 0.02, 3.5
-# Decades from which a channel that states its own probability speaks, and that are taken off then, for there being
-# many channels that look at every event. Repeats and silences gather decades quickly: they can wait for more.
-EXTRAORDINARY, EXTRAORDINARY_RUN = 5.2, 8.0
-ALLOWANCE = 2.0
+RANGE_UNIT, RANGE_WEIGHT = 0.02, 3.0
+# Decades from which a fast channel speaks: there are several, and they look at every event. Silences and repeats
+# gather decades quickly: they can wait for more.
+EXTRAORDINARY, EXTRAORDINARY_GAP, EXTRAORDINARY_RUN = 5.4, 8.0, 8.0
+EXTRAORDINARY_RANGE = 10.0  # past ranges outside
+FAST_LEAST, FAST_WEIGHT = 1.05, 3.0
+OPENING, OPENING_SCALE, LEAST_OPENING = 1.05, 1.5, 0.05  # of `strength_for`
 GAPS_KEPT = 32  # values of the list of gaps
 SIZE_GAIN = 0.005  # memory of the error's size: 200 events
 LARGEST_ERROR = 1e4  # sizes
@@ -86,12 +92,12 @@ class AnomalyConfig(NamedTuple):
     """Sizes and rates of the scoring."""
 
     targets: int
-    open_below: float = 1e-3
-    close_above: float = 1e-2
+    false_alarms: float = 1.0  # alerts to accept on normal data, per 1,000 events
+    false_alarms_per_day: float = 0.0  # > 0: alerts a day instead
+    threshold: float = -1.0  # in [0, 1]: alerts open from this score on instead
     rest_share: float = 0.03
     rest_least: int = 30
     rest_most: int = 400
-    false_alarms_per_day: float = 0.0  # > 0 replaces `open_below`: expected alerts a day on normal data
 
 
 class AnomalySeries(NamedTuple):
@@ -104,8 +110,7 @@ class AnomalySeries(NamedTuple):
     largest: Singles  # (rows, targets, profile.MEMORIES, LISTED): largest window statistics
     errors: Singles  # (rows, targets, ERROR_LISTS): largest forecast errors and blocks of them, in running sizes
     block: Singles  # (rows, targets, BLOCK_WINDOW): the last errors, signed
-    counts: Singles  # (rows, targets, calibration.COUNTS): past of each target's statistic
-    together: Singles  # (rows, calibration.COUNTS): past of the smallest probability, in decades
+    counts: Singles  # (rows, calibration.COUNTS): past of the strength
     rates: Array  # (rows, rates.LEVELS): what the score corrects
     times: Array  # (rows, TIMES)
     gaps: Singles  # (rows, GAPS_KEPT)
@@ -123,8 +128,7 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         largest=np.zeros((*targets, profile.MEMORIES, LISTED), np.float32),
         errors=np.zeros((*targets, ERROR_LISTS), np.float32),
         block=np.zeros((*targets, BLOCK_WINDOW), np.float32),
-        counts=np.zeros((*targets, calibration.COUNTS), np.float32),
-        together=np.zeros((rows, calibration.COUNTS), np.float32),
+        counts=np.zeros((rows, calibration.COUNTS), np.float32),
         rates=np.zeros((rows, rates.LEVELS)),
         times=np.zeros((rows, TIMES)),
         gaps=np.zeros((rows, GAPS_KEPT), np.float32),
@@ -264,7 +268,10 @@ def _statistic(
     upper: float,
     channels: Array,
 ) -> tuple[float, float, float]:
-    """S of one observed target, the decades that speak for themselves, the error in running sizes; then learn."""
+    """Strength of one observed target, how far a fast channel is beyond what is needed, the error in running sizes.
+
+    Then all of it is learned from.
+    """
     numbers = series.numbers[row, target]
     strangeness = _profiles(series, row, target, hour, x, channels)
     relative, decades = 0.0, 0.0
@@ -278,7 +285,40 @@ def _statistic(
         strangeness += RANGE_WEIGHT * log(1.0 + outside / RANGE_UNIT)
         channels[RANGE] = max(channels[RANGE], log10(numbers[VALUES] / 2.0) + log10(1.0 + outside / RANGE_UNIT))
     numbers[VALUES] += 1.0
-    return strangeness, max(decades, frozen if frozen > EXTRAORDINARY_RUN else 0.0), relative
+    beyond = max(decades - EXTRAORDINARY, frozen - EXTRAORDINARY_RUN)
+    if outside > EXTRAORDINARY_RANGE:
+        beyond = max(beyond, log10(outside / EXTRAORDINARY_RANGE))
+    return strangeness, beyond, relative
+
+
+@kernel
+def strength_for(per_thousand: float) -> float:
+    """The strength that opens about `per_thousand` alerts per 1,000 of the first 20,000 normal events of a series.
+
+    Fitted to simulations (docs/anomalies.md). Alerts are denser in the first few thousand events, when records are
+    frequent, and rarer in old series; more than about 3 per 1,000 the rests do not let through.
+    """
+    return max(LEAST_OPENING, OPENING - OPENING_SCALE * log(per_thousand))
+
+
+@kernel
+def _accepted(config: AnomalyConfig, log_interval: float) -> float:
+    """Alerts per 1,000 events to accept for each target."""
+    per_thousand = config.false_alarms
+    if config.false_alarms_per_day > 0.0:
+        per_thousand = 1000.0 * config.false_alarms_per_day * exp(log_interval) / DAY_US
+    return min(max(per_thousand / config.targets, 1e-9), 1000.0)
+
+
+@kernel
+def _score(series: AnomalySeries, row: int, strength: float, tie: float) -> float:
+    """1 - P(an event of this series is at least as strange), by the past; then learn from it."""
+    counts = series.counts[row]
+    decades = -log10(calibration.probability(counts, strength, tie))
+    calibration.learn(counts, strength, tie)
+    # No past of n events tells apart what is much rarer than 1 / n.
+    told_apart = min(decades, log10(series.alert[row, alerts.EVENTS] + 1.0) + EXTRAPOLATED)
+    return float(1.0 - exp(-rates.corrected(series.rates[row], told_apart) / records.LOG10_E))
 
 
 @kernel
@@ -307,7 +347,7 @@ def observe(
         upper: `(targets,)`.
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
         outcome: `(OUTCOMES,)`, written: score, 1.0 in an alert, its id (0: none), driving target's index (-1: none),
-            decades -log10 p that alerts are decided by (0 for ordinary events).
+            strength.
 
     Returns:
         The score in [0, 1]: 1 - P(an event of this series is at least as strange).
@@ -317,48 +357,32 @@ def observe(
     gap = _gap(series, row, time_us)
     channels[GAP] = gap
     hour = (time_us // profile.HOUR_US) % profile.HOURS
-    p = 1.0
-    driver = -1
-    strange = False
+    strength, beyond, tie, driver = -1.0, 0.0, 0.0, -1
     for target in range(config.targets):
-        statistic, relative = 0.0, 0.0
+        own, extraordinary, relative = 0.0, 0.0, 0.0
         if abs(x[target]) <= LARGEST_VALUE:
-            statistic, decades, relative = _statistic(
+            own, extraordinary, relative = _statistic(
                 series, row, target, hour, x[target], expected[target], lower[target], upper[target], channels
             )
         else:
-            decades = _absent(series.numbers[row, target])
-            channels[MISSING] = max(channels[MISSING], decades)
-            decades = decades if decades > EXTRAORDINARY_RUN else 0.0
-        tie = relative / (1.0 + relative)
-        counts = series.counts[row, target]
-        own = calibration.probability(counts, statistic, tie)
-        calibration.learn(counts, statistic, tie)
-        decades = max(decades, gap if gap > EXTRAORDINARY_RUN else 0.0)
-        if decades > EXTRAORDINARY:
-            own = min(own, max(exp((ALLOWANCE - decades) / records.LOG10_E), calibration.SMALLEST))
-        strange = strange or decades > EXTRAORDINARY or not calibration.ordinary(statistic)
-        if own < p:
-            p = own
+            missing = _absent(series.numbers[row, target])
+            channels[MISSING] = max(channels[MISSING], missing)
+            extraordinary = missing - EXTRAORDINARY_RUN
+        extraordinary = max(extraordinary, gap - EXTRAORDINARY_GAP)
+        if extraordinary > 0.0:
+            own += FAST_LEAST + FAST_WEIGHT * contribution(extraordinary)
+        if own > strength or (own == strength and relative > tie):
             driver = target
-    if config.targets > 1:
-        decades = -log10(p)
-        together = series.together[row]
-        p = calibration.probability(together, decades, min(decades / calibration.BIN, 0.999))
-        calibration.learn(together, decades, min(decades / calibration.BIN, 0.999))
-    open_below = config.open_below
-    if config.false_alarms_per_day > 0.0:
-        open_below = min(config.false_alarms_per_day * exp(series.times[row, LOG_INTERVAL]) / DAY_US, 0.5)
-    limits = alerts.AlertConfig(
-        open_below, max(config.close_above, open_below), config.rest_share, config.rest_least, config.rest_most
-    )
-    alert = alerts.observe(limits, series.alert[row], p if strange else 2.0)
-    # No past of n events tells apart what is much rarer than 1 / n.
-    told_apart = min(-log10(p), log10(series.alert[row, alerts.EVENTS] + 1.0) + EXTRAPOLATED)
-    score = 1.0 - exp(-rates.corrected(series.rates[row], told_apart) / records.LOG10_E)
+        strength, beyond, tie = max(strength, own), max(beyond, extraordinary), max(tie, relative)
+    score = _score(series, row, strength, tie / (1.0 + tie))
+    level, open_at = strength, strength_for(_accepted(config, series.times[row, LOG_INTERVAL]))
+    if config.threshold >= 0.0:
+        level, open_at = -log10(max(1.0 - score, 1e-300)), -log10(max(1.0 - config.threshold, 1e-300))
+    rest = alerts.AlertConfig(config.rest_share, config.rest_least, config.rest_most)
+    alert = alerts.observe(rest, series.alert[row], level, open_at, beyond)
     outcome[SCORE] = score
     outcome[IS_ANOMALY] = 1.0 if alert > 0 else 0.0
     outcome[ALERT] = float(alert)
     outcome[DRIVER] = float(driver)
-    outcome[RARITY] = -log10(p) if strange else 0.0
+    outcome[STRENGTH] = strength
     return score

@@ -40,12 +40,6 @@ def _bin(statistic: float) -> float:
 
 
 @kernel
-def ordinary(statistic: float) -> bool:
-    """Whether the statistic lies in the lowest bin, where nothing is told apart but by the tie-breaker."""
-    return statistic < BIN
-
-
-@kernel
 def _tail(counts: Counts, place: float) -> float:
     """P(S >= s) for s beyond the lowest bin, as a number of events out of `counts[WEIGHT] + PRIOR`."""
     own = int(place)

@@ -5,7 +5,7 @@
 | residual | the forecast's error at this event among the largest so far | spikes |
 | blocks | the mean error, or mean absolute error, of the last 24 | shifts, drifts, changed variance |
 | likelihood | the value under the predictive distribution that the interval states | surprises |
-| level | the mean profile residual over 1 to 48 events | level shifts, drifts, odd hours |
+| level | the mean profile residual over 24 events | level shifts, drifts, odd hours |
 | spread | the deviation of the profile residual over 24 events | variance changes |
 | jump | the mean over 24 events against the 24 before | steps |
 | range | a value outside all values so far | novelty |
@@ -31,15 +31,10 @@ CHANNEL_NAMES = ("residual", "blocks", "likelihood", "level", "spread", "jump", 
 RESIDUAL, BLOCKS, LIKELIHOOD, LEVEL, SPREAD, JUMP, RANGE, FROZEN, MISSING, GAP = range(10)
 CHANNELS = 10
 
-WINDOW = 48  # events of profile residuals kept
-# The windows over them: how many events, which channel, which weight, and where its list of the 6 values a row of
-# the window (at least 20) begins in a row of lists.
-WINDOWS = (1, 6, 12, 24, 48, 24, 24)
-WINDOW_CHANNELS = (LEVEL, LEVEL, LEVEL, LEVEL, LEVEL, SPREAD, JUMP)
-WEIGHTS = (0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5)
-ALL_WEIGHTS = 6.0
-LISTS = (0, 20, 56, 128, 272, 560, 704, 848)
-LISTED = 848
+WINDOW = 48  # events of profile residuals kept: two windows
+LEVEL_WINDOW = 24  # events of every statistic of the profile residual
+LEVEL_KEPT = 120  # values of each of their lists: windows overlap, so that these are five episodes
+LISTED = 3 * LEVEL_KEPT
 
 BLOCK_WINDOW = 24  # forecast errors kept
 SINGLES_KEPT, BLOCKS_KEPT = 64, 144  # values of the lists of single errors and of blocks of errors
@@ -47,7 +42,7 @@ ERROR_LISTS = SINGLES_KEPT + 2 * BLOCKS_KEPT
 LEAST_SCALE = 0.02  # profile deviations
 LEAST_ERROR_SCALE = 0.02  # running sizes
 FIRST_CAPPED = 20  # errors listed before new ones are held against the largest
-UNIT = 0.3  # decades at which a contribution is log 2
+UNIT = 0.66  # decades at which a contribution is log 2
 LOG10_E = 0.4342944819032518
 
 
@@ -58,45 +53,50 @@ def contribution(decades: float) -> float:
 
 
 @kernel
-def _moments(ring: Singles, newest: int, count: int) -> tuple[float, float]:
-    """Mean and deviation of the `count` residuals up to the one at `newest`.
+def _moments(ring: Singles, newest: int) -> tuple[float, float]:
+    """Mean and deviation of the `LEVEL_WINDOW` residuals up to the one at `newest`.
 
     Every sum is made afresh, so that nothing a spike leaves behind stays in it.
     """
     total, squares = 0.0, 0.0
-    for back in range(count):
+    for back in range(LEVEL_WINDOW):
         place = newest - back
         value = float(ring[place if place >= 0 else place + WINDOW])
         total += value
         squares += value * value
-    mean = total / count
-    return mean, sqrt(max(squares / count - mean * mean, 0.0))
+    mean = total / LEVEL_WINDOW
+    return mean, sqrt(max(squares / LEVEL_WINDOW - mean * mean, 0.0))
+
+
+@kernel
+def _window_rarity(largest: Singles, seen: float, measure: float) -> float:
+    decades = records.rarity(largest, seen, measure, False, LEAST_SCALE)
+    records.remember(largest, seen, measure)
+    return decades
+
+
+@kernel
+def _published(decades: float, seen: float) -> float:
+    """Decades of an exceedance as a channel states them: with the share of events that exceed at all."""
+    return decades + records.share(LEVEL_KEPT, seen) if decades > 0.0 else 0.0
 
 
 @kernel
 def windows(ring: Singles, newest: int, largest: Singles, seen: float, channels: Array) -> float:
-    """Weighted mean of the contributions of all windows over the profile residuals in `ring` `(WINDOW,)`.
+    """Sum of the contributions of level, spread and jump of the profile residuals in `ring` `(WINDOW,)`.
 
-    Each window's statistic is scored against its list and then put into it. `largest` is `(LISTED,)`, the windows'
-    lists end to end; `channels` gets the larger of its level, spread and jump decades and those found here.
+    Each statistic is scored against its list and then put into it. `largest` is `(LISTED,)`, the three lists end to
+    end; `channels` gets the larger of its level, spread and jump decades and those found here.
     """
-    strangeness = 0.0
-    for window in range(len(WINDOWS)):
-        channel = WINDOW_CHANNELS[window]
-        mean, deviation = _moments(ring, newest, WINDOWS[window])
-        measure = abs(mean)
-        if channel == SPREAD:
-            measure = deviation
-        elif channel == JUMP:
-            before, _ = _moments(ring, (newest - WINDOWS[window]) % WINDOW, WINDOWS[window])
-            measure = abs(mean - before)
-        values = largest[LISTS[window] : LISTS[window + 1]]
-        decades = records.rarity(values, seen, measure, False, LEAST_SCALE)
-        if decades > 0.0:
-            channels[channel] = max(channels[channel], decades + records.share(len(values), seen))
-            strangeness += WEIGHTS[window] * contribution(decades)
-        records.remember(values, seen, measure)
-    return strangeness / ALL_WEIGHTS
+    mean, deviation = _moments(ring, newest)
+    before, _ = _moments(ring, (newest - LEVEL_WINDOW) % WINDOW)
+    level = _window_rarity(largest[:LEVEL_KEPT], seen, abs(mean))
+    spread = _window_rarity(largest[LEVEL_KEPT : 2 * LEVEL_KEPT], seen, deviation)
+    jump = _window_rarity(largest[2 * LEVEL_KEPT :], seen, abs(mean - before))
+    channels[LEVEL] = max(channels[LEVEL], _published(level, seen))
+    channels[SPREAD] = max(channels[SPREAD], _published(spread, seen))
+    channels[JUMP] = max(channels[JUMP], _published(jump, seen))
+    return contribution(level) + contribution(spread) + contribution(jump)
 
 
 @kernel

@@ -6,7 +6,7 @@ values seen; further out a tail fitted to the list continues it:
     y = value - u,  m and v the mean and variance of list - u
     -log10 P(value | beyond u) = y / m / ln 10                               light: exponential tail
     -log10 P(value | beyond u) = log(1 + xi y / (m (1 - xi))) / xi / ln 10   heavy: generalized Pareto tail with
-                                 xi = (1 - m^2 / v) / 2 in [.02, .49]        the list's moments (Hosking, Wallis 1987)
+                                 xi = (1 - m^2 / v) / 2 in [.001, .49]        the list's moments (Hosking, Wallis 1987)
 
 Anything smaller than u counts as 0, "not among the strangest". Windows of w rows overlap, so that 6 w kept values are
 about six episodes, which is the point: it says "among the few strangest episodes of this series so far", an alarm
@@ -53,7 +53,7 @@ def rarity(largest: Values, seen: float, value: float, heavy: bool, least_scale:
     if not heavy:
         return (value - u) / scale * LOG10_E
     variance = max(square / kept - mean * mean, 1e-12)
-    shape = min(max(0.5 * (1.0 - mean * mean / variance), 0.02), 0.49)
+    shape = min(max(0.5 * (1.0 - mean * mean / variance), 0.001), 0.49)
     return log(1.0 + shape * (value - u) / (scale * (1.0 - shape))) / shape * LOG10_E
 
 

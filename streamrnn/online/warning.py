@@ -40,11 +40,11 @@ Singles = npt.NDArray[np.float32]
 PROBABILITY, LEAD_STEPS, DRIVER, WARN = range(4)
 OUTCOMES = 4
 
-BINS = 13
+BINS = 21
 LARGEST_LOGIT = 6.0  # probabilities are not told apart beyond .0025 and .9975
 EVIDENCE = 0.25
 FIRST_COVARIANCE = 1 / 3  # of the weights
-PRIOR = 4.0  # warnings worth of trust in a raw probability
+PRIOR = 2.0  # warnings worth of trust in a raw probability
 MEMORY = 4000.0  # warnings of a bin; older ones fade
 STEPS, WHOLE = 0, 1  # the two tables of bins
 RAISED, CROSSED = 0, 1  # columns of a bin

@@ -55,6 +55,10 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
         more_upper=np.empty((len(x), 0, x.shape[1])),
         more_forecast_lower=np.empty((len(x), 0, horizon, x.shape[1])),
         more_forecast_upper=np.empty((len(x), 0, horizon, x.shape[1])),
+        strength=np.zeros(len(x)),
+        channels=np.zeros((len(x), 2)),
+        warning=np.full((len(x), 4), np.nan),
+        warning_steps=np.full((len(x), horizon), np.nan),
     )
 
 

@@ -331,6 +331,10 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
         more_upper=np.empty((count, 0, targets)),
         more_forecast_lower=np.empty((count, 0, horizon, targets)),
         more_forecast_upper=np.empty((count, 0, horizon, targets)),
+        strength=np.zeros(count),
+        channels=np.zeros((count, 2)),
+        warning=np.full((count, 4), np.nan),
+        warning_steps=np.full((count, horizon), np.nan),
     )
 
 
@@ -361,7 +365,7 @@ def test_several_levels_and_drift_are_in_the_record() -> None:
         more_forecast_upper=said.forecast_upper[:, None] + 1,
     )
     said.drift[0, 1] = True
-    (message,) = encode(Partition("e", 0), ("a", "b"), (), decoded, said, (0.5, 0.9))
+    (message,) = encode(Partition("e", 0), ("a", "b"), (), decoded, said, levels=(0.5, 0.9))
     ForecastRecord.model_validate_json(message.value or b"", strict=True)
     a, b = json.loads(message.value or b"")["targets"].values()
     assert a["intervals"] == {"0.5": [None, None], "0.9": [None, 7.0]}

@@ -1,0 +1,169 @@
+"""Simulated series with the forecast an ideal forecaster would make, and the scoring run over them by hand."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.online import anomaly, intervals, warning
+from tests.kernels import loop
+
+Array = npt.NDArray[np.float64]
+
+START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+INTERVAL = 300_000_000  # five minutes
+DAY = 288
+KINDS = ("white noise", "random walk", "AR(2)", "seasonal", "heavy tails")
+
+
+def series(kind: str, seed: int, count: int) -> tuple[Array, Array]:
+    """Values `(count, 1)` of innovations with deviation 1, and what was to be expected of each."""
+    random = np.random.Generator(np.random.Philox(key=seed + 1000 * KINDS.index(kind)))
+    noise = random.standard_normal(count)
+    expected = np.zeros(count)
+    if kind == "white noise":
+        values = noise
+    elif kind == "random walk":
+        values = np.cumsum(noise)
+        expected[1:] = values[:-1]
+    elif kind == "AR(2)":
+        values = np.zeros(count)
+        for t in range(2, count):
+            expected[t] = 1.2 * values[t - 1] - 0.5 * values[t - 2]
+            values[t] = expected[t] + noise[t]
+    elif kind == "seasonal":
+        expected = 5 * np.sin(2 * np.pi * np.arange(count) / DAY)
+        values = expected + noise
+    else:
+        values = random.standard_t(3, count)
+    expected[0] = np.nan
+    return values[:, None], expected[:, None]
+
+
+class Scored(NamedTuple):
+    """What the scoring said of every event."""
+
+    score: Array  # (count,)
+    channels: Array  # (count, CHANNELS)
+    outcome: Array  # (count, OUTCOMES)
+
+    @property
+    def is_anomaly(self) -> npt.NDArray[np.bool_]:
+        return self.outcome[:, anomaly.IS_ANOMALY] > 0
+
+    @property
+    def alert(self) -> npt.NDArray[np.int64]:
+        return self.outcome[:, anomaly.ALERT].astype(np.int64)
+
+
+@loop
+def _score(
+    config: anomaly.AnomalyConfig,
+    series: anomaly.AnomalySeries,
+    times: npt.NDArray[np.int64],
+    values: Array,
+    expected: Array,
+    width: float,
+    score: Array,
+    channels: Array,
+    outcome: Array,
+) -> None:
+    for i in range(len(times)):
+        score[i] = anomaly.observe(
+            config,
+            series,
+            0,
+            times[i],
+            values[i],
+            expected[i],
+            expected[i] - width,
+            expected[i] + width,
+            channels[i],
+            outcome[i],
+        )
+
+
+def scored(
+    values: Array,
+    expected: Array,
+    times: npt.NDArray[np.int64] | None = None,
+    config: anomaly.AnomalyConfig | None = None,
+    state: anomaly.AnomalySeries | None = None,
+) -> Scored:
+    """Score a whole series; values and expected are `(count, targets)`."""
+    count, targets = values.shape
+    config = config or anomaly.AnomalyConfig(targets=targets)
+    state = state or anomaly.allocate(config, 1)
+    times = START + INTERVAL * np.arange(count) if times is None else times
+    result = Scored(np.zeros(count), np.zeros((count, anomaly.CHANNELS)), np.zeros((count, anomaly.OUTCOMES)))
+    _score(config, state, times, np.ascontiguousarray(values), np.ascontiguousarray(expected), 1.645, *result)
+    return result
+
+
+@loop
+def _bound(
+    config: intervals.IntervalConfig,
+    levels: Array,
+    series: intervals.IntervalSeries,
+    values: Array,
+    forecasts: Array,
+    lower: Array,
+    upper: Array,
+) -> None:
+    for i in range(len(values)):
+        intervals.observe(config, levels, series, 0, values[i], forecasts[i], lower[i], upper[i])
+
+
+def bounded(values: Array, forecasts: Array, levels: tuple[float, ...] = (0.9,)) -> tuple[Array, Array]:
+    """Bounds `(count, levels, horizon, targets)` of forecasts `(count, horizon, targets)` made after each value."""
+    count, horizon, targets = forecasts.shape
+    config = intervals.IntervalConfig(targets, horizon, len(levels))
+    lower = np.zeros((count, len(levels), horizon, targets))
+    upper = np.zeros_like(lower)
+    table, state = intervals.level_table(levels), intervals.allocate(config, 1)
+    _bound(config, table, state, np.ascontiguousarray(values), np.ascontiguousarray(forecasts), lower, upper)
+    return lower, upper
+
+
+@loop
+def _warn(
+    config: warning.WarningConfig,
+    levels: Array,
+    limits: Array,
+    series: warning.WarningSeries,
+    values: Array,
+    forecasts: Array,
+    lower: Array,
+    upper: Array,
+    steps: Array,
+    outcome: Array,
+) -> None:
+    for i in range(len(values)):
+        warning.observe(
+            config, levels, limits, series, 0, values[i], forecasts[i], lower[i], upper[i], steps[i], outcome[i]
+        )
+
+
+def warned(
+    values: Array, forecasts: Array, limits: list[tuple[float | None, float | None]], warn_at: float = 0.5
+) -> tuple[Array, Array]:
+    """Probabilities `(count, horizon)` per step and the outcome `(count, OUTCOMES)` of early warning."""
+    count, horizon, targets = forecasts.shape
+    lower, upper = bounded(values, forecasts)
+    config = warning.WarningConfig(targets, horizon, 1, warn_at)
+    steps, outcome = np.zeros((count, horizon)), np.zeros((count, warning.OUTCOMES))
+    _warn(
+        config,
+        intervals.level_table((0.9,)),
+        warning.limit_table(limits),
+        warning.allocate(config, 1),
+        np.ascontiguousarray(values),
+        np.ascontiguousarray(forecasts),
+        lower,
+        upper,
+        steps,
+        outcome,
+    )
+    return steps, outcome

@@ -1,0 +1,84 @@
+"""What is injected is found, and in time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamrnn.online import anomaly
+from tests.anomaly.simulate import INTERVAL, KINDS, START, scored, series
+
+COUNT = 3000
+NORMAL = KINDS[:4]
+
+
+def test_a_spike_of_eight_deviations_is_flagged_at_once() -> None:
+    found = []
+    for kind in NORMAL:
+        for seed in range(50):
+            values, expected = series(kind, seed, COUNT)
+            at = 1500 + 25 * seed
+            values[at] += 8 if seed % 2 else -8
+            found.append(scored(values, expected).is_anomaly[at])
+    assert np.mean(found) > 0.99
+
+
+@pytest.mark.parametrize("kind", NORMAL)
+def test_a_frozen_sensor_is_flagged_within_thirty_events(kind: str) -> None:
+    for seed in range(10):
+        values, expected = series(kind, seed, COUNT)
+        values[2000:] = values[1999]
+        result = scored(values, expected)
+        assert result.is_anomaly[2000:2030].any()
+        assert result.channels[2000:2030, anomaly.CHANNEL_NAMES.index("frozen")].max() > 5
+
+
+def test_a_sensor_that_often_repeats_itself_is_not_frozen() -> None:
+    values, expected = series("white noise", 0, COUNT)
+    coarse = np.round(values * 0.7)
+    assert scored(coarse, expected).channels[:, anomaly.CHANNEL_NAMES.index("frozen")].max() < 6
+
+
+@pytest.mark.parametrize("kind", NORMAL)
+def test_a_drop_out_is_flagged(kind: str) -> None:
+    values, expected = series(kind, 3, COUNT)
+    values[2000:2030] = np.nan
+    result = scored(values, expected)
+    assert result.is_anomaly[2000:2030].any()
+    assert result.channels[2000:2030, anomaly.CHANNEL_NAMES.index("missing")].max() > 5
+
+
+def test_a_gap_in_time_is_flagged_when_events_come_back() -> None:
+    values, expected = series("white noise", 4, COUNT)
+    times = START + INTERVAL * np.arange(COUNT)
+    times[2000:] += 40 * INTERVAL
+    result = scored(values, expected, times)
+    assert result.is_anomaly[2000]
+    assert result.channels[2000, anomaly.CHANNEL_NAMES.index("gap")] > 5
+
+
+def test_a_variance_change_and_a_level_shift_are_flagged() -> None:
+    for seed in range(10):
+        values, expected = series("white noise", seed, COUNT)
+        wilder = values.copy()
+        wilder[2000:] *= 4
+        assert scored(wilder, expected).is_anomaly[2000:2050].any()
+        values[2000:] += 6
+        assert scored(values, expected).is_anomaly[2000:2050].any()
+
+
+def test_a_constant_that_changes_is_flagged() -> None:
+    values = np.full((600, 1), 5.0)
+    values[500:] = 6.0
+    expected = np.vstack([[[np.nan]], values[:-1]])
+    assert scored(values, expected).is_anomaly[500]
+
+
+def test_the_target_that_drives_the_score_is_named() -> None:
+    parts = [series("white noise", seed, COUNT) for seed in range(3)]
+    values = np.hstack([values for values, _ in parts])
+    expected = np.hstack([expected for _, expected in parts])
+    values[2500, 1] += 9
+    result = scored(values, expected)
+    assert result.is_anomaly[2500]
+    assert result.outcome[2500, anomaly.DRIVER] == 1

@@ -1,0 +1,99 @@
+"""Intervals cover what they promise, through drift, at every step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamrnn.online import intervals
+from tests.anomaly.simulate import bounded
+
+COUNT = 8000
+
+
+def coverage(values: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: int, step: int) -> np.ndarray:
+    """Whether value t + step + 1 lies in the interval made after value t."""
+    target = values[step + 1 :, 0]
+    made = slice(0, len(target))
+    return (lower[made, level, step, 0] <= target) & (target <= upper[made, level, step, 0])
+
+
+def rolling(covered: np.ndarray, width: int = 500) -> np.ndarray:
+    sums = np.cumsum(np.concatenate([[0], covered]))
+    return (sums[width:] - sums[:-width]) / width
+
+
+def noise(kind: str, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    residuals = random.standard_normal(COUNT)
+    t = np.arange(COUNT)
+    if kind == "growing":
+        residuals *= 1 + t / 500
+    elif kind == "jumps":
+        residuals *= np.where(t // 1000 % 2, 10.0, 1.0)
+    elif kind == "heavy":
+        residuals = random.standard_t(3, COUNT)
+    elif kind == "skewed":
+        residuals = random.exponential(1, COUNT) - 1
+    elif kind == "daily":
+        residuals *= 1 + 0.9 * np.sin(2 * np.pi * t / 288)
+    return residuals
+
+
+@pytest.mark.parametrize("kind", ["plain", "growing", "jumps", "heavy", "skewed", "daily"])
+def test_ninety_percent_means_ninety_percent(kind: str) -> None:
+    values = noise(kind, 1)[:, None]
+    lower, upper = bounded(values, np.zeros((COUNT, 1, 1)))
+    covered = coverage(values, lower, upper, 0, 0)
+    assert 0.89 < covered.mean() < 0.91
+    assert rolling(covered).min() > 0.85
+
+
+def test_levels_and_steps_of_a_random_walk() -> None:
+    values = np.cumsum(np.random.default_rng(0).standard_normal(COUNT))[:, None]
+    forecasts = np.repeat(values[:, None, :], 12, axis=1)
+    levels = (0.9, 0.5, 0.99)
+    lower, upper = bounded(values, forecasts, levels)
+    for number, level in enumerate(levels):
+        for step in (0, 5, 11):
+            assert abs(coverage(values, lower, upper, number, step).mean() - level) < 0.015
+    widths = (upper - lower)[-1000:, 0, :, 0].mean(axis=0)
+    assert 2.5 < widths[11] / widths[0] < 4.5  # sqrt(12) = 3.5
+
+
+def test_better_than_a_split_that_stays_as_it_was() -> None:
+    values = noise("jumps", 3)[:, None]
+    lower, upper = bounded(values, np.zeros((COUNT, 1, 1)))
+    split = COUNT // 4
+    low, high = np.quantile(values[:split], [0.05, 0.95])
+    x = values[split:, 0]
+
+    def winkler(low: np.ndarray, high: np.ndarray) -> float:
+        return float((high - low + 20 * np.maximum(low - x, 0) + 20 * np.maximum(x - high, 0)).mean())
+
+    static = winkler(np.full_like(x, low), np.full_like(x, high))
+    assert winkler(lower[split - 1 : -1, 0, 0, 0], upper[split - 1 : -1, 0, 0, 0]) < 0.95 * static
+
+
+def test_before_anything_has_settled_the_width_is_zero_and_then_opens() -> None:
+    values = np.random.default_rng(0).standard_normal((50, 1))
+    lower, upper = bounded(values, np.zeros((50, 4, 1)))
+    widths = (upper - lower)[:, 0, :, 0]
+    assert (widths[0] == 0).all()
+    assert (widths[1] > 0).all(), "steps that have not settled borrow the width of those that have"
+    assert (np.diff(widths[1]) > 0).all()
+
+
+def test_missing_values_teach_nothing() -> None:
+    values = np.random.default_rng(0).standard_normal((400, 1))
+    forecasts = np.zeros((400, 1, 1))
+    lower, _ = bounded(values, forecasts)
+    values[300:350] = np.nan
+    holed, _ = bounded(values, forecasts)
+    assert (holed[300:350] == lower[299]).all()
+
+
+@pytest.mark.parametrize("levels", [(), (0.0,), (1.0,), (0.5, 1.5)])
+def test_levels_that_cannot_be(levels: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        intervals.level_table(levels)
