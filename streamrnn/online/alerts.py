@@ -20,7 +20,7 @@ from streamrnn.compiled import kernel
 class AlertConfig(NamedTuple):
     """How long a series rests."""
 
-    rest_share: float = 0.03
+    rest_share: float = 0.04
     rest_least: int = 30
     rest_most: int = 400
 

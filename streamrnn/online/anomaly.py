@@ -95,7 +95,7 @@ class AnomalyConfig(NamedTuple):
     false_alarms: float = 1.0  # alerts to accept on normal data, per 1,000 events
     false_alarms_per_day: float = 0.0  # > 0: alerts a day instead
     threshold: float = -1.0  # in [0, 1]: alerts open from this score on instead
-    rest_share: float = 0.03
+    rest_share: float = 0.04
     rest_least: int = 30
     rest_most: int = 400
 

@@ -26,7 +26,7 @@ def test_the_rest_grows_with_the_series_between_its_bounds() -> None:
     opened = np.flatnonzero(np.diff([0, *ids(every)]) > 0)
     distances = np.diff(opened)
     assert distances[0] == 30
-    assert 290 < distances[np.searchsorted(opened, 10_000)] < 320
+    assert 195 < distances[np.searchsorted(opened, 5_000)] < 210
     assert distances[-1] == 400
     assert (np.diff(distances) >= 0).all()
     assert ids(every, rest_share=0.0, rest_least=0, rest_most=0)[:4] == [1, 0, 2, 0]
