@@ -244,7 +244,7 @@ class Anomaly(BaseModel):
     is_anomaly: bool
     alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
     target: str | None = Field(None, description="the target that drove the score (anomalies only)")
-    channel: str | None = Field(None, description="the strongest of the anomaly channels (anomalies only)")
+    channel: str | None = Field(None, description="the strongest of the channels that decide (anomalies only)")
     strength: float | None = Field(None, ge=0, description="what alerts are decided by (with anomaly.explain)")
     channels: dict[str, float] | None = Field(
         None, description="-log10 of the probability that each channel gives the event (with anomaly.explain)"

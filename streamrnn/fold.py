@@ -19,6 +19,7 @@ import numpy.typing as npt
 from streamrnn.compiled import kernel
 from streamrnn.events import Answers
 from streamrnn.online import anomaly, forecaster, intervals, warning
+from streamrnn.online.channels import LIKELIHOOD
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -163,6 +164,8 @@ def score(
         answers.driver[i] = int(outcome[anomaly.DRIVER])
         answers.channel[i] = -1
         for channel in range(len(channels)):
+            if channel == LIKELIHOOD:  # what decides nothing explains nothing
+                continue
             strongest = answers.channel[i] < 0 or channels[channel] > channels[answers.channel[i]]
             if channels[channel] > 0 and strongest:
                 answers.channel[i] = channel

@@ -60,6 +60,7 @@ def test_nothing_is_added_unless_asked_for() -> None:
     alarm = found[650]["anomaly"]
     assert (alarm["is_anomaly"], alarm["target"]) == (True, "b")
     assert alarm["alert"] >= 1
+    assert alarm["channel"] in ("residual", "range")
 
 
 def test_explain_publishes_every_channel_and_changes_nothing_else() -> None:
