@@ -11,16 +11,12 @@ import numpy as np
 from streamrnn.events import Float64
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
 from streamrnn.model import PartitionModel
-from streamrnn.online import drift, mixing
+from streamrnn.online import drift, forecaster, mixing
 
 
 def expert_names(model: PartitionModel) -> tuple[str, ...]:
     """Names of the experts of the next step's mixture, in the order of their weights."""
-    config = model._config.forecaster
-    networks = config.recurrent.networks
-    names = ["last value", *(["network"] if networks == 1 else [f"network {n + 1}" for n in range(networks)])]
-    names += ["mean", "linear", *(f"expert {n + 1}" for n in range(len(names) + 2, config.step_experts))]
-    return tuple(names[: config.step_experts])
+    return forecaster.expert_names(model._config.forecaster)
 
 
 def expert_weights(model: PartitionModel, key: str) -> Float64 | None:
