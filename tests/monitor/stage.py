@@ -107,7 +107,7 @@ class FreeModel:
     def snapshot(self, offset: int) -> Iterator[Message]:
         return iter(())
 
-    def restore(self, messages: Any) -> Iterator[int]:
+    def restore(self, messages: Any, expected: int | None = None) -> Iterator[int]:
         return iter(())
 
     def close(self) -> None:
