@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from streamrnn.connectors.base import Partition
 from streamrnn.connectors.kafka import KafkaConnector
+from streamrnn.connectors.kafka.writer import Writer
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from tests.broker.client import Client
 from tests.broker.process import Broker
@@ -160,6 +162,22 @@ def take_with_changes(connector: KafkaConnector, count: int) -> dict[Partition, 
         for partition, records in polled.records.items():
             found.setdefault(partition, []).extend(records)
     return found
+
+
+def test_closing_with_something_unsent_ends_the_clients_thread(pipeline: Callable[..., Pipeline], proxy: Proxy) -> None:
+    made = pipeline(1)
+    topic = made.partitions[0].topic
+    config = made.config.model_copy(update={"bootstrap_servers": f"127.0.0.1:{proxy.port}"})
+    writer = Writer(config, "closing", None, {topic: 1 << 20})
+    producer = writer._producer
+    producer.partitions_for(topic)
+    proxy.set(Mode.SILENT)
+    producer.send(topic, b"never acknowledged")
+    writer.close(0.5)
+    producer._sender.join(30)
+    assert not producer._sender.is_alive()
+    del writer, producer
+    gc.collect()  # the client's own close() raises here once more, which would print a traceback
 
 
 def test_a_slow_network_only_takes_longer(pipeline: Callable[..., Pipeline], proxy: Proxy) -> None:

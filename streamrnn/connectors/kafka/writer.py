@@ -83,7 +83,7 @@ class Writer:
                 with translated(config, "starting transactions"):
                     self._producer.init_transactions()
             except BaseException:
-                self._producer.close(timeout=0)
+                self.close(0)
                 raise
             self._transactions = self._producer._transaction_manager
             self._epoch = self._transactions.producer_id_and_epoch
@@ -211,4 +211,12 @@ class Writer:
 
     def close(self, timeout: float) -> None:
         """Stop the producer's thread; whatever is open is left to be aborted."""
-        self._producer.close(timeout=timeout)
+        # Not by the client's own close(): with something unsent that raises after its time, leaves the thread running,
+        # and when the producer is collected it raises once more, which prints a traceback.
+        self._producer._unregister_cleanup()
+        self._producer._closed = True
+        sender = self._producer._sender
+        sender.initiate_close()
+        sender.join(timeout)
+        if sender.is_alive():
+            sender.force_close()
