@@ -91,11 +91,10 @@ def test_the_numbers_are_right(stage: Stage) -> None:
 
 
 def test_lag_is_what_the_connector_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MemoryConnector, "lag", lambda self, partition: 10 + partition.number)
-    with Stage(configured(), partitions=2) as stage:
+    with monkeypatch.context() as patched, Stage(configured(), partitions=2) as stage:
+        patched.setattr(MemoryConnector, "lag", lambda self, partition: 10 + partition.number)
         until(lambda: samples(stage).get("streamrnn_lag_events") == 21)
         assert {found.lag for found in stage.monitor.health.partitions().values()} == {10, 11}
-    monkeypatch.undo()
     with Stage(configured()) as stage:
         stage.feed("pump", *range(10))
         stage.settled()
