@@ -23,7 +23,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.compiled import kernel
 from streamrnn.errors import ConfigurationError
 from streamrnn.online import alerts as alert_logic
 from streamrnn.online.alerts import AlertConfig
@@ -226,19 +225,10 @@ def by_group(files: Sequence[LabelledFile], detections: Sequence[Mask]) -> dict[
 def replay(strengths: Array, config: AlertConfig, open_at: float) -> Mask:
     """First events of the alerts that a detector's strengths `(rows,)` open at `open_at`, if nothing breaks a rest."""
     detections = np.zeros(len(strengths), dtype=bool)
-    _replay(config, np.zeros(alert_logic.COLUMNS, np.int64), np.asarray(strengths, np.float64), open_at, detections)
+    alert_logic.replay(
+        config, np.zeros(alert_logic.COLUMNS, np.int64), np.asarray(strengths, float), open_at, detections
+    )
     return detections
-
-
-@kernel
-def _replay(
-    config: AlertConfig, state: npt.NDArray[np.int64], strengths: Array, open_at: float, detections: Mask
-) -> None:
-    before = 0
-    for i in range(len(strengths)):
-        alert = alert_logic.observe(config, state, strengths[i], open_at, 0.0)
-        detections[i] = alert > before
-        before = max(before, alert)
 
 
 def alert_sweep(

@@ -62,3 +62,18 @@ def observe(
         state[REST_UNTIL] = event + min(max(rest, config.rest_least), config.rest_most)
         return int(state[ALERTS])
     return 0
+
+
+@kernel
+def replay(
+    config: AlertConfig,
+    state: npt.NDArray[np.int64],
+    levels: npt.NDArray[np.float64],
+    open_at: float,
+    opened: npt.NDArray[np.bool_],
+) -> None:
+    """Write to `opened` `(events,)` which events of a series open an alert, with nothing extraordinary among them."""
+    for i in range(len(levels)):
+        before = state[ALERTS]
+        observe(config, state, levels[i], open_at, 0.0)
+        opened[i] = state[ALERTS] > before
