@@ -267,6 +267,15 @@ class Config(Section):
     monitor: MonitorConfig = MonitorConfig()
     log: LogConfig = LogConfig()
 
+    @model_validator(mode="after")
+    def _limits_of_targets(self) -> Self:
+        targets = self.event.targets
+        if targets and (unknown := sorted(self.anomaly.limits.keys() - set(targets))):
+            raise ValueError(
+                f"anomaly.limits: {', '.join(unknown)} not among event.targets, which are {', '.join(targets)}"
+            )
+        return self
+
     @property
     def changelog(self) -> str:
         """Topic of the state."""
@@ -303,7 +312,9 @@ def load(
             for detail in error.errors(include_url=False):
                 problems.append(_explain(detail))
                 _remove(tree, detail["loc"])
-    if problems:
+            if any(not detail["loc"] for detail in error.errors(include_url=False)):
+                break  # sections that do not go together: there is nothing more to find behind that
+    if config is None or problems:
         where = f" in {file}" if file is not None else ""
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigurationError(

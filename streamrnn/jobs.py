@@ -196,7 +196,7 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     cached = folder.is_dir() and any(folder.rglob("fold.forecast-*.nbc"))
     if not quiet and not cached:
         console.print(
-            "compiling the model for this machine, once: some fifteen seconds ...", style="dim", highlight=False
+            "compiling the model for this machine, once: some twenty seconds ...", style="dim", highlight=False
         )
     with without_blas():
         warm_up(config)
