@@ -202,7 +202,8 @@ def sweep(files: Sequence[LabelledFile], scores: Sequence[Array], profile: Profi
 
 def first_events(alerts: npt.NDArray[np.int64]) -> Mask:
     """Detections of a stream of alert ids `(rows,)`, 0 for none: the first event of each alert."""
-    return np.asarray((alerts > 0) & (np.diff(alerts, prepend=0) != 0))
+    so_far = np.maximum.accumulate(alerts)
+    return np.asarray(alerts > np.r_[0, so_far[:-1]])
 
 
 def blind(files: Sequence[LabelledFile], every: int = 300) -> list[Mask]:

@@ -346,7 +346,7 @@ def observe(
         lower: `(targets,)` bounds of the first interval level, NaN for the first event.
         upper: `(targets,)`.
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
-        outcome: `(OUTCOMES,)`, written: score, 1.0 in an alert, its id (0: none), driving target's index (-1: none),
+        outcome: `(OUTCOMES,)`, written: score, 1.0 for an anomaly, its alert (0: none), the driving target (-1: none),
             strength.
 
     Returns:
@@ -379,10 +379,15 @@ def observe(
     if config.threshold >= 0.0:
         level, open_at = -log10(max(1.0 - score, 1e-300)), -log10(max(1.0 - config.threshold, 1e-300))
     rest = alerts.AlertConfig(config.rest_share, config.rest_least, config.rest_most)
+    before = series.alert[row, alerts.ALERTS]
     alert = alerts.observe(rest, series.alert[row], level, open_at, beyond)
+    # Windows stay strange for as long as they are; an event after the one that opened an alert has to be so itself.
+    itself = alert > before or beyond > 0.0 or (config.threshold >= 0.0 and level >= open_at)
+    for target in range(config.targets):
+        itself = itself or x[target] < lower[target] or x[target] > upper[target]
     outcome[SCORE] = score
-    outcome[IS_ANOMALY] = 1.0 if alert > 0 else 0.0
-    outcome[ALERT] = float(alert)
+    outcome[IS_ANOMALY] = 1.0 if alert > 0 and itself else 0.0
+    outcome[ALERT] = float(alert) if itself else 0.0
     outcome[DRIVER] = float(driver)
     outcome[STRENGTH] = strength
     return score

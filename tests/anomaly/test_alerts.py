@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streamrnn import nab
 from streamrnn.online import alerts, anomaly
 from tests.anomaly.simulate import KINDS, scored, series
 
@@ -73,7 +74,7 @@ def test_a_threshold_is_one_on_the_score() -> None:
     values, expected = series("white noise", 0, 3000)
     for threshold in (0.0, 0.9, 0.999, 1.0):
         result = scored(values, expected, config=anomaly.AnomalyConfig(targets=1, threshold=threshold))
-        opened = np.diff(result.alert, prepend=0) > 0
+        opened = nab.first_events(result.alert.astype(np.int64))
         assert opened.any() == (threshold < 1)
         assert (result.score[opened] >= threshold).all()
         above = np.flatnonzero(result.score >= threshold)

@@ -41,11 +41,12 @@ def test_scores_are_the_products_own(folder: Path, tmp_path: Path) -> None:
     path, output = folder / "data" / file.name, tmp_path / "out.jsonl"
     scored = score_file(LabelledJob(path, len(file.values), load(None, {}, {})), lambda events: None)
     with pytest.raises(SystemExit):
-        main(["run", "--input", str(path), "--output", str(output), "--quiet"])
+        main(["run", "--input", str(path), "--output", str(output), "--quiet", "--set", "anomaly.explain=true"])
     anomalies = [json.loads(line)["anomaly"] for line in output.read_text().splitlines()]
-    np.testing.assert_array_equal(scored.score, [anomaly["score"] for anomaly in anomalies])
-    flagged = np.array([anomaly["is_anomaly"] for anomaly in anomalies])
-    np.testing.assert_array_equal(scored.alert, flagged & ~np.roll(flagged, 1))
+    np.testing.assert_array_equal(scored.strength, [anomaly["strength"] for anomaly in anomalies])
+    alerts = np.array([anomaly.get("alert", 0) for anomaly in anomalies])
+    np.testing.assert_array_equal(scored.alert, nab.first_events(alerts))
+    assert all(anomaly["is_anomaly"] == ("alert" in anomaly) for anomaly in anomalies)
     assert scored.alert.any()
 
 
