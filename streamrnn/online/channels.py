@@ -133,11 +133,11 @@ def errors(ring: Singles, newest: int, largest: Singles, seen: float, channels: 
 
 @kernel
 def excess(low: float, high: float, x: float) -> float:
-    """How far `x` lies outside [low, high], in widths of it; 0 inside, and while the range is empty."""
+    """How far `x` lies outside [low, high], in widths of it, at most 1e12; 0 inside, and while the range is empty."""
     width = high - low
     if not width > 0.0:
         return 0.0
-    return max(x - high, low - x, 0.0) / width
+    return min(max(x - high, low - x, 0.0) / width, 1e12)
 
 
 @kernel

@@ -75,3 +75,11 @@ def test_rows_are_independent_and_zero_rows_are_new() -> None:
         array[...] = 0
     again = scored(values, expected, config=config, state=state)
     assert first.score.tobytes() == again.score.tobytes()
+
+
+def test_a_range_of_almost_nothing_is_left_by_far() -> None:
+    values = np.zeros((150, 1))
+    values[0], values[140] = 1e-300, 3.6e6
+    result = scored(values, np.full((150, 1), np.nan))
+    assert np.isfinite(result.channels).all()
+    assert result.is_anomaly[140]

@@ -36,7 +36,7 @@ def test_a_stopped_worker_goes_on_where_it_was(application: Make) -> None:
     for number in range(4):
         at_least = 2_500 * (number + 1)
         worker = disturbed.start(0)
-        disturbed.wait_for(lambda at_least=at_least: disturbed.committed() >= at_least)
+        disturbed.wait_for(lambda at_least=at_least: disturbed.is_live(0) and disturbed.committed() >= at_least)
         worker.send_signal(signal.SIGTERM if number % 2 else signal.SIGINT)
         assert worker.wait(5) == 0
     for app in (disturbed, calm):
