@@ -64,7 +64,7 @@ class Application:
         log = self.logs[number].open("wb")
         worker = subprocess.Popen(
             [sys.executable, "-m", *module, "run", *self.arguments(named)],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )  # fmt: skip
         log.close()
         self.workers[number] = worker
@@ -153,7 +153,12 @@ class Application:
         return {row["partition"].rpartition("[")[2]: row["digest"] for row in rows}
 
     def last_words(self) -> str:
-        logs = {path.name: path.read_text()[-1500:] for path in self.logs.values()}
+        """The ends of the logs, and where each worker is now: it is aborted for that."""
+        for worker in self.workers.values():
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGABRT)  # faulthandler writes every thread's stack
+                worker.wait(10)
+        logs = {path.name: path.read_text()[-6000:] for path in self.logs.values()}
         return json.dumps(logs, indent=1).replace("\\n", "\n")
 
 

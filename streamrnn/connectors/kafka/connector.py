@@ -70,6 +70,7 @@ class KafkaConnector(Connector):
         self._owned: set[TopicPartition] = set()  # those that the caller was told of
         self._running: set[TopicPartition] = set()  # of these, those that were started
         self._member: str = ""
+        self._must_rejoin = config.group_instance_id is not None  # once, after the first join
         self._dead_looked_for = False
         self._failed = False
         self._closed = False
@@ -175,6 +176,12 @@ class KafkaConnector(Connector):
         coordinator = self._consumer._coordinator
         assigned: set[TopicPartition] = set()
         if coordinator.stable() and not coordinator.need_rejoin():
+            if self._must_rejoin:
+                # A static member that comes back is given what was stored for it, without a rebalance. Where it died
+                # between the two steps of a cooperative one, that is not all: partitions would be nobody's for ever.
+                self._must_rejoin = False
+                coordinator.request_rejoin()
+                return [], [Partition(*partition) for partition in sorted(revoked)]
             assigned = assignment - self._owned
             if assigned:
                 self._owned |= assigned
