@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import logging
 import os
@@ -37,11 +38,16 @@ DEMO_RATE = 400
 def stopping() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; a second SIGINT ends the process at once."""
     stop = threading.Event()
+    asked = False
 
     def ask(number: int, _: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
             os._exit(130)
-        stop.set()
+        if not asked:
+            asked = True
+            # By another thread: the event's lock may be held by the very line that this handler interrupts.
+            _thread.start_new_thread(stop.set, ())
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
