@@ -80,7 +80,7 @@ def _fold_config(config: Config) -> FoldConfig:
             gradient_clip=model.gradient_clip,
             weights=model.weights,
             seasonality=tuple(round(period * 1e6) for period in model.seasonality),
-            cell=partial(build_cell, model.cell, model.layers),
+            cell=lambda inputs, hidden: build_cell(model.cell, inputs, (hidden,) * model.layers),
         ),
         intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
         anomaly=anomaly.AnomalyConfig(

@@ -1,9 +1,10 @@
-"""The cells by the names a configuration uses."""
+"""The cells by the names that configuration and estimators use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, Final
 
 from streamrnn.cells.gru import GRU
@@ -28,13 +29,11 @@ CELLS: Final[dict[str, Callable[[int, int], Any]]] = {
 """Each is called with (input size, hidden size)."""
 
 
-def build_cell(name: str, layers: int, inputs: int, hidden: int) -> Any:
-    """`layers` cells of a kind on top of each other.
+def build_cell(name: str, inputs: int, hidden: Sequence[int]) -> Any:
+    """One cell for every hidden size, each fed by the one before.
 
-    >>> build_cell("gru", 2, 3, 8)
-    Stack(layers=(GRU(input_size=3, hidden_size=8), GRU(input_size=8, hidden_size=8)))
+    >>> build_cell("gru", 3, (8, 4))
+    Stack(layers=(GRU(input_size=3, hidden_size=8), GRU(input_size=8, hidden_size=4)))
     """
-    make = CELLS[name]
-    if layers == 1:
-        return make(inputs, hidden)
-    return Stack((make(inputs, hidden), *(make(hidden, hidden) for _ in range(layers - 1))))
+    layers = tuple(CELLS[name](below, above) for below, above in pairwise((inputs, *hidden)))
+    return layers[0] if len(layers) == 1 else Stack(layers)

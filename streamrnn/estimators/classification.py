@@ -8,13 +8,13 @@ that was never seen before gets an output of its own when it first comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from river import base
 
-from streamrnn.estimators.network import ClassNetwork, Plan, make_plan
-from streamrnn.estimators.sequence import Sequential
+from streamrnn.estimators.network import ClassNetwork, Plan
+from streamrnn.estimators.parameters import FeedForward, Recurrent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +26,8 @@ class _Classifier(base.MiniBatchClassifier):
     learning_rate: float
     _net: ClassNetwork
 
-    @property
-    def _mutable_attributes(self) -> set[str]:
-        return {"learning_rate"}
+    def _network(self, plan: Plan) -> ClassNetwork:
+        return ClassNetwork(plan)
 
     @property
     def _multiclass(self) -> bool:
@@ -54,7 +53,7 @@ class _Classifier(base.MiniBatchClassifier):
         return pd.DataFrame([self.predict_proba_one(row) for row in X.to_dict("records")], index=X.index)
 
 
-class RNNClassifier(Sequential, _Classifier):
+class RNNClassifier(Recurrent, _Classifier):
     """Recurrent network for classification: a hidden state is carried from event to event.
 
     `learn_one` moves the state on, `predict_one` and `predict_proba_one` look ahead from it and change nothing.
@@ -62,7 +61,7 @@ class RNNClassifier(Sequential, _Classifier):
     Parameters
     ----------
     cell
-        `gru`, `lstm`, `lru` or `mlp` (Elman's network).
+        `gru`, `lstm`, `lru`, `elman` or `jordan`.
     hidden_size
         Hidden units of each layer.
     layers
@@ -90,40 +89,8 @@ class RNNClassifier(Sequential, _Classifier):
 
     """
 
-    def __init__(
-        self,
-        cell: str = "gru",
-        hidden_size: int = 32,
-        layers: int = 1,
-        truncation_length: int = 16,
-        update_every: int = 1,
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        max_features: int = 256,
-        seed: int = 0,
-    ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.layers = layers
-        self.truncation_length = truncation_length
-        self.update_every = update_every
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.max_features = max_features
-        self.seed = seed
-        plan = Plan(
-            cell, (hidden_size,) * layers, "tanh", truncation_length, update_every, optimizer, learning_rate,
-            max_features, seed,
-        )  # fmt: skip
-        self._net = ClassNetwork(make_plan(plan))
 
-    @classmethod
-    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
-        yield {}
-        yield {"cell": "lstm", "layers": 2, "hidden_size": 8, "truncation_length": 4}
-
-
-class MLPClassifier(_Classifier):
+class MLPClassifier(FeedForward, _Classifier):
     """Feed-forward network for classification; no event knows of another.
 
     Parameters
@@ -151,28 +118,3 @@ class MLPClassifier(_Classifier):
     (True, False)
 
     """
-
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] = (32, 32),
-        activation: str = "relu",
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        max_features: int = 256,
-        seed: int = 0,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.activation = activation
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.max_features = max_features
-        self.seed = seed
-        plan = Plan(
-            "forward", tuple(hidden_sizes), activation, 1, 1, optimizer, learning_rate, max_features, seed
-        )  # fmt: skip
-        self._net = ClassNetwork(make_plan(plan))
-
-    @classmethod
-    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
-        yield {}
-        yield {"hidden_sizes": (8,), "activation": "tanh", "optimizer": "sgd", "max_features": 8}

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
+from streamrnn.cells.catalog import CELLS, build_cell
 from streamrnn.cells.dense import Dense, Network
-from streamrnn.cells.gru import GRU
-from streamrnn.cells.lru import LRU
-from streamrnn.cells.lstm import LSTM
 from streamrnn.cells.mlp import ACTIVATIONS, make_mlp
-from streamrnn.cells.stack import Stack
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import growing, kernels, lines
 from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, number_of
@@ -30,15 +26,15 @@ from streamrnn.learning.optimizers import OPTIMIZERS, STARTED, make_optimizer
 Float64 = NDArray[np.float64]
 
 CLIP_NORM = 3.0
-CELLS = ("gru", "lstm", "lru", "mlp")
+FEED_FORWARD = "mlp"
 
 
 class Plan(NamedTuple):
     """What a network is to be."""
 
-    cell: str  # `gru`, `lstm`, `lru` or `mlp` (Elman), or `forward` (no state)
+    cell: str  # a name of `cells/catalog.py`
     widths: tuple[int, ...]  # hidden units of each layer
-    activation: str = "tanh"
+    activation: str = "tanh"  # of an `mlp`
     truncation_length: int = 1
     update_every: int = 1
     optimizer: str = "adam"
@@ -49,7 +45,7 @@ class Plan(NamedTuple):
 
 def make_plan(plan: Plan) -> Plan:
     """The plan, checked. Raises `ConfigurationError` naming what does not fit."""
-    if plan.cell not in (*CELLS, "forward"):
+    if plan.cell not in CELLS:
         raise ConfigurationError(f"cell {plan.cell!r}: choose one of {', '.join(CELLS)}")
     if not plan.widths or min(plan.widths) < 1:
         raise ConfigurationError("hidden sizes and layers are at least 1")
@@ -67,14 +63,9 @@ def make_plan(plan: Plan) -> Plan:
 
 def make_body(plan: Plan, inputs: int) -> Any:
     """The cell, or the cells on top of each other."""
-    if plan.cell == "forward":
+    if plan.cell == FEED_FORWARD:
         return make_mlp(inputs, plan.widths, feedback="none", activation=plan.activation)
-    if plan.cell == "mlp":
-        return make_mlp(inputs, plan.widths, feedback="hidden", activation=plan.activation)
-    kind = {"gru": GRU, "lstm": LSTM, "lru": LRU}[plan.cell]
-    sizes = (inputs, *plan.widths)
-    layers = tuple(kind(below, above) for below, above in pairwise(sizes))
-    return layers[0] if len(layers) == 1 else Stack(layers)
+    return build_cell(plan.cell, inputs, plan.widths)
 
 
 class OnlineNetwork:

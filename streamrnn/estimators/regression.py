@@ -13,22 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from river import base
 
-from streamrnn.estimators.network import Plan, TargetNetwork, make_plan
-from streamrnn.estimators.sequence import Sequential
+from streamrnn.estimators.network import Plan, TargetNetwork
+from streamrnn.estimators.parameters import FeedForward, Recurrent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class _Regressor(base.MiniBatchRegressor):
-    """One target, whose name is of no interest."""
-
+class _OnTargets:
     learning_rate: float
+    feedback = False  # a feed-forward network sees no target of the event before
     _net: TargetNetwork
 
-    @property
-    def _mutable_attributes(self) -> set[str]:
-        return {"learning_rate"}
+    def _network(self, plan: Plan) -> TargetNetwork:
+        return TargetNetwork(plan, feedback=self.feedback)
+
+
+class _Regressor(_OnTargets, base.MiniBatchRegressor):
+    """One target, whose name is of no interest."""
 
     def learn_one(self, x: Mapping[Any, Any], y: float) -> None:
         """Learn from the features `x` and the target `y`; a target that is None or NaN teaches nothing."""
@@ -51,15 +53,8 @@ class _Regressor(base.MiniBatchRegressor):
         return pd.Series([self.predict_one(row) for row in X.to_dict("records")], index=X.index, dtype=float)
 
 
-class _MultiTargetRegressor(base.MultiTargetRegressor):
+class _MultiTargetRegressor(_OnTargets, base.MultiTargetRegressor):
     """Several targets at once."""
-
-    learning_rate: float
-    _net: TargetNetwork
-
-    @property
-    def _mutable_attributes(self) -> set[str]:
-        return {"learning_rate"}
 
     def learn_one(self, x: Mapping[Any, Any], y: Mapping[Any, float], **_: Any) -> None:
         """Learn from the features `x` and the targets `y`; targets may be missing, and new ones may come."""
@@ -70,7 +65,7 @@ class _MultiTargetRegressor(base.MultiTargetRegressor):
         return dict(zip(self._net.targets, self._net.predict(x).tolist(), strict=True))
 
 
-class _RecurrentParameters(Sequential):
+class _RecurrentWithFeedback(Recurrent):
     def __init__(
         self,
         cell: str = "gru",
@@ -84,56 +79,19 @@ class _RecurrentParameters(Sequential):
         max_features: int = 256,
         seed: int = 0,
     ) -> None:
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.layers = layers
-        self.truncation_length = truncation_length
-        self.update_every = update_every
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
         self.feedback = feedback
-        self.max_features = max_features
-        self.seed = seed
-        plan = Plan(
-            cell, (hidden_size,) * layers, "tanh", truncation_length, update_every, optimizer, learning_rate,
-            max_features, seed,
-        )  # fmt: skip
-        self._net = TargetNetwork(make_plan(plan), feedback=feedback)
+        super().__init__(
+            cell, hidden_size, layers, truncation_length, update_every, optimizer, learning_rate, max_features, seed
+        )
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
-        yield {}
-        yield {"cell": "lstm", "layers": 2, "hidden_size": 8, "feedback": False, "truncation_length": 4}
+        first, second = super()._unit_test_params()
+        yield first
+        yield {**second, "feedback": False}
 
 
-class _PerceptronParameters:
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] = (32, 32),
-        activation: str = "relu",
-        optimizer: str = "adam",
-        learning_rate: float = 0.003,
-        max_features: int = 256,
-        seed: int = 0,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.activation = activation
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.max_features = max_features
-        self.seed = seed
-        plan = Plan(
-            "forward", tuple(hidden_sizes), activation, 1, 1, optimizer, learning_rate, max_features, seed
-        )  # fmt: skip
-        self._net = TargetNetwork(make_plan(plan), feedback=False)
-
-    @classmethod
-    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
-        yield {}
-        yield {"hidden_sizes": (8,), "activation": "tanh", "optimizer": "sgd", "max_features": 8}
-
-
-class RNNRegressor(_RecurrentParameters, _Regressor):
+class RNNRegressor(_RecurrentWithFeedback, _Regressor):
     """Recurrent network for regression: a hidden state is carried from event to event.
 
     `learn_one` moves the state on, `predict_one` looks ahead from it and changes nothing.
@@ -141,7 +99,7 @@ class RNNRegressor(_RecurrentParameters, _Regressor):
     Parameters
     ----------
     cell
-        `gru`, `lstm`, `lru` or `mlp` (Elman's network).
+        `gru`, `lstm`, `lru`, `elman` or `jordan`.
     hidden_size
         Hidden units of each layer.
     layers
@@ -172,7 +130,7 @@ class RNNRegressor(_RecurrentParameters, _Regressor):
     """
 
 
-class MLPRegressor(_PerceptronParameters, _Regressor):
+class MLPRegressor(FeedForward, _Regressor):
     """Feed-forward network for regression; no event knows of another.
 
     Parameters
@@ -202,7 +160,7 @@ class MLPRegressor(_PerceptronParameters, _Regressor):
     """
 
 
-class RNNMultiTargetRegressor(_RecurrentParameters, _MultiTargetRegressor):
+class RNNMultiTargetRegressor(_RecurrentWithFeedback, _MultiTargetRegressor):
     """Recurrent network for several targets at once; parameters as `RNNRegressor`.
 
     Examples
@@ -216,7 +174,7 @@ class RNNMultiTargetRegressor(_RecurrentParameters, _MultiTargetRegressor):
     """
 
 
-class MLPMultiTargetRegressor(_PerceptronParameters, _MultiTargetRegressor):
+class MLPMultiTargetRegressor(FeedForward, _MultiTargetRegressor):
     """Feed-forward network for several targets at once; parameters as `MLPRegressor`.
 
     Examples

@@ -128,7 +128,7 @@ def test_settings_that_cannot_be_are_refused_at_once(kind: Any, settings: dict[s
 
 def learner_of(cell: str, inputs: int, outputs: int, loss: Loss) -> Learner:
     """A small network with weights and a state as if it had learned."""
-    widths = (6, 5) if cell in ("gru", "forward") else (6,)
+    widths = (6, 5) if cell in ("gru", "mlp") else (6,)
     made = Learner(
         Network(make_body(Plan(cell, widths), inputs), Dense(widths[-1], outputs)),
         make_settings(truncation_length=4, horizon=0),
@@ -144,7 +144,7 @@ def learner_of(cell: str, inputs: int, outputs: int, loss: Loss) -> Learner:
     return made
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm", "lru", "mlp", "forward"])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "lru", "elman", "jordan", "mlp"])
 def test_a_network_with_further_inputs_says_the_same_while_they_are_zero(cell: str) -> None:
     learner = learner_of(cell, 3, 1, make_loss("squared"))
     grown = grow_inputs(learner, 7, seed=3)
@@ -156,7 +156,7 @@ def test_a_network_with_further_inputs_says_the_same_while_they_are_zero(cell: s
 
 
 def test_a_network_with_further_inputs_learns_the_same_while_they_are_zero() -> None:
-    learner = learner_of("forward", 3, 1, make_loss("squared"))
+    learner = learner_of("mlp", 3, 1, make_loss("squared"))
     source, row = np.random.default_rng(2), np.zeros(1, np.int64)
     for _ in range(10):
         learner.learn_many(row, source.normal(size=(1, 3)), np.ones((1, 1)))
@@ -183,7 +183,7 @@ def test_errors_flow_back_through_events_from_before_the_growth() -> None:
     assert net.learner.series.steps[0] == 45
 
 
-@pytest.mark.parametrize("cell", ["gru", "forward"])
+@pytest.mark.parametrize("cell", ["gru", "mlp"])
 def test_a_network_with_further_outputs_says_the_same_of_the_old_ones(cell: str) -> None:
     learner = learner_of(cell, 3, 2, make_loss("cross_entropy", classes=2))
     grown = grow_outputs(learner, 4, make_loss("cross_entropy", classes=4), seed=3)
