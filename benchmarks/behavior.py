@@ -60,8 +60,7 @@ def intervals(found: Sequence[Series]) -> None:
             continue
         answers, _, _ = through_the_product(series.times, series.x, {"levels": list(LEVELS)})
         x = series.x[1:]
-        lower = np.concatenate([answers.lower, answers.more_lower[:, :, 0]], axis=1)[1:]
-        upper = np.concatenate([answers.upper, answers.more_upper[:, :, 0]], axis=1)[1:]
+        lower, upper = answers.lower[1:, :, 0], answers.upper[1:, :, 0]
         inside = (lower <= x[:, None]) & (x[:, None] <= upper)
         ninety, half, most = inside.mean(axis=0)
         cut = len(x) // 5

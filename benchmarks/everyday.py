@@ -49,7 +49,7 @@ def score_series(series: Series) -> Row:
     """The row of one series."""
     answers, _, _ = through_the_product(series.times, series.x, {})
     x, expected = series.x[1:], answers.expected[1:, 0]
-    inside = ((answers.lower[1:, 0] <= x) & (x <= answers.upper[1:, 0])).astype(float)
+    inside = ((answers.lower[1:, 0, 0] <= x) & (x <= answers.upper[1:, 0, 0])).astype(float)
     period = season_length(series.times, series.x)
     rival = {
         name: min(baseline(make, series.x) for make in baselines.settings(name, period).values())

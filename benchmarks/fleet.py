@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.config import Config
-from streamrnn.events import Answers, Decoded
+from streamrnn.events import Decoded
+from streamrnn.forecasts import Answers
 from streamrnn.model import PartitionModel
 from streamrnn.simulation import Sensor
 

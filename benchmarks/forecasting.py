@@ -11,7 +11,8 @@ from sources import HOUR, Float64, Int64
 from streamrnn.cells.dense import Dense, Network
 from streamrnn.compiled import kernel
 from streamrnn.config import Config
-from streamrnn.events import Answers, Decoded
+from streamrnn.events import Decoded
+from streamrnn.forecasts import Answers
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import make_loss
 from streamrnn.learning.optimizers import make_optimizer

@@ -187,7 +187,7 @@ def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None
     if contract == "config":
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
-    from streamrnn.events import schemas
+    from streamrnn.schemas import schemas
 
     click.echo(schemas()[contract](config.event))
 

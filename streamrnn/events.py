@@ -1,28 +1,26 @@
-"""The contracts at both ends: the input event, the forecast record and the dead letter, with their codecs.
+"""The contract of the input: what an event is, and how records become arrays.
 
 An event is validated by one compiled pydantic schema, record by record: that costs about a microsecond, and a broken
 record can never lean on its neighbors to become valid. Good events become arrays (`Decoded`) and stay arrays through
-the model; `encode` turns the answers into JSON. Event time is int64 microseconds since 1970 (UTC) everywhere inside.
+the model; `forecasts.py` turns the answers into JSON, `dead_letters.py` puts aside what is no event. Event time is
+int64 microseconds since 1970 (UTC) everywhere inside.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import compress
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import orjson
-from pydantic import BaseModel, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from streamrnn.config import EventConfig
-from streamrnn.connectors.base import Message, Partition, Record
-from streamrnn.errors import EventError, EventInvalid, EventLate
+from streamrnn.connectors.base import Record
+from streamrnn.errors import EventError, EventInvalid
 
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -154,7 +152,7 @@ class EventDecoder:
         if time is not None:
             since = time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)
             return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        own = _own_time(record)
+        own = own_time(record)
         if own is None:
             raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
         return own
@@ -178,7 +176,7 @@ class EventDecoder:
         return columns
 
 
-def _own_time(record: Record) -> int | None:
+def own_time(record: Record) -> int | None:
     """The record's own timestamp in microseconds; whoever produced it may have written anything there."""
     stamp = record.timestamp
     return stamp * 1000 if stamp is not None and 0 <= stamp <= _LAST_TIMESTAMP else None
@@ -200,298 +198,7 @@ def _first_problem(error: ValidationError) -> str:
     return message[:400]
 
 
-# --- output -----------------------------------------------------------------------------------------------------------
-
-
-Intervals: TypeAlias = dict[str, tuple[float | None, float | None]]
-"""[lower, upper] by level, such as "0.9"."""
-
-
-class StepForecast(BaseModel):
-    """The forecast of one coming event of the series; null while the series never had a value."""
-
-    step: int = Field(ge=1, description="1 is the next event")
-    mean: float | None
-    lower: float | None
-    upper: float | None
-    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
-
-
-class TargetForecast(BaseModel):
-    """One target: what was seen, what had been forecast for it, and what comes next."""
-
-    observed: float | None
-    expected: float | None = Field(description="forecast for this event before it was seen; null for the first")
-    lower: float | None
-    upper: float | None
-    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
-    drift: bool = Field(False, description="the errors have risen: a change of regime was noticed (only when true)")
-    forecast: list[StepForecast]
-
-
-class Source(BaseModel):
-    """Where the event was read."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class Anomaly(BaseModel):
-    """How surprising the event was."""
-
-    score: float = Field(ge=0, le=1)
-    is_anomaly: bool
-    alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
-    target: str | None = Field(None, description="the target that drove the score (anomalies only)")
-    channel: str | None = Field(None, description="the strongest of the channels that decide (anomalies only)")
-    strength: float | None = Field(None, ge=0, description="what alerts are decided by (with anomaly.explain)")
-    channels: dict[str, float] | None = Field(
-        None, description="-log10 of the probability that each channel gives the event (with anomaly.explain)"
-    )
-
-
-class EarlyWarning(BaseModel):
-    """Whether a limit will be crossed within the horizon."""
-
-    probability: float = Field(ge=0, le=1, description="that some target crosses a limit within the horizon")
-    steps: list[float] = Field(description="that some target is beyond a limit at each step")
-    lead: float | None = Field(description="steps until the crossing, as far as one is expected")
-    target: str | None = Field(description="the target most likely to cross")
-    is_warning: bool = Field(description="the probability has reached anomaly.warn_at, and no limit is crossed yet")
-
-
-class ForecastRecord(BaseModel):
-    """One output record: the answer to one input event."""
-
-    key: str
-    time: datetime
-    source: Source
-    targets: dict[str, TargetForecast]
-    anomaly: Anomaly
-    warning: EarlyWarning | None = Field(None, description="with anomaly.limits or anomaly.warn_at")
-
-
-class DeadLetterRecord(BaseModel):
-    """One dead letter as a JSON line (files). In Kafka the bytes are the message and the other fields its headers."""
-
-    error_class: str = Field(alias="streamrnn.error.class")
-    message: str = Field(alias="streamrnn.error.message")
-    topic: str = Field(alias="streamrnn.error.topic")
-    partition: str = Field(alias="streamrnn.error.partition")
-    offset: str = Field(alias="streamrnn.error.offset")
-    time: str = Field(alias="streamrnn.error.time", description="of the record in its log; empty if it has none")
-    key: str | None = Field(description="the original key, base64")
-    value: str | None = Field(description="the original bytes, base64")
-
-
-class Answers(NamedTuple):
-    """What the model says to `events` events; see `model.PartitionModel.process`."""
-
-    previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
-    expected: Float64  # (events, targets)
-    lower: Float64  # (events, targets)
-    upper: Float64  # (events, targets)
-    forecast: Float64  # (events, horizon, targets)
-    forecast_lower: Float64  # (events, horizon, targets)
-    forecast_upper: Float64  # (events, horizon, targets)
-    score: Float64  # (events,)
-    is_anomaly: npt.NDArray[np.bool_]  # (events,)
-    alert: Int64  # (events,) number of the series' alert that the event belongs to, 0: none
-    driver: Int64  # (events,) index of the target that drove the score, -1: none
-    channel: npt.NDArray[np.int8]  # (events,) index of the strongest channel (`anomaly.CHANNEL_NAMES`), -1: none
-    late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
-    drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
-    # Bounds of the levels after the first, (events, levels - 1, ...):
-    more_lower: Float64  # (events, levels - 1, targets)
-    more_upper: Float64
-    more_forecast_lower: Float64  # (events, levels - 1, horizon, targets)
-    more_forecast_upper: Float64
-    strength: Float64  # (events,) what alerts are decided by
-    channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
-    warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
-    warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
-
-
 def format_times(times: Int64) -> list[str]:
     """RFC 3339 in UTC, with a fraction only where there is one."""
     texts = np.datetime_as_string(times.astype("datetime64[us]")).tolist()
     return [text[: -len(".000000")] + "Z" if text.endswith(".000000") else text + "Z" for text in texts]
-
-
-def encode(
-    partition: Partition,
-    names: Sequence[str],
-    channels: Sequence[str],
-    decoded: Decoded,
-    answers: Answers,
-    *,
-    levels: Sequence[float] = (),
-    explain: bool = False,
-) -> list[Message]:
-    """The output records of a batch, one per event that was not late, in order.
-
-    `names` are those of the targets, `channels` those of the anomaly channels (`explain` publishes all of them),
-    `levels` those of the intervals.
-    """
-    topic, number = partition
-    steps = range(1, answers.forecast.shape[1] + 1)
-    dumps = orjson.dumps
-    messages = []
-    columns = zip(
-        decoded.keys,
-        format_times(decoded.times),
-        decoded.records,
-        decoded.targets.tolist(),
-        answers.expected.tolist(),
-        answers.lower.tolist(),
-        answers.upper.tolist(),
-        answers.forecast.transpose(0, 2, 1).tolist(),
-        answers.forecast_lower.transpose(0, 2, 1).tolist(),
-        answers.forecast_upper.transpose(0, 2, 1).tolist(),
-        answers.score.tolist(),
-        _alarms(names, channels, answers, explain),
-        _warnings(names, answers),
-        answers.late.tolist(),
-        answers.drift.tolist(),
-        _further_levels(answers),
-        strict=True,
-    )
-    for (
-        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift,
-        more,
-    ) in columns:  # fmt: skip
-        if late:
-            continue
-        document: dict[str, Any] = {
-            "key": key,
-            "time": time,
-            "source": {"topic": topic, "partition": number, "offset": record.offset},
-            "targets": {
-                name: {
-                    "observed": observed[i],
-                    "expected": expected[i],
-                    "lower": lower[i],
-                    "upper": upper[i],
-                    "forecast": [
-                        {"step": step, "mean": mean, "lower": low, "upper": high}
-                        for step, mean, low, high in zip(steps, means[i], lows[i], highs[i], strict=True)
-                    ],
-                }
-                for i, name in enumerate(names)
-            },
-            "anomaly": {"score": score, **alarm},
-            **warning,
-        }
-        if more is not None:
-            _add_levels(document["targets"], names, levels, more)
-        if any(drift):
-            for name in compress(names, drift):
-                document["targets"][name]["drift"] = True
-        messages.append(Message(key.encode(), dumps(document)))
-    return messages
-
-
-class _Levels(NamedTuple):
-    """Bounds of the further levels of one event, as lists: [level][target] and [level][step][target]."""
-
-    lower: list[list[float]]
-    upper: list[list[float]]
-    forecast_lower: list[list[list[float]]]
-    forecast_upper: list[list[list[float]]]
-
-
-def _further_levels(answers: Answers) -> list[_Levels | None]:
-    if not answers.more_lower.shape[1]:
-        return [None] * len(answers.late)
-    bounds = (answers.more_lower, answers.more_upper, answers.more_forecast_lower, answers.more_forecast_upper)
-    return [_Levels(*parts) for parts in zip(*(bound.tolist() for bound in bounds), strict=True)]
-
-
-def _add_levels(targets: dict[str, Any], names: Sequence[str], levels: Sequence[float], more: _Levels) -> None:
-    """Write the intervals of every level into the document of one event."""
-    first, *further = (str(level) for level in levels)
-    for i, name in enumerate(names):
-        target = targets[name]
-        target["intervals"] = {first: [target["lower"], target["upper"]]} | {
-            level: [more.lower[k][i], more.upper[k][i]] for k, level in enumerate(further)
-        }
-        for j, step in enumerate(target["forecast"]):
-            step["intervals"] = {first: [step["lower"], step["upper"]]} | {
-                level: [more.forecast_lower[k][j][i], more.forecast_upper[k][j][i]] for k, level in enumerate(further)
-            }
-
-
-def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers, explain: bool) -> list[dict[str, Any]]:
-    quiet: dict[str, Any] = {"is_anomaly": False}
-    alarms = [quiet] * len(answers.score)
-    for i in answers.is_anomaly.nonzero()[0].tolist():
-        driver, channel = int(answers.driver[i]), int(answers.channel[i])
-        alarms[i] = {
-            "is_anomaly": True,
-            "alert": int(answers.alert[i]),
-            "target": names[driver] if driver >= 0 else None,
-            "channel": channels[channel] if channel >= 0 else None,
-        }
-    if explain:
-        said = zip(answers.strength.tolist(), answers.channels.tolist(), strict=True)
-        return [
-            {**alarm, "strength": strength, "channels": dict(zip(channels, decades, strict=True))}
-            for alarm, (strength, decades) in zip(alarms, said, strict=True)
-        ]
-    return alarms
-
-
-def _warnings(names: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
-    """The early warning's part of each record, empty where it is off."""
-    off: dict[str, Any] = {}
-    parts = [off] * len(answers.warning)
-    steps, outcomes = answers.warning_steps.tolist(), answers.warning.tolist()
-    for i in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
-        probability, lead, driver, warns = outcomes[i]
-        parts[i] = {
-            "warning": {
-                "probability": probability,
-                "steps": steps[i],
-                "lead": lead,
-                "target": names[int(driver)] if driver >= 0 else None,
-                "is_warning": warns > 0,
-            }
-        }
-    return parts
-
-
-def dead_letter(partition: Partition, record: Record, error: EventError) -> Message:
-    """The original bytes, and why they are here, as headers."""
-    time = _own_time(record)
-    headers = {
-        "class": type(error).__name__,
-        "message": str(error),
-        "topic": partition.topic,
-        "partition": str(partition.number),
-        "offset": str(record.offset),
-        # The record's own time, not the clock's: a replay must write the same bytes.
-        "time": format_times(np.array([time]))[0] if time is not None else "",
-    }
-    return Message(
-        record.key, record.value, [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]
-    )
-
-
-def late_event(key: str, time: int) -> EventError:
-    """The reason a late event is a dead letter."""
-    moment = format_times(np.array([time]))[0]
-    return EventLate(f"series {key!r} already has an event newer than {moment} (event.late is dead-letter)")
-
-
-def schemas() -> dict[str, Callable[[EventConfig], str]]:
-    """JSON Schema of each contract, by name."""
-
-    def dump(schema: dict[str, Any]) -> str:
-        return json.dumps(schema, indent=2)
-
-    return {
-        "event": lambda event: dump(event_schema(event).json_schema()),
-        "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
-        "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),
-    }

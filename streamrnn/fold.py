@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.compiled import kernel
-from streamrnn.events import Answers
+from streamrnn.forecasts import Answers
 from streamrnn.online import anomaly, forecaster, intervals, warning
 from streamrnn.online.channels import LIKELIHOOD
 
@@ -116,21 +116,18 @@ def bound(
             continue
         row = batch.rows[i]
         lower, upper = common.lower[row], common.upper[row]
-        for k in range(lower.shape[2]):
+        count, horizon, targets = lower.shape
+        for k in range(targets):
             seen = not np.isnan(answers.expected[i, k])
-            answers.lower[i, k] = lower[0, 0, k] if seen else np.nan
-            answers.upper[i, k] = upper[0, 0, k] if seen else np.nan
-            for level in range(1, lower.shape[0]):
-                answers.more_lower[i, level - 1, k] = lower[level, 0, k] if seen else np.nan
-                answers.more_upper[i, level - 1, k] = upper[level, 0, k] if seen else np.nan
+            for level in range(count):
+                answers.lower[i, level, k] = lower[level, 0, k] if seen else np.nan
+                answers.upper[i, level, k] = upper[level, 0, k] if seen else np.nan
         intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], lower, upper)
-        for step in range(lower.shape[1]):
-            for k in range(lower.shape[2]):
-                answers.forecast_lower[i, step, k] = lower[0, step, k]
-                answers.forecast_upper[i, step, k] = upper[0, step, k]
-                for level in range(1, lower.shape[0]):
-                    answers.more_forecast_lower[i, level - 1, step, k] = lower[level, step, k]
-                    answers.more_forecast_upper[i, level - 1, step, k] = upper[level, step, k]
+        for level in range(count):
+            for step in range(horizon):
+                for k in range(targets):
+                    answers.forecast_lower[i, level, step, k] = lower[level, step, k]
+                    answers.forecast_upper[i, level, step, k] = upper[level, step, k]
 
 
 @kernel
@@ -153,8 +150,8 @@ def score(
             batch.times[i],
             batch.x[i],
             answers.expected[i],
-            answers.lower[i],
-            answers.upper[i],
+            answers.lower[i, 0],
+            answers.upper[i, 0],
             channels,
             outcome,
         )
@@ -192,8 +189,8 @@ def warn(
             batch.rows[i],
             batch.x[i],
             answers.forecast[i],
-            answers.forecast_lower[i : i + 1],
-            answers.forecast_upper[i : i + 1],
+            answers.forecast_lower[i, :1],
+            answers.forecast_upper[i, :1],
             answers.warning_steps[i],
             answers.warning[i],
         )

@@ -18,8 +18,9 @@ from streamrnn.cells.catalog import build_cell
 from streamrnn.config import Config, Limit
 from streamrnn.connectors.base import Message
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, SnapshotMismatch
-from streamrnn.events import Answers, Decoded, targets_of
+from streamrnn.events import Decoded, targets_of
 from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
+from streamrnn.forecasts import Answers
 from streamrnn.online import anomaly, forecaster, intervals, warning
 from streamrnn.series import ROWS_AT_ONCE, RowStore, SeriesTable
 from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
@@ -160,16 +161,16 @@ class PartitionModel:
         return answers
 
     def _blank_answers(self, count: int) -> Answers:
-        bounds = (count, self._horizon, self._targets)
-        further = self._levels.shape[1] - 1
+        levels = self._levels.shape[1]
+        bounds, ahead = (count, levels, self._targets), (count, levels, self._horizon, self._targets)
         return Answers(
             previous=np.empty((count, self._targets)),
             expected=np.empty((count, self._targets)),
-            lower=np.empty((count, self._targets)),
-            upper=np.empty((count, self._targets)),
-            forecast=np.empty(bounds),
-            forecast_lower=np.empty(bounds),
-            forecast_upper=np.empty(bounds),
+            lower=np.empty(bounds),
+            upper=np.empty(bounds),
+            forecast=np.empty((count, self._horizon, self._targets)),
+            forecast_lower=np.empty(ahead),
+            forecast_upper=np.empty(ahead),
             score=np.empty(count),
             is_anomaly=np.zeros(count, np.bool_),
             alert=np.zeros(count, np.int64),
@@ -177,10 +178,6 @@ class PartitionModel:
             channel=np.zeros(count, np.int8),
             late=np.zeros(count, np.bool_),
             drift=np.zeros((count, self._targets), np.bool_),
-            more_lower=np.empty((count, further, self._targets)),
-            more_upper=np.empty((count, further, self._targets)),
-            more_forecast_lower=np.empty((count, further, self._horizon, self._targets)),
-            more_forecast_upper=np.empty((count, further, self._horizon, self._targets)),
             strength=np.zeros(count),
             channels=np.zeros((count, anomaly.CHANNELS)),
             warning=np.full((count, warning.OUTCOMES), np.nan),

@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Message, Partition, Record, offsets_after
+from streamrnn.dead_letters import dead_letter, late_event
 from streamrnn.errors import BrokerUnavailable, CommitFailed
-from streamrnn.events import Answers, Decoded, EventDecoder, dead_letter, encode, late_event, targets_of
+from streamrnn.events import Decoded, EventDecoder, targets_of
+from streamrnn.forecasts import Answers, encode
 from streamrnn.model import PartitionModel
 from streamrnn.monitor.observer import Observer, Step
 from streamrnn.online.anomaly import CHANNEL_NAMES

@@ -12,7 +12,9 @@ import orjson
 from streamrnn.config import Config, load
 from streamrnn.connectors.base import Message, Partition, Record
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.events import EventDecoder, dead_letter, encode, late_event, targets_of
+from streamrnn.dead_letters import dead_letter, late_event
+from streamrnn.events import EventDecoder, targets_of
+from streamrnn.forecasts import encode
 from streamrnn.model import PartitionModel
 from streamrnn.online.anomaly import CHANNEL_NAMES
 

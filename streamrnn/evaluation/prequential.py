@@ -21,7 +21,8 @@ from streamrnn.evaluation.scorecard import Scorecard
 from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
 from streamrnn.evaluation.season import season_length
 from streamrnn.evaluation.trace import Trace
-from streamrnn.events import Answers, Decoded, Float64, Int64, targets_of
+from streamrnn.events import Decoded, Float64, Int64, targets_of
+from streamrnn.forecasts import Answers
 from streamrnn.model import PartitionModel
 
 MODEL = "streamrnn"
@@ -120,9 +121,7 @@ class _Block(NamedTuple):
 def _process(model: PartitionModel, decoded: Decoded) -> tuple[Answers, Float64, Float64]:
     """The batch's answers, and its bounds with a last axis of levels."""
     answers = model.process(decoded)
-    lower = np.concatenate([answers.forecast_lower[:, None], answers.more_forecast_lower], axis=1)
-    upper = np.concatenate([answers.forecast_upper[:, None], answers.more_forecast_upper], axis=1)
-    return answers, np.moveaxis(lower, 1, -1), np.moveaxis(upper, 1, -1)
+    return answers, np.moveaxis(answers.forecast_lower, 1, -1), np.moveaxis(answers.forecast_upper, 1, -1)
 
 
 def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], outcome: Outcome, trace: bool) -> None:

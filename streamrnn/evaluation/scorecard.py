@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamrnn.events import Answers, Decoded, Float64
+from streamrnn.events import Decoded, Float64
+from streamrnn.forecasts import Answers
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Scorecard:
         self.scored += known.sum(axis=0)
         self.absolute_error += np.where(known, np.abs(observed - expected), 0.0).sum(axis=0)
         self.persistence_error += np.where(known, np.abs(observed - previous), 0.0).sum(axis=0)
-        within = known & (observed >= answers.lower[on_time]) & (observed <= answers.upper[on_time])
+        within = known & (observed >= answers.lower[on_time, 0]) & (observed <= answers.upper[on_time, 0])
         self.inside += within.sum(axis=0)
 
     @property

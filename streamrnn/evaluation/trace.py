@@ -9,7 +9,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.events import Answers, Float64, Int64
+from streamrnn.events import Float64, Int64
+from streamrnn.forecasts import Answers
 
 
 class Block(NamedTuple):
@@ -45,12 +46,11 @@ class Trace:
         error = np.where(known, np.abs(observed - answers.expected), 0.0).cumsum(axis=0) + self._error
         persistence = np.where(known, np.abs(observed - answers.previous), 0.0).cumsum(axis=0) + self._persistence
         self._error, self._persistence = error[-1], persistence[-1]
+        lower, upper = answers.lower[:, 0], answers.upper[:, 0]
         self._blocks.append(
-            Block(
-                times, observed, answers.expected, answers.lower, answers.upper, error, persistence, answers.is_anomaly
-            )
+            Block(times, observed, answers.expected, lower, upper, error, persistence, answers.is_anomaly)
         )
-        self.last = (answers.forecast[-1], answers.forecast_lower[-1], answers.forecast_upper[-1])
+        self.last = (answers.forecast[-1], answers.forecast_lower[-1, 0], answers.forecast_upper[-1, 0])
         self._count += len(times)
         while self._count - len(self._blocks[0].times) >= self.MOST_EVENTS:
             self._count -= len(self._blocks.popleft().times)

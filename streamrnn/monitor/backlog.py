@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from streamrnn.connectors.base import Partition
-from streamrnn.events import Answers, Float64, Int64
+from streamrnn.events import Float64, Int64
+from streamrnn.forecasts import Answers
 
 LIMIT = 32 << 20  # bytes
 

@@ -197,7 +197,7 @@ class History:
         slots = (self.count[rows] + rank) % self.points
 
         observed = batch.targets[order]
-        columns = (observed, answers.expected[order], answers.lower[order], answers.upper[order])
+        columns = (observed, answers.expected[order], answers.lower[order, 0], answers.upper[order, 0])
         self.times[rows, slots] = batch.times[order]
         self.values[rows, slots] = np.stack(columns, axis=-1)
         self.scores[rows, slots] = answers.score[order]
@@ -206,7 +206,7 @@ class History:
         self.count[unique] += counts
 
         last = order[starts + counts - 1]
-        for place, array in enumerate((answers.forecast, answers.forecast_lower, answers.forecast_upper)):
+        for place, array in enumerate((answers.forecast, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0])):
             self.forecast[unique, :, :, place] = array[last, : self.steps]
 
         sums = _scores(*columns, answers.previous[order])

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from streamrnn.connectors.base import Commit, Connector, Partition
-    from streamrnn.events import Answers, Decoded
+    from streamrnn.events import Decoded
+    from streamrnn.forecasts import Answers
     from streamrnn.model import PartitionModel
     from streamrnn.recovery import Progress
 

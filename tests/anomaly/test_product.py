@@ -11,7 +11,8 @@ import pytest
 from streamrnn.config import Config, FalseAlarms, load
 from streamrnn.connectors.base import Partition
 from streamrnn.errors import ConfigurationError
-from streamrnn.events import Decoded, EventDecoder, ForecastRecord, encode, targets_of
+from streamrnn.events import Decoded, EventDecoder, targets_of
+from streamrnn.forecasts import ForecastRecord, encode
 from streamrnn.model import PartitionModel
 from streamrnn.online.anomaly import CHANNEL_NAMES
 from tests.anomaly.simulate import INTERVAL, START

@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_tmp" not in path.name
 HEAVY = ("kafka", "numba", "pandas", "river", "scipy", "starlette", "uvicorn", "sklearn", "torch", "matplotlib")
 
 NUMERICS = {"cells", "learning", "online"}
-CONTRACTS = {"config", "events", "connectors.base"}
+CONTRACTS = {"config", "events", "forecasts", "dead_letters", "connectors.base"}
 MAY_IMPORT = {
     "errors": set(),
     "linking": set(),
@@ -23,13 +23,16 @@ MAY_IMPORT = {
     "state": set(),
     "connectors.base": {"errors"},
     "events": {"config", "errors", "connectors.base"},
+    "forecasts": {"connectors.base", "events"},
+    "dead_letters": {"connectors.base", "errors", "events"},
+    "schemas": {"config", "dead_letters", "events", "forecasts"},
     "cells": {"cells", "compiled", "errors", "linking"},
     "learning": {"cells", "learning", "compiled", "errors"},
     "online": {"cells", "learning", "online", "compiled", "errors"},
     "estimators": NUMERICS | {"compiled", "errors", "estimators"},
     "series": {"errors", "state"},
     "snapshot": {"errors", "state", "connectors.base", "__init__"},
-    "fold": NUMERICS | {"compiled", "events", "state"},
+    "fold": NUMERICS | {"compiled", "forecasts", "state"},
     "model": NUMERICS | CONTRACTS | {"compiled", "errors", "fold", "series", "snapshot", "state", "__init__"},
     "recovery": CONTRACTS | {"errors", "model"},
     "connectors": {"config", "errors", "events", "connectors"},

@@ -12,7 +12,8 @@ import pytest
 
 from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.events import DeadLetterRecord, ForecastRecord
+from streamrnn.dead_letters import DeadLetterRecord
+from streamrnn.forecasts import ForecastRecord
 from streamrnn.worker import Worker
 from tests.inside import Inside
 from tests.streams import configured

@@ -17,7 +17,8 @@ from streamrnn import worker as worker_module
 from streamrnn.config import Config, load
 from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.events import Answers, Decoded
+from streamrnn.events import Decoded
+from streamrnn.forecasts import Answers
 from streamrnn.monitor import insight
 from streamrnn.monitor.backlog import Batch
 from streamrnn.monitor.monitor import Monitor
@@ -39,11 +40,11 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
     return Answers(
         previous=x - 0.5,
         expected=x - 0.25,
-        lower=x - 1,
-        upper=x + 1,
+        lower=x[:, None] - 1,
+        upper=x[:, None] + 1,
         forecast=ahead,
-        forecast_lower=ahead - 1,
-        forecast_upper=ahead + 1,
+        forecast_lower=ahead[:, None] - 1,
+        forecast_upper=ahead[:, None] + 1,
         score=np.full(len(x), 0.5),
         is_anomaly=np.zeros(len(x), np.bool_),
         alert=np.zeros(len(x), np.int64),
@@ -51,10 +52,6 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
         channel=np.full(len(x), -1, np.int8),
         late=np.zeros(len(x), np.bool_),
         drift=np.zeros((len(x), x.shape[1]), np.bool_),
-        more_lower=np.empty((len(x), 0, x.shape[1])),
-        more_upper=np.empty((len(x), 0, x.shape[1])),
-        more_forecast_lower=np.empty((len(x), 0, horizon, x.shape[1])),
-        more_forecast_upper=np.empty((len(x), 0, horizon, x.shape[1])),
         strength=np.zeros(len(x)),
         channels=np.zeros((len(x), 2)),
         warning=np.full((len(x), 4), np.nan),

@@ -38,7 +38,7 @@ def test_a_stopped_worker_goes_on_where_it_was(application: Make) -> None:
         worker = disturbed.start(0)
         disturbed.wait_for(lambda at_least=at_least: disturbed.is_live(0) and disturbed.committed() >= at_least)
         worker.send_signal(signal.SIGTERM if number % 2 else signal.SIGINT)
-        assert worker.wait(5) == 0
+        assert worker.wait(5) == 0, disturbed.last_words()
     for app in (disturbed, calm):
         app.start(0)
         app.wait_until_done()

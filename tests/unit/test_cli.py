@@ -11,7 +11,7 @@ import yaml
 
 from streamrnn.cli import cli
 from streamrnn.config import Config
-from streamrnn.events import ForecastRecord
+from streamrnn.forecasts import ForecastRecord
 from tests.inside import Inside
 
 COMMANDS = sorted(cli.commands)

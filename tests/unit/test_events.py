@@ -12,19 +12,11 @@ from hypothesis import strategies as st
 from streamrnn.config import EventConfig
 from streamrnn.connectors.base import Message, Partition
 from streamrnn.connectors.memory import MemoryRecord
+from streamrnn.dead_letters import DeadLetterRecord, dead_letter
 from streamrnn.errors import EventError, EventInvalid
-from streamrnn.events import (
-    Answers,
-    DeadLetterRecord,
-    Decoded,
-    EventDecoder,
-    ForecastRecord,
-    dead_letter,
-    encode,
-    event_schema,
-    format_times,
-    schemas,
-)
+from streamrnn.events import Decoded, EventDecoder, event_schema, format_times
+from streamrnn.forecasts import Answers, ForecastRecord, encode
+from streamrnn.schemas import schemas
 
 SECOND = 1_000_000
 NEW_YEAR = 1_767_225_600 * SECOND  # 2026-01-01T00:00:00Z
@@ -315,11 +307,11 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
     return Answers(
         previous=nan,
         expected=nan,
-        lower=nan,
-        upper=nan,
+        lower=nan[:, None],
+        upper=nan[:, None],
         forecast=steps,
-        forecast_lower=steps - 1,
-        forecast_upper=steps + 1,
+        forecast_lower=steps[:, None] - 1,
+        forecast_upper=steps[:, None] + 1,
         score=np.full(count, 0.25),
         is_anomaly=np.zeros(count, np.bool_),
         alert=np.zeros(count, np.int64),
@@ -327,10 +319,6 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
         channel=np.full(count, -1, np.int8),
         late=np.zeros(count, np.bool_),
         drift=np.zeros((count, targets), np.bool_),
-        more_lower=np.empty((count, 0, targets)),
-        more_upper=np.empty((count, 0, targets)),
-        more_forecast_lower=np.empty((count, 0, horizon, targets)),
-        more_forecast_upper=np.empty((count, 0, horizon, targets)),
         strength=np.zeros(count),
         channels=np.zeros((count, 2)),
         warning=np.full((count, 4), np.nan),
@@ -359,10 +347,10 @@ def test_several_levels_and_drift_are_in_the_record() -> None:
     decoded = decode(b'{"time": 0, "a": 1, "b": 2}', EventConfig(targets=("a", "b")))
     said = answers(targets=2)
     said = said._replace(
-        more_lower=said.lower[:, None] - 1,
-        more_upper=np.full((1, 1, 2), 7.0),
-        more_forecast_lower=said.forecast_lower[:, None] - 1,
-        more_forecast_upper=said.forecast_upper[:, None] + 1,
+        lower=np.full((1, 2, 2), np.nan),
+        upper=np.array([[[np.nan] * 2, [7.0] * 2]]),
+        forecast_lower=np.concatenate([said.forecast_lower, said.forecast_lower - 1], axis=1),
+        forecast_upper=np.concatenate([said.forecast_upper, said.forecast_upper + 1], axis=1),
     )
     said.drift[0, 1] = True
     (message,) = encode(Partition("e", 0), ("a", "b"), (), decoded, said, levels=(0.5, 0.9))

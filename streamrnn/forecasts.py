@@ -1,0 +1,223 @@
+"""The contract of the output: what the model answers to a batch, as arrays, and the JSON record of each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import compress
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from pydantic import BaseModel, Field
+
+from streamrnn.connectors.base import Message, Partition
+from streamrnn.events import Decoded, Float64, Int64, format_times
+
+Intervals: TypeAlias = dict[str, tuple[float | None, float | None]]
+"""[lower, upper] by level, such as "0.9"."""
+
+
+class StepForecast(BaseModel):
+    """The forecast of one coming event of the series; null while the series never had a value."""
+
+    step: int = Field(ge=1, description="1 is the next event")
+    mean: float | None
+    lower: float | None
+    upper: float | None
+    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
+
+
+class TargetForecast(BaseModel):
+    """One target: what was seen, what had been forecast for it, and what comes next."""
+
+    observed: float | None
+    expected: float | None = Field(description="forecast for this event before it was seen; null for the first")
+    lower: float | None
+    upper: float | None
+    intervals: Intervals | None = Field(None, description="one per level, where several are configured")
+    drift: bool = Field(False, description="the errors have risen: a change of regime was noticed (only when true)")
+    forecast: list[StepForecast]
+
+
+class Source(BaseModel):
+    """Where the event was read."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Anomaly(BaseModel):
+    """How surprising the event was."""
+
+    score: float = Field(ge=0, le=1)
+    is_anomaly: bool
+    alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
+    target: str | None = Field(None, description="the target that drove the score (anomalies only)")
+    channel: str | None = Field(None, description="the strongest of the channels that decide (anomalies only)")
+    strength: float | None = Field(None, ge=0, description="what alerts are decided by (with anomaly.explain)")
+    channels: dict[str, float] | None = Field(
+        None, description="-log10 of the probability that each channel gives the event (with anomaly.explain)"
+    )
+
+
+class EarlyWarning(BaseModel):
+    """Whether a limit will be crossed within the horizon."""
+
+    probability: float = Field(ge=0, le=1, description="that some target crosses a limit within the horizon")
+    steps: list[float] = Field(description="that some target is beyond a limit at each step")
+    lead: float | None = Field(description="steps until the crossing, as far as one is expected")
+    target: str | None = Field(description="the target most likely to cross")
+    is_warning: bool = Field(description="the probability has reached anomaly.warn_at, and no limit is crossed yet")
+
+
+class ForecastRecord(BaseModel):
+    """One output record: the answer to one input event."""
+
+    key: str
+    time: datetime
+    source: Source
+    targets: dict[str, TargetForecast]
+    anomaly: Anomaly
+    warning: EarlyWarning | None = Field(None, description="with anomaly.limits or anomaly.warn_at")
+
+
+class Answers(NamedTuple):
+    """What the model says to `events` events; see `model.PartitionModel.process`.
+
+    Bounds come per interval level, in the order of `model.levels`; the first is what records show as lower and upper.
+    """
+
+    previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
+    expected: Float64  # (events, targets)
+    lower: Float64  # (events, levels, targets)
+    upper: Float64  # (events, levels, targets)
+    forecast: Float64  # (events, horizon, targets)
+    forecast_lower: Float64  # (events, levels, horizon, targets)
+    forecast_upper: Float64  # (events, levels, horizon, targets)
+    score: Float64  # (events,)
+    is_anomaly: npt.NDArray[np.bool_]  # (events,)
+    alert: Int64  # (events,) number of the series' alert that the event belongs to, 0: none
+    driver: Int64  # (events,) index of the target that drove the score, -1: none
+    channel: npt.NDArray[np.int8]  # (events,) index of the strongest channel (`anomaly.CHANNEL_NAMES`), -1: none
+    late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
+    drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
+    strength: Float64  # (events,) what alerts are decided by
+    channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
+    warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
+    warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
+
+
+def encode(
+    partition: Partition,
+    names: Sequence[str],
+    channels: Sequence[str],
+    decoded: Decoded,
+    answers: Answers,
+    *,
+    levels: Sequence[float] = (),
+    explain: bool = False,
+) -> list[Message]:
+    """The output records of a batch, one per event that was not late, in order.
+
+    `names` are those of the targets, `channels` those of the anomaly channels (`explain` publishes all of them),
+    `levels` those of the intervals; with more than one, every interval is published under its level.
+    """
+    topic, number = partition
+    steps = range(1, answers.forecast.shape[1] + 1)
+    dumps = orjson.dumps
+    messages = []
+    columns = zip(
+        decoded.keys,
+        format_times(decoded.times),
+        decoded.records,
+        decoded.targets.tolist(),
+        answers.expected.tolist(),
+        answers.lower.tolist(),
+        answers.upper.tolist(),
+        answers.forecast.transpose(0, 2, 1).tolist(),
+        answers.forecast_lower.transpose(0, 1, 3, 2).tolist(),
+        answers.forecast_upper.transpose(0, 1, 3, 2).tolist(),
+        answers.score.tolist(),
+        _alarms(names, channels, answers, explain),
+        _warnings(names, answers),
+        answers.late.tolist(),
+        answers.drift.tolist(),
+        strict=True,
+    )
+    for (
+        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift
+    ) in columns:  # fmt: skip
+        if late:
+            continue
+        targets: dict[str, Any] = {
+            name: {
+                "observed": observed[i],
+                "expected": expected[i],
+                "lower": lower[0][i],
+                "upper": upper[0][i],
+                "forecast": [
+                    {"step": step, "mean": mean, "lower": low, "upper": high}
+                    for step, mean, low, high in zip(steps, means[i], lows[0][i], highs[0][i], strict=True)
+                ],
+            }
+            for i, name in enumerate(names)
+        }
+        if len(levels) > 1:
+            for i, target in enumerate(targets.values()):
+                target["intervals"] = {str(level): [lower[k][i], upper[k][i]] for k, level in enumerate(levels)}
+                for j, step in enumerate(target["forecast"]):
+                    step["intervals"] = {str(level): [lows[k][i][j], highs[k][i][j]] for k, level in enumerate(levels)}
+        for name in compress(names, drift):
+            targets[name]["drift"] = True
+        document = {
+            "key": key,
+            "time": time,
+            "source": {"topic": topic, "partition": number, "offset": record.offset},
+            "targets": targets,
+            "anomaly": {"score": score, **alarm},
+            **warning,
+        }
+        messages.append(Message(key.encode(), dumps(document)))
+    return messages
+
+
+def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers, explain: bool) -> list[dict[str, Any]]:
+    quiet: dict[str, Any] = {"is_anomaly": False}
+    alarms = [quiet] * len(answers.score)
+    for i in answers.is_anomaly.nonzero()[0].tolist():
+        driver, channel = int(answers.driver[i]), int(answers.channel[i])
+        alarms[i] = {
+            "is_anomaly": True,
+            "alert": int(answers.alert[i]),
+            "target": names[driver] if driver >= 0 else None,
+            "channel": channels[channel] if channel >= 0 else None,
+        }
+    if explain:
+        said = zip(answers.strength.tolist(), answers.channels.tolist(), strict=True)
+        return [
+            {**alarm, "strength": strength, "channels": dict(zip(channels, decades, strict=True))}
+            for alarm, (strength, decades) in zip(alarms, said, strict=True)
+        ]
+    return alarms
+
+
+def _warnings(names: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
+    """The early warning's part of each record, empty where it is off."""
+    off: dict[str, Any] = {}
+    parts = [off] * len(answers.warning)
+    steps, outcomes = answers.warning_steps.tolist(), answers.warning.tolist()
+    for i in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
+        probability, lead, driver, warns = outcomes[i]
+        parts[i] = {
+            "warning": {
+                "probability": probability,
+                "steps": steps[i],
+                "lead": lead,
+                "target": names[int(driver)] if driver >= 0 else None,
+                "is_warning": warns > 0,
+            }
+        }
+    return parts
