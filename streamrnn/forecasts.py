@@ -135,43 +135,42 @@ def encode(
         decoded.records,
         decoded.targets.tolist(),
         answers.expected.tolist(),
-        answers.lower.tolist(),
-        answers.upper.tolist(),
+        answers.lower[:, 0].tolist(),
+        answers.upper[:, 0].tolist(),
         answers.forecast.transpose(0, 2, 1).tolist(),
-        answers.forecast_lower.transpose(0, 1, 3, 2).tolist(),
-        answers.forecast_upper.transpose(0, 1, 3, 2).tolist(),
+        answers.forecast_lower[:, 0].transpose(0, 2, 1).tolist(),
+        answers.forecast_upper[:, 0].transpose(0, 2, 1).tolist(),
         answers.score.tolist(),
         _alarms(names, channels, answers, explain),
         _warnings(names, answers),
         answers.late.tolist(),
         answers.drift.tolist(),
+        range(len(answers.late)),
         strict=True,
     )
     for (
-        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift
+        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift, i
     ) in columns:  # fmt: skip
         if late:
             continue
         targets: dict[str, Any] = {
             name: {
-                "observed": observed[i],
-                "expected": expected[i],
-                "lower": lower[0][i],
-                "upper": upper[0][i],
+                "observed": observed[k],
+                "expected": expected[k],
+                "lower": lower[k],
+                "upper": upper[k],
                 "forecast": [
                     {"step": step, "mean": mean, "lower": low, "upper": high}
-                    for step, mean, low, high in zip(steps, means[i], lows[0][i], highs[0][i], strict=True)
+                    for step, mean, low, high in zip(steps, means[k], lows[k], highs[k], strict=True)
                 ],
             }
-            for i, name in enumerate(names)
+            for k, name in enumerate(names)
         }
         if len(levels) > 1:
-            for i, target in enumerate(targets.values()):
-                target["intervals"] = {str(level): [lower[k][i], upper[k][i]] for k, level in enumerate(levels)}
-                for j, step in enumerate(target["forecast"]):
-                    step["intervals"] = {str(level): [lows[k][i][j], highs[k][i][j]] for k, level in enumerate(levels)}
-        for name in compress(names, drift):
-            targets[name]["drift"] = True
+            _add_intervals(targets, levels, answers, i)
+        if True in drift:
+            for name in compress(names, drift):
+                targets[name]["drift"] = True
         document = {
             "key": key,
             "time": time,
@@ -182,6 +181,17 @@ def encode(
         }
         messages.append(Message(key.encode(), dumps(document)))
     return messages
+
+
+def _add_intervals(targets: dict[str, Any], levels: Sequence[float], answers: Answers, event: int) -> None:
+    """Write the interval of every level into the targets of one record."""
+    texts = [str(level) for level in levels]
+    bounds = np.stack([answers.lower[event], answers.upper[event]], axis=-1)  # (levels, targets, 2)
+    ahead = np.stack([answers.forecast_lower[event], answers.forecast_upper[event]], axis=-1)
+    for k, target in enumerate(targets.values()):
+        target["intervals"] = dict(zip(texts, bounds[:, k].tolist(), strict=True))
+        for j, step in enumerate(target["forecast"]):
+            step["intervals"] = dict(zip(texts, ahead[:, j, k].tolist(), strict=True))
 
 
 def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers, explain: bool) -> list[dict[str, Any]]:

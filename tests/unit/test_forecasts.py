@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from streamrnn.config import EventConfig
+from streamrnn.connectors.base import Partition
+from streamrnn.events import EventDecoder
+from streamrnn.forecasts import Answers, ForecastRecord, encode
+from streamrnn.schemas import schemas
+from tests.unit.test_events import decode, record
+
+
+def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
+    """Nothing expected, a forecast that counts up, no alarm."""
+    nan = np.full((count, targets), np.nan)
+    steps = np.arange(count * horizon * targets, dtype=np.float64).reshape(count, horizon, targets)
+    return Answers(
+        previous=nan,
+        expected=nan,
+        lower=nan[:, None],
+        upper=nan[:, None],
+        forecast=steps,
+        forecast_lower=steps[:, None] - 1,
+        forecast_upper=steps[:, None] + 1,
+        score=np.full(count, 0.25),
+        is_anomaly=np.zeros(count, np.bool_),
+        alert=np.zeros(count, np.int64),
+        driver=np.full(count, -1),
+        channel=np.full(count, -1, np.int8),
+        late=np.zeros(count, np.bool_),
+        drift=np.zeros((count, targets), np.bool_),
+        strength=np.zeros(count),
+        channels=np.zeros((count, 2)),
+        warning=np.full((count, 4), np.nan),
+        warning_steps=np.full((count, horizon), np.nan),
+    )
+
+
+def test_the_forecast_record_is_what_its_schema_says() -> None:
+    event = EventConfig(targets=("a", "b"))
+    decoded = decode(b'{"key": "pump-7", "time": 0, "a": 1, "b": null}', event)
+    (message,) = encode(Partition("events", 3), ("a", "b"), ("jump", "drift"), decoded, answers(targets=2))
+    assert message.key == b"pump-7"
+    assert message.value is not None
+    read = ForecastRecord.model_validate_json(message.value, strict=True)
+    assert read.source.model_dump() == {"topic": "events", "partition": 3, "offset": 0}
+    assert (read.targets["a"].observed, read.targets["b"].observed, read.targets["a"].expected) == (1.0, None, None)
+    assert [step.mean for step in read.targets["b"].forecast] == [1.0, 3.0]
+    assert [step.step for step in read.targets["b"].forecast] == [1, 2]
+    document = json.loads(message.value)
+    schema = json.loads(schemas()["forecast"](event))
+    assert set(document) == set(schema["required"])
+    assert set(document["anomaly"]) == {"score", "is_anomaly"}
+
+
+def test_several_levels_and_drift_are_in_the_record() -> None:
+    decoded = decode(b'{"time": 0, "a": 1, "b": 2}', EventConfig(targets=("a", "b")))
+    said = answers(targets=2)
+    said = said._replace(
+        lower=np.full((1, 2, 2), np.nan),
+        upper=np.array([[[np.nan] * 2, [7.0] * 2]]),
+        forecast_lower=np.concatenate([said.forecast_lower, said.forecast_lower - 1], axis=1),
+        forecast_upper=np.concatenate([said.forecast_upper, said.forecast_upper + 1], axis=1),
+    )
+    said.drift[0, 1] = True
+    (message,) = encode(Partition("e", 0), ("a", "b"), (), decoded, said, levels=(0.5, 0.9))
+    ForecastRecord.model_validate_json(message.value or b"", strict=True)
+    a, b = json.loads(message.value or b"")["targets"].values()
+    assert a["intervals"] == {"0.5": [None, None], "0.9": [None, 7.0]}
+    assert a["forecast"][1]["intervals"] == {"0.5": [1.0, 3.0], "0.9": [0.0, 4.0]}
+    assert ("drift" in a, b["drift"]) == (False, True)
+
+
+def test_an_alarm_names_its_alert_target_and_channel() -> None:
+    event = EventConfig(targets=("a", "b"))
+    records = [record(b'{"time": 0, "a": 1, "b": 2}', offset=i) for i in range(3)]
+    said = answers(3, targets=2)
+    said.is_anomaly[1:] = True
+    said.alert[1:] = 7
+    said.driver[1], said.channel[1] = 1, 0
+    messages = encode(Partition("e", 0), ("a", "b"), ("jump", "drift"), EventDecoder(event).decode(records), said)
+    assert [json.loads(message.value or b"")["anomaly"] for message in messages] == [
+        {"score": 0.25, "is_anomaly": False},
+        {"score": 0.25, "is_anomaly": True, "alert": 7, "target": "b", "channel": "jump"},
+        {"score": 0.25, "is_anomaly": True, "alert": 7, "target": None, "channel": None},
+    ]
+    for message in messages:
+        ForecastRecord.model_validate_json(message.value or b"", strict=True)
+
+
+def test_late_events_have_no_record() -> None:
+    decoded = EventDecoder(EventConfig()).decode([record(b'{"time": 0, "value": %d}' % i, offset=i) for i in range(3)])
+    said = answers(3)
+    said.late[1] = True
+    messages = encode(Partition("events", 0), ("value",), (), decoded, said)
+    assert [json.loads(message.value or b"")["source"]["offset"] for message in messages] == [0, 2]
