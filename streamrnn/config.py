@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -152,6 +152,13 @@ class AnomalyConfig(Section):
     def __hash__(self) -> int:  # a dictionary has none
         return hash((*(value for name, value in self if name != "limits"), *self.limits.items()))
 
+    def check_limits(self, targets: Sequence[str]) -> None:
+        """Raise ValueError when a limit is declared for what is no target."""
+        if unknown := sorted(set(self.limits) - set(targets)):
+            raise ValueError(
+                f"anomaly.limits: {', '.join(unknown)} not among the targets, which are {', '.join(targets)}"
+            )
+
     @property
     def warns(self) -> bool:
         """Whether early warning is asked for."""
@@ -269,11 +276,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _limits_of_targets(self) -> Self:
-        targets = self.event.targets
-        if targets and (unknown := sorted(self.anomaly.limits.keys() - set(targets))):
-            raise ValueError(
-                f"anomaly.limits: {', '.join(unknown)} not among event.targets, which are {', '.join(targets)}"
-            )
+        if self.event.targets:  # else they are known when the input is
+            self.anomaly.check_limits(self.event.targets)
         return self
 
     @property

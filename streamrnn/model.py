@@ -97,10 +97,10 @@ def _fold_config(config: Config) -> FoldConfig:
 
 def _limits(config: Config) -> Float64:
     declared, names = config.anomaly.limits, targets_of(config.event)
-    if unknown := sorted(set(declared) - set(names)):
-        raise ConfigurationError(
-            f"anomaly.limits: {', '.join(unknown)} not among the targets, which are {', '.join(names)}"
-        )
+    try:
+        config.anomaly.check_limits(names)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     limits = [declared.get(name, Limit()) for name in names]
     return warning.limit_table([(limit.lower, limit.upper) for limit in limits])
 

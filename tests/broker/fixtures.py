@@ -19,8 +19,9 @@ import pytest
 from tests.broker.artifacts import BrokerMissing
 from tests.broker.client import Client
 from tests.broker.process import Broker
+from tests.proxy import Proxy
 
-__all__ = ["bootstrap", "broker", "client"]
+__all__ = ["bootstrap", "broker", "client", "proxy"]
 
 
 @functools.cache
@@ -62,3 +63,10 @@ def client(bootstrap: str) -> Iterator[Client]:
     """Topics, records and offsets of that broker."""
     with Client(bootstrap) as opened:
         yield opened
+
+
+@pytest.fixture
+def proxy(broker: Broker) -> Iterator[Proxy]:
+    """Between a connector and the session's broker, both ways: the broker sends clients of this listener back here."""
+    with Proxy(broker.proxy_port, ("127.0.0.1", broker.proxied_port)) as between:
+        yield between

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 from tests.pipeline.workers import Application
 
@@ -23,3 +26,14 @@ def without_source(value: bytes) -> bytes:
     """The record without the name of its input topic, which is each application's own."""
     topic = json.loads(value)["source"]["topic"]
     return value.replace(f'"topic":"{topic}"'.encode(), b"")
+
+
+def same_as_a_calm_run(app: Application, digests: Mapping[str, str], events: Sequence[Any], folder: Path) -> None:
+    """Run the events through an application that nobody disturbs, and compare."""
+    calm_folder = folder / "calm"
+    calm_folder.mkdir()
+    with closing(Application(app.client, calm_folder)) as calm:
+        calm.client.produce(calm.input, events)
+        calm.start(0)
+        calm.wait_until_done(timeout=600)
+        same_bytes(app, digests, calm, calm.digests(), len(events))

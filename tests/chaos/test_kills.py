@@ -9,14 +9,12 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.broker.client import Client
 from tests.chaos.comparison import same_bytes
 from tests.pipeline.faulty import POINTS
 from tests.pipeline.workers import Application, generate
@@ -24,21 +22,6 @@ from tests.pipeline.workers import Application, generate
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
 LONG = os.environ.get("STREAMRNN_CHAOS") == "long"
 EVENTS, SERIES, KILLS = (200_000, 200, 100) if LONG else (16_000, 40, 9)
-
-
-@pytest.fixture
-def application(client: Client, tmp_path: Path) -> Iterator[Callable[..., Application]]:
-    made: list[Application] = []
-
-    def make(**settings: Any) -> Application:
-        folder = tmp_path / f"application-{len(made)}"
-        folder.mkdir()
-        made.append(Application(client, folder, 4, **settings))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 @pytest.mark.timeout(3600)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,7 @@ import pytest
 
 from tests.broker.client import Client
 from tests.broker.process import Broker, Cluster
-from tests.chaos.comparison import same_bytes
+from tests.chaos.comparison import same_as_a_calm_run
 from tests.pipeline.workers import Application, generate
 from tests.proxy import Mode, Proxy
 
@@ -86,34 +86,14 @@ def finish(app: Application, supervisor: Supervisor) -> dict[str, str]:
     return app.digests()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Callable[[str], Path]:
-    def make(name: str) -> Path:
-        made = tmp_path / name
-        made.mkdir()
-        return made
-
-    return make
-
-
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    with Proxy(broker.proxy_port, ("127.0.0.1", broker.proxied_port)) as between:
-        yield between
-
-
-def calm_run(client: Client, folder: Path, events: list[Any]) -> Application:
-    calm = Application(client, folder)
-    calm.client.produce(calm.input, events)
-    calm.start(0)
-    calm.wait_until_done(timeout=600)
-    return calm
+def disturbed(client: Client, tmp_path: Path, **settings: Any) -> closing[Application]:
+    folder = tmp_path / "disturbed"
+    folder.mkdir()
+    return closing(Application(client, folder, **{"kafka.max_poll_records": 100, **settings}))
 
 
 @pytest.mark.timeout(900)
-def test_a_network_that_cuts_delays_and_accepts_then_closes(
-    broker: Broker, client: Client, proxy: Proxy, folder: Callable[[str], Path]
-) -> None:
+def test_a_network_that_cuts_delays_and_accepts_then_closes(client: Client, proxy: Proxy, tmp_path: Path) -> None:
     events = list(generate(40_000 if LONG else 10_000, SERIES, 4, seed=5, start=START))
     troubles = [
         (Mode.CLOSE, 10.0 if LONG else 4.0),
@@ -121,13 +101,8 @@ def test_a_network_that_cuts_delays_and_accepts_then_closes(
         (Mode.REFUSE, 10.0 if LONG else 3.0),
         (Mode.SILENT, 10.0 if LONG else 5.0),
     ]
-    app = Application(client, folder("disturbed"))
-    app.settings |= {
-        "kafka.max_poll_records": 100,
-        "kafka.broker_timeout": "8s",
-        "kafka.bootstrap_servers": f"127.0.0.1:{proxy.port}",
-    }
-    try:
+    settings = {"kafka.broker_timeout": "8s", "kafka.bootstrap_servers": f"127.0.0.1:{proxy.port}"}
+    with disturbed(client, tmp_path, **settings) as app:
         length = sum(seconds + 4 for _, seconds in troubles)
         with Supervisor(app, range(2), events, length) as supervisor:
             app.wait_for(lambda: app.committed() > 0)
@@ -140,39 +115,26 @@ def test_a_network_that_cuts_delays_and_accepts_then_closes(
             app.settings["kafka.bootstrap_servers"] = client.bootstrap  # for `inspect`
             digests = finish(app, supervisor)
         assert {app.stop(0), app.stop(1)} == {0}
-        calm = calm_run(client, folder("calm"), events)
-        try:
-            same_bytes(app, digests, calm, calm.digests(), len(events))
-        finally:
-            calm.close()
-    finally:
-        app.close()
+        same_as_a_calm_run(app, digests, events, tmp_path)
 
 
 @pytest.mark.timeout(900)
-def test_each_broker_of_three_is_killed_and_comes_back(
-    broker: Broker, tmp_path: Path, folder: Callable[[str], Path]
-) -> None:
+def test_each_broker_of_three_is_killed_and_comes_back(broker: Broker, tmp_path: Path) -> None:
     """`broker` only so that this is skipped where that one is."""
     events = list(generate(60_000 if LONG else 12_000, SERIES, 4, seed=6, start=START))
-    with Cluster(tmp_path / "cluster") as cluster, Client(cluster.bootstrap) as client:
-        app = Application(client, folder("disturbed"))
-        app.settings |= {"kafka.max_poll_records": 100, "kafka.replication_factor": 3}
-        try:
-            pause = 6.0 if LONG else 3.0
-            with Supervisor(app, range(2), events, 3 * 2 * pause + 10) as supervisor:
-                app.wait_for(lambda: app.committed() > 0)
-                for victim in cluster:
-                    victim.kill()
-                    time.sleep(pause)
-                    victim.start()
-                    time.sleep(pause)
-                digests = finish(app, supervisor)
-            assert {app.stop(0), app.stop(1)} == {0}
-            calm = calm_run(client, folder("calm"), events)
-            try:
-                same_bytes(app, digests, calm, calm.digests(), len(events))
-            finally:
-                calm.close()
-        finally:
-            app.close()
+    pause = 6.0 if LONG else 3.0
+    with (
+        Cluster(tmp_path / "cluster") as cluster,
+        Client(cluster.bootstrap) as client,
+        disturbed(client, tmp_path, **{"kafka.replication_factor": 3}) as app,
+    ):
+        with Supervisor(app, range(2), events, 3 * 2 * pause + 10) as supervisor:
+            app.wait_for(lambda: app.committed() > 0)
+            for victim in cluster:
+                victim.kill()
+                time.sleep(pause)
+                victim.start()
+                time.sleep(pause)
+            digests = finish(app, supervisor)
+        assert {app.stop(0), app.stop(1)} == {0}
+        same_as_a_calm_run(app, digests, events, tmp_path)

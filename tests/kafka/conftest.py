@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.broker.client import Client
-from tests.broker.fixtures import bootstrap, broker, client  # noqa: F401
+from tests.broker.fixtures import bootstrap, broker, client, proxy  # noqa: F401
 from tests.kafka.helpers import Pipeline
 
 

@@ -30,13 +30,6 @@ DEADLINE = 3.0  # broker_timeout here
 PATIENCE = 60.0  # of a test, before it says that something hangs: many times the deadline, for slow machines
 
 
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    """Between a connector and the session's broker, both ways: the broker sends clients of this listener back here."""
-    with Proxy(broker.proxy_port, ("127.0.0.1", broker.proxied_port)) as between:
-        yield between
-
-
 def through(made: Pipeline, proxy: Proxy, **changes: object) -> KafkaConnector:
     return made.connector(**{"bootstrap_servers": f"127.0.0.1:{proxy.port}", "broker_timeout": DEADLINE, **changes})
 

@@ -108,7 +108,7 @@ def test_a_wrong_value_is_refused_with_its_path(path: str, value: object, words:
         ({"kafka.sasl_mechanism": "PLAIN"}, "needs sasl_username"),
         ({"kafka.sasl_mechanism": "PLAIN", "kafka.sasl_username": "u"}, "needs sasl_password or sasl_password_file"),
         ({"kafka.input_topic": "x", "kafka.output_topic": "x"}, "would be read as events"),
-        ({"event.targets": ["a"], "anomaly.limits": {"b": {"upper": 3}}}, "limits: b not among event.targets"),
+        ({"event.targets": ["a"], "anomaly.limits": {"b": {"upper": 3}}}, "b not among the targets, which are a"),
     ],
 )
 def test_an_impossible_combination_is_refused(overrides: dict[str, Any], words: str) -> None:
