@@ -5,7 +5,7 @@ same function into its caller and optimizes it again, level by level. Here a fun
 after the translation to LLVM's language; what is entered from Python is optimized once, with everything it calls. It
 halves the cold start, and there is one place less where the bits of a result could depend on what was cached.
 
-This is numba's documented way to change its pipeline (`pipeline_class`); the library class below follows numba 0.6x.
+This is numba's documented way to change its pipeline (`pipeline_class`); the library class below follows numba 0.68.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from streamrnn.errors import ConfigurationError, SnapshotCorrupt, SnapshotMismat
 from streamrnn.events import Decoded, targets_of
 from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
 from streamrnn.forecasts import Answers
-from streamrnn.online import anomaly, forecaster, intervals, warning
+from streamrnn.online import anomaly, forecaster, insight, intervals, warning
 from streamrnn.series import ROWS_AT_ONCE, RowStore, SeriesTable
 from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
 from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
@@ -264,6 +264,26 @@ class PartitionModel:
         if manifest.series != len(self.series):
             raise SnapshotCorrupt(f"the snapshot says {manifest.series} series, but {len(self.series)} are stored")
         return manifest.offset
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """Names of the experts that forecast the next step, in the order of their weights."""
+        return insight.expert_names(self._config.forecaster)
+
+    def expert_weights(self, key: str) -> Float64 | None:
+        """Weights of the experts of a series, `(targets, experts)`, rows adding up to 1.
+
+        None where the series is not in memory, or not every target has had a forecast that met its value.
+        """
+        row = self.series.row_of(key)
+        if row is None:
+            return None
+        weights = insight.expert_weights(self._config.forecaster, self.series.arrays.forecaster, row)
+        return weights if weights.any(axis=1).all() else None
+
+    def statistics(self) -> dict[str, int]:
+        """Cumulative counters of the learning: `updates`, `updates_skipped`, `drift_alarms`."""
+        return insight.statistics(self._config.forecaster, self.shared.forecaster, self.series.arrays.forecaster)
 
     def digest(self) -> str:
         """A digest of all learned state, the same whatever rows the series happen to be in."""

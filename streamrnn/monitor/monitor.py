@@ -18,7 +18,6 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Partition
 from streamrnn.model import PartitionModel
-from streamrnn.monitor import insight
 from streamrnn.monitor.access import LOOPBACK, Access
 from streamrnn.monitor.backlog import Backlog, Batch
 from streamrnn.monitor.feed import Feed, Tally
@@ -131,7 +130,7 @@ class Monitor(Observer):
                 self.metrics.lag.labels(partition.topic, str(partition.number)).set(behind)
         for partition, model in self._models.items():
             self.metrics.of(partition).bytes.set(model.bytes)
-            self._count(partition, insight.statistics(model))
+            self._count(partition, model.statistics())
 
     def _count(self, partition: Partition, now: dict[str, int]) -> None:
         """The model's counters go on where its last owner stopped; ours count what this process did."""
@@ -212,13 +211,13 @@ class Monitor(Observer):
         self.health.moved(partition, step.offset)
         if partition not in self._models:
             self._models[partition] = model
-            self._count(partition, insight.statistics(model))
-            tally.experts = insight.expert_names(model)
+            self._count(partition, model.statistics())
+            tally.experts = model.expert_names
         tally.events += events
         tally.anomalies += anomalous
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
-        weights = {key: found for key in watched if (found := insight.expert_weights(model, key)) is not None}
+        weights = {key: found for key in watched if (found := model.expert_weights(key)) is not None}
         dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, decoded.targets, answers, weights))
         if dropped:
             self.metrics.dropped.inc(dropped)

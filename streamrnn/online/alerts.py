@@ -1,7 +1,7 @@
 """When strange events become an alert.
 
 An alert opens at the first event whose level reaches `open_at`. It stays open while the level is at least
-`CLOSE_SHARE` of that (hysteresis), and every event in it carries the alert's id. After an alert opens the series
+`CLOSE_SHARE` of that (hysteresis), and every event meanwhile belongs to it. After an alert opens the series
 rests: no other alert opens for `rest_share` of the events seen so far, at least `rest_least` and at most `rest_most`
 events. The rest makes alerts a budget: they cannot come thick. Only what a fast channel finds extraordinary breaks it,
 the first since the last alert opened, or one a hundred times rarer than those before.

@@ -46,8 +46,6 @@ __all__ = [
     "ForecasterShared",
     "allocate",
     "drift_alarms",
-    "expert_names",
-    "expert_weights",
     "forecaster_config",
     "has_drifted",
     "observe",
@@ -390,26 +388,6 @@ def _mix(
             f[pending + count] = clip(mixed, MOST)
             f[pending + count + 1] = clip(published, MOST)
     z[at.scale + EXPECTED] = forecast[0]
-
-
-def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
-    """Names of the experts of the next step, in the order of their weights."""
-    count = config.recurrent.networks
-    networks = [f"network {j + 1}" if count > 1 else "network" for j in range(count)]
-    return (
-        "last value",
-        *networks,
-        "running mean",
-        "season",
-        "a period ago",
-        *(["autoregression"] if config.autoregression.lags else []),
-    )
-
-
-def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:
-    """Their weights in the mixture of the next step, `(targets, experts)`; zeros before any was settled."""
-    first = config.at.mixtures + 3 * config.step_experts
-    return series.numbers[row, :, first : first + config.step_experts].copy()
 
 
 @kernel

@@ -19,7 +19,6 @@ from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.events import Decoded
 from streamrnn.forecasts import Answers
-from streamrnn.monitor import insight
 from streamrnn.monitor.backlog import Batch
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.worker import Worker
@@ -81,15 +80,13 @@ class FreeSeries:
     def in_memory(self) -> int:
         return len(self.keys)
 
-    def row_of(self, key: str) -> None:
-        return None
-
 
 class FreeModel:
     """Stands in for `PartitionModel`: answers at once, learns nothing."""
 
     bytes = 1000
     bytes_per_series = 100
+    expert_names = ()
 
     def __init__(self, config: Config) -> None:
         self._horizon = config.model.horizon
@@ -106,6 +103,12 @@ class FreeModel:
 
     def restore(self, messages: Any, expected: int | None = None) -> Iterator[int]:
         return iter(())
+
+    def expert_weights(self, key: str) -> None:
+        return None
+
+    def statistics(self) -> dict[str, int]:
+        return {"updates": self.counters["events"]}
 
     def close(self) -> None:
         pass
@@ -209,5 +212,3 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 def free_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of this test use the model that costs nothing."""
     monkeypatch.setattr(worker_module, "PartitionModel", FreeModel)
-    monkeypatch.setattr(insight, "statistics", lambda model: {"updates": model.counters["events"]})
-    monkeypatch.setattr(insight, "expert_names", lambda model: ())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from streamrnn.errors import ConfigurationError
-from streamrnn.online.forecaster import expert_names, expert_weights, forecaster_config
+from streamrnn.online.forecaster import forecaster_config
+from streamrnn.online.insight import expert_names, expert_weights
 from tests.online.streams import HOUR, Forecaster, daily, error
 
 HOSTILE = {

@@ -1,4 +1,4 @@
-"""What the monitor reads from the inside of a model; when the model's inside changes, this fails first."""
+"""What a model says about itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.events import EventDecoder
 from streamrnn.model import PartitionModel
-from streamrnn.monitor import insight
 from tests.streams import START, configured, stream
 
 
@@ -25,19 +24,19 @@ from tests.streams import START, configured, stream
 def test_weights_and_counters_of_a_real_model(settings: dict[str, object]) -> None:
     config = configured(**settings)
     model = PartitionModel(config)
-    assert insight.expert_weights(model, "nobody") is None
-    assert insight.statistics(model) == {"updates": 0, "updates_skipped": 0, "drift_alarms": 0}
+    assert model.expert_weights("nobody") is None
+    assert model.statistics() == {"updates": 0, "updates_skipped": 0, "drift_alarms": 0}
     records = stream(config, 1500, series=2)
     model.process(EventDecoder(config.event).decode(records))
-    names = insight.expert_names(model)
+    names = model.expert_names
     assert names[:2] == ("last value", "network")
     assert len(set(names)) == len(names)
-    weights = insight.expert_weights(model, "series 0 π")
+    weights = model.expert_weights("series 0 π")
     assert weights is not None
     assert weights.shape == (len(config.event.targets or ["value"]), len(names))
     assert (weights >= -1e-9).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
-    assert insight.statistics(model)["updates"] > 0
+    assert model.statistics()["updates"] > 0
     model.close()
 
 
@@ -52,9 +51,9 @@ def test_a_change_of_regime_is_counted() -> None:
     ]
     decoder = EventDecoder(config.event)
     model.process(decoder.decode(records[:1500]))
-    before = insight.statistics(model)
+    before = model.statistics()
     model.process(decoder.decode(records[1500:]))
-    after = insight.statistics(model)
+    after = model.statistics()
     assert after["drift_alarms"] > before["drift_alarms"]
     assert after["updates"] > before["updates"]
     model.close()
