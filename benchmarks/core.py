@@ -32,9 +32,12 @@ from streamrnn.cells.gru import GRU  # noqa: E402
 from streamrnn.cells.lru import LRU  # noqa: E402
 from streamrnn.cells.lstm import LSTM  # noqa: E402
 from streamrnn.cells.mlp import make_mlp  # noqa: E402
+from streamrnn.config import Config  # noqa: E402
+from streamrnn.events import Decoded  # noqa: E402
 from streamrnn.learning.learner import Learner, make_settings  # noqa: E402
 from streamrnn.learning.losses import make_loss  # noqa: E402
 from streamrnn.learning.optimizers import make_optimizer  # noqa: E402
+from streamrnn.model import PartitionModel  # noqa: E402
 
 INPUTS = 8
 CELLS: dict[str, Callable[[int], Any]] = {
@@ -159,9 +162,9 @@ def series_cost(counts: tuple[int, ...] = (10, 1000, 100_000), events: int = 200
     learners = {}
     for count in counts:
         learner = ours("gru", 32, 16, 16, rows=count)
-        for _ in range(18):  # every tape full
-            part = np.arange(count)
-            x, y = stream(count)
+        for event in range(18 + 15):  # every tape full, and as many series due for an update at any time
+            part = np.flatnonzero(np.arange(count) % 16 >= event - 18)
+            x, y = stream(part.size)
             learner.learn_many(part, x, y[:, None])
         learners[count] = learner
     x, y = stream(events)
@@ -175,11 +178,33 @@ def series_cost(counts: tuple[int, ...] = (10, 1000, 100_000), events: int = 200
     return {count: statistics.median(values) for count, values in taken.items()}
 
 
+def model_cost(preset: str, counts: tuple[int, ...] = (10, 20_000), events: int = 20_000) -> dict[int, float]:
+    """Microseconds per event of the whole model with events of random series, by number of series."""
+    models = {count: PartitionModel(Config.model_validate({"model": {"preset": preset}})) for count in counts}
+    random = np.random.default_rng(0)
+    nothing: Any = []
+
+    def some(rows: np.ndarray, hours: np.ndarray) -> Decoded:
+        x = np.sin(hours / 4.0 + rows)[:, None] + 0.1 * random.normal(size=(rows.size, 1))
+        times = (hours * 3_600_000_000).astype(np.int64)
+        return Decoded([f"series {row}" for row in rows], times, x, np.zeros((rows.size, 0)), nothing, [])
+
+    for count, model in models.items():
+        for hour in range(40):
+            model.process(some(np.arange(count), np.full(count, float(hour))))
+    taken: dict[int, list[float]] = {count: [] for count in counts}
+    for turn in range(ROUNDS):
+        for count, model in models.items():
+            batch = some(random.integers(0, count, events), 40.0 + (turn + np.arange(events) / events) * events / count)
+            taken[count].append(seconds(lambda model=model, batch=batch: model.process(batch)) / events * 1e6)  # type: ignore[misc]
+    return {count: statistics.median(values) for count, values in taken.items()}
+
+
 def main() -> int:
     """Print the table; 1 when a floor is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only what has a floor")
-    parser.add_argument("--no-series", action="store_true", help="leave out 100,000 series (1.2 GB)")
+    parser.add_argument("--no-series", action="store_true", help="leave out many series (4 GB)")
     arguments = parser.parse_args()
     print("compiling the kernels of the cells (once, then cached) ...", file=sys.stderr, flush=True)
     wanted = [(c, s, w) for c in CELLS for s in SIZES for w in WINDOWS]
@@ -201,6 +226,10 @@ def main() -> int:
         cost = series_cost()
         print("GRU 32 (16, 16), us/event by number of series:", {n: round(us, 2) for n, us in cost.items()})
         measured["series 10 / 100000"] = cost[10] / cost[100_000]
+        for preset in ("lite", "standard"):
+            cost = model_cost(preset)
+            print(f"{preset} model, us/event by number of series:", {n: round(us, 2) for n, us in cost.items()})
+            measured[f"{preset} series 10 / 20000"] = cost[10] / cost[20_000]
     floors = json.loads((Path(__file__).parent / "floors.json").read_text()).get("core", {})
     missed = {
         name: (measured[name], floor) for name, floor in floors.items() if name in measured and measured[name] < floor
