@@ -109,10 +109,10 @@ class Feed:
             self._tick = max(SHORTEST_TICK, 0.5 * (self._tick + wanted))  # one slow round is no verdict
 
     async def digest(self) -> None:
-        """Take in all batches that wait."""
-        now = self._clock()
+        """Take in the batches that wait, as many as our share of the CPU allows: there may be no end to them."""
+        now, enough = self._clock(), time.thread_time() + SHARE * LONGEST_TICK
         self._forget_lost(now)
-        while (batch := self._backlog.take()) is not None:
+        while time.thread_time() < enough and (batch := self._backlog.take()) is not None:
             total = self.history.add(batch, now)
             self._recent *= (1 - FORGETTING) ** len(batch.keys)
             self._recent += total

@@ -13,7 +13,7 @@ from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import ConfigurationError
 from streamrnn.monitor import feed, streams
-from streamrnn.monitor.backlog import Backlog
+from streamrnn.monitor.backlog import Backlog, Batch
 from streamrnn.monitor.feed import Feed, resident_bytes
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.monitor.observer import Observers
@@ -130,6 +130,24 @@ def test_a_server_that_hangs_costs_a_bounded_backlog(monkeypatch: pytest.MonkeyP
             stage.settled()
         assert stage.monitor.backlog._bytes <= 10_000
         assert stage.monitor.backlog.dropped > 0
+
+
+def test_a_page_is_shown_while_batches_come_without_end() -> None:
+    class Endless(Backlog):
+        def take(self) -> Batch:
+            return batch(["pump"] * 10, range(10), range(10))
+
+    with Stage(configured()) as stage:
+        stage.feed("pump", 1.0)
+        stage.settled()
+        stage.monitor.feed._backlog = Endless()
+        with socket.create_connection(("127.0.0.1", stage.monitor.port), timeout=10) as client:
+            client.sendall(b"GET /events?series=pump&partition=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            received = b""
+            while received.count(b"event: chart") < 3:
+                part = client.recv(65536)
+                assert part, received
+                received += part
 
 
 def test_clients_that_never_read_are_cut_off_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
