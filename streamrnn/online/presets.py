@@ -189,7 +189,9 @@ def forecaster_config(
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
-        ahead=ahead.AheadConfig(horizon, 24, 24, 0.9998, 0.05),
+        # Far ahead the errors are larger (their variance grows with H), and H targets that overlap tell what one tells:
+        # the prior weighs more, with the square of H.
+        ahead=ahead.AheadConfig(horizon, 24, 24, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2),
         drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
     )
     return with_layout(config)
