@@ -39,7 +39,6 @@ _KERNELS = (
     "learning/*.py",
     "online/*.py",
     "estimators/kernels.py",
-    "estimators/lines.py",
     "compiled.py",
     "linking.py",
     "fold.py",

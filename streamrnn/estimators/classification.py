@@ -2,8 +2,8 @@
 
     p = (1 - s) softmax(W [1 z]) + s softmax(network(z, hidden state))
 
-z are the features in deviations; s follows how well line and network have predicted of late (`lines.py`). A class
-that was never seen before gets an output of its own when it first comes.
+z are the features in deviations; s follows how well line and network have predicted of late (`online/lines.py`). A
+class that was never seen before gets an output of its own when it first comes.
 """
 
 from __future__ import annotations

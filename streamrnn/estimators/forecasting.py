@@ -14,8 +14,8 @@ from river import time_series
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder, number_of, seconds_of
-from streamrnn.estimators.lines import fill, grown_scales, learn_moments, new_scales
 from streamrnn.estimators.one_series import SECOND, Answer, OneSeries, Settings
+from streamrnn.online.lines import fill, grown_scales, learn_moments, new_scales
 
 Float64 = NDArray[np.float64]
 

@@ -14,29 +14,25 @@ from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
 from streamrnn.compiled import kernel
-from streamrnn.estimators.lines import (
-    DISCOUNT,
-    LEAST,
-    MEAN,
-    VARIANCE,
+from streamrnn.learning import tbptt
+from streamrnn.learning.learner import LearnerSeries, Settings, learn_one
+from streamrnn.learning.losses import Loss
+from streamrnn.learning.optimizers import Optimizer, Weights
+from streamrnn.online.lines import (
     Line,
     Scales,
     fill,
     learn_classification,
     learn_moments,
     learn_regression,
-    softmax,
+    learn_trust,
+    left_over,
+    predict_number,
+    weigh,
 )
-from streamrnn.learning import tbptt
-from streamrnn.learning.learner import LearnerSeries, Settings, learn_one
-from streamrnn.learning.losses import Loss
-from streamrnn.learning.optimizers import Optimizer, Weights
-from streamrnn.online import rls
 
 Float64 = NDArray[np.float64]
 Floats = NDArray[np.floating]
-
-INTENDED_ERROR = 20.0  # deviations the network's target may be away from the line at most
 
 
 class Room(NamedTuple):
@@ -66,11 +62,7 @@ def predict_targets(
     fill(scales.inputs, x, line.phi)
     _ask_network(cell, parameters, state, line.phi, room)
     for k in range(out.size):
-        said = rls.dot(line.weights[k], line.phi)
-        network = float(room.made[k])
-        said += network if math.isfinite(network) else 0.0
-        deviation = math.sqrt(scales.targets[VARIANCE, k])
-        out[k] = scales.targets[MEAN, k] + (deviation * said if math.isfinite(said) else 0.0)
+        out[k] = predict_number(line, scales.targets, k, float(room.made[k]))
 
 
 @kernel
@@ -83,28 +75,11 @@ def learn_targets(
     learn_moments(scales.targets, y)
     fill(scales.inputs, x, line.phi)
     for k in range(y.size):
-        variance = scales.targets[VARIANCE, k]
-        target = (y[k] - scales.targets[MEAN, k]) / math.sqrt(variance) if variance > 0.0 else 0.0
-        left = max(-INTENDED_ERROR, min(INTENDED_ERROR, target - rls.dot(line.weights[k], line.phi)))
-        y[k] = left if math.isfinite(y[k]) else math.nan
+        y[k] = left_over(line, scales.targets, k, y[k])
     for k in range(x.size):
         room.inputs[k] = line.phi[1 + k]
     learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, y, room.made, scratch)
     learn_regression(line, y)
-
-
-@kernel
-def _weigh(line: Line, own: Float64, network: Floats, out: Float64) -> None:
-    """Mix what line and network say of the classes; `own` becomes the line's probabilities."""
-    classes = out.size
-    for c in range(classes):
-        own[c] = rls.dot(line.weights[c], line.phi)
-        out[c] = float(network[c]) if math.isfinite(network[c]) else 0.0
-    softmax(own, classes)
-    softmax(out, classes)
-    share = 1.0 / (1.0 + math.exp(max(-500.0, min(500.0, line.trust[0] - line.trust[1]))))
-    for c in range(classes):
-        out[c] = own[c] + share * (out[c] - own[c])
 
 
 @kernel
@@ -115,7 +90,7 @@ def predict_classes(
     """The probabilities (classes,) of the classes for the raw inputs x (inputs,), to `out`; `own` is working room."""
     fill(scales.inputs, x, line.phi)
     _ask_network(cell, parameters, state, line.phi, room)
-    _weigh(line, own, room.made, out)
+    weigh(line, own, room.made, out)
 
 
 @kernel
@@ -133,13 +108,6 @@ def learn_classes(
     if not math.isfinite(label[0]):
         return
     c = int(label[0])
-    _weigh(line, own, room.made, said)
-    top, total = float(room.made[0]), 0.0
-    for k in range(own.size):
-        top = max(top, float(room.made[k]))
-    for k in range(own.size):
-        total += math.exp(room.made[k] - top)
-    network = room.made[c] - top - math.log(total)
-    line.trust[0] = DISCOUNT * line.trust[0] + math.log(max(own[c], LEAST))
-    line.trust[1] = DISCOUNT * line.trust[1] + max(network, math.log(LEAST))
+    weigh(line, own, room.made, said)
+    learn_trust(line, own, room.made, c)
     learn_classification(line, own, c)

@@ -17,11 +17,12 @@ from streamrnn.cells.catalog import CELLS, build_cell
 from streamrnn.cells.dense import Dense, Network
 from streamrnn.cells.mlp import ACTIVATIONS, make_mlp
 from streamrnn.errors import ConfigurationError
-from streamrnn.estimators import growing, kernels, lines
+from streamrnn.estimators import growing, kernels
 from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, number_of
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import Loss, make_loss
 from streamrnn.learning.optimizers import OPTIMIZERS, STARTED, make_optimizer
+from streamrnn.online import lines
 
 Float64 = NDArray[np.float64]
 

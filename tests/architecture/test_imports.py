@@ -169,5 +169,5 @@ def test_kernels_called_from_other_files_are_in_the_digest_that_names_their_cach
         f"streamrnn.{module_of(file)}": file for file in FILES if "\n@kernel\n" in file.read_text(encoding="utf-8")
     }
     called = {name for file in kernels.values() for name in imports(file) if name in kernels}
-    assert "streamrnn.estimators.lines" in called
+    assert "streamrnn.online.lines" in called
     assert {kernels[name] for name in called} <= digested

@@ -22,8 +22,10 @@ from streamrnn.compiled import kernel
 from streamrnn.online import rls
 
 Float64 = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 CLIP = 8.0  # deviations
+INTENDED_ERROR = 20.0  # deviations the network's target may be away from the line at most
 MEMORY = 10_000.0  # events that means and deviations are over, at most
 FORGETTING = 0.999
 INITIAL = 1.0  # precision of new weights
@@ -127,6 +129,24 @@ def fill(moments: Float64, x: Float64, phi: Float64) -> None:
 
 
 @kernel
+def predict_number(line: Line, moments: Float64, k: int, network: float) -> float:
+    """What line and network together say of target k, in its own units."""
+    said = rls.dot(line.weights[k], line.phi)
+    said += network if math.isfinite(network) else 0.0
+    deviation = math.sqrt(moments[VARIANCE, k])
+    return float(moments[MEAN, k] + (deviation * said if math.isfinite(said) else 0.0))
+
+
+@kernel
+def left_over(line: Line, moments: Float64, k: int, y: float) -> float:
+    """What the line leaves of target k to the network, in deviations; NaN where the target is missing."""
+    variance = moments[VARIANCE, k]
+    target = (y - moments[MEAN, k]) / math.sqrt(variance) if variance > 0.0 else 0.0
+    left = max(-INTENDED_ERROR, min(INTENDED_ERROR, target - rls.dot(line.weights[k], line.phi)))
+    return left if math.isfinite(y) else math.nan
+
+
+@kernel
 def learn_regression(line: Line, errors: Float64) -> None:
     """Learn from the line's errors (targets,) at phi; a missing one (NaN) teaches its target nothing."""
     q = rls.find_gain(line.precision, line.phi, line.gain)
@@ -174,3 +194,30 @@ def learn_classification(line: Line, probabilities: Float64, label: int) -> None
             line.precision[c, k] += slope * slope
             if slope != 0.0:
                 line.weights[c, k] -= RATE * slope / math.sqrt(line.precision[c, k])
+
+
+@kernel
+def weigh(line: Line, own: Float64, network: Floats, out: Float64) -> None:
+    """Mix what line and network say of the classes; `own` becomes the line's probabilities."""
+    classes = out.size
+    for c in range(classes):
+        own[c] = rls.dot(line.weights[c], line.phi)
+        out[c] = float(network[c]) if math.isfinite(network[c]) else 0.0
+    softmax(own, classes)
+    softmax(out, classes)
+    share = 1.0 / (1.0 + math.exp(max(-500.0, min(500.0, line.trust[0] - line.trust[1]))))
+    for c in range(classes):
+        out[c] = own[c] + share * (out[c] - own[c])
+
+
+@kernel
+def learn_trust(line: Line, own: Float64, network: Floats, label: int) -> None:
+    """Learn how well the line's probabilities and the network's outputs had foretold the class that came."""
+    top, total = float(network[0]), 0.0
+    for k in range(own.size):
+        top = max(top, float(network[k]))
+    for k in range(own.size):
+        total += math.exp(network[k] - top)
+    likelihood = network[label] - top - math.log(total)
+    line.trust[0] = DISCOUNT * line.trust[0] + math.log(max(own[label], LEAST))
+    line.trust[1] = DISCOUNT * line.trust[1] + max(likelihood, math.log(LEAST))
