@@ -196,7 +196,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
 def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
     from streamrnn.compiled import cache_folder, without_blas
-    from streamrnn.model import warm_up
+    from streamrnn.tasks import warm_up
 
     folder = cache_folder()
     cached = folder.is_dir() and any(folder.rglob("fold.forecast-*.nbc"))

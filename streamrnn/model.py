@@ -1,30 +1,26 @@
-"""A partition's model: its state, how a batch of events goes through the fold, and how the state is carried over."""
+"""The model that forecasts: a partition's state, and how a batch of events goes through the fold."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn import __version__, fold
+from streamrnn import fold
 from streamrnn.cells.catalog import build_cell
 from streamrnn.config import Config, Limit
-from streamrnn.connectors.base import Message
-from streamrnn.errors import ConfigurationError, SnapshotCorrupt, SnapshotMismatch
+from streamrnn.connectors.base import Message, Partition
+from streamrnn.errors import ConfigurationError
 from streamrnn.events import Decoded, targets_of
-from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, WATERMARK, Batch, CommonSeries
-from streamrnn.forecasts import Answers
+from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, Batch, CommonSeries
+from streamrnn.forecasts import Answers, encode
+from streamrnn.keeping import KeptModel
 from streamrnn.online import anomaly, forecaster, insight, intervals, warning
-from streamrnn.series import ROWS_AT_ONCE, RowStore, SeriesTable
-from streamrnn.snapshot import Manifest, SnapshotReader, digest_of, write
-from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -114,13 +110,15 @@ def shape_of(config: Config) -> dict[str, Any]:
     return shape
 
 
-class PartitionModel:
-    """The state of one partition: `process` folds events into it, `snapshot` and `restore` carry it over."""
+class PartitionModel(KeptModel[Answers]):
+    """The forecaster of one partition; see `KeptModel`."""
+
+    counter_names = COUNTERS
+    compiled_as = "fold.forecast"
 
     def __init__(self, config: Config) -> None:
         model, names = config.model, targets_of(config.event)
         self._config = _fold_config(config)
-        self._shape = shape_of(config)
         self._levels = intervals.level_table(model.levels)
         shared, series, scratch = forecaster.allocate(self._config.forecaster, 1, seed=model.seed)
         steps, targets = model.horizon, len(names)
@@ -140,27 +138,16 @@ class PartitionModel:
         )
         self._warns = config.anomaly.warns
         self._limits = _limits(config)
-        self.shared = Shared(np.zeros(len(COUNTERS), np.int64), shared)
         self._scratch = Scratch(scratch, np.zeros(anomaly.OUTCOMES))
-        self._ttl = config.state.series_ttl
-        evicts = config.state.max_series is not None or self._ttl is not None
-        store = RowStore(_store_folder(config)) if evicts else None
-        self.series = SeriesTable(rows, config.state.max_series, store)
-        self._horizon, self._targets = steps, targets
+        self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
+        self._names, self._published = names, model.levels
+        self._explain = config.anomaly.explain
+        super().__init__(config, shape_of(config), Shared(np.zeros(len(COUNTERS), np.int64), shared), rows)
 
-    def process(self, decoded: Decoded) -> Answers:
-        """Fold the events in; the answers have one entry per event, in order."""
-        answers = self._blank_answers(len(decoded.keys))
-        for part, rows in self.series.batches(decoded.keys):
-            self._fold(
-                Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part]),
-                Answers._make(array[part] for array in answers),
-            )
-        if self._ttl is not None:
-            self._store_idle(self._ttl)
-        return answers
+    def _blank_answers(self, decoded: Decoded) -> Answers:
+        return self._answers(len(decoded.keys))
 
-    def _blank_answers(self, count: int) -> Answers:
+    def _answers(self, count: int) -> Answers:
         levels = self._levels.shape[1]
         bounds, ahead = (count, levels, self._targets), (count, levels, self._horizon, self._targets)
         return Answers(
@@ -184,9 +171,26 @@ class PartitionModel:
             warning_steps=np.full((count, self._horizon), np.nan),
         )
 
-    def _fold(self, batch: Batch, answers: Answers) -> None:
-        for run in self._passes(batch, answers):
+    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
+        batch = Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part])
+        for run in self._passes(batch, Answers._make(array[part] for array in answers)):
             run()
+
+    def _newest_times(self) -> Int64:
+        times: Int64 = self.series.arrays.common.numbers[:, LAST_TIME]
+        return times
+
+    def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        """See `forecasts.encode`."""
+        return encode(
+            partition,
+            self._names,
+            anomaly.CHANNEL_NAMES,
+            decoded,
+            answers,
+            levels=self._published,
+            explain=self._explain,
+        )
 
     def _passes(self, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
         """The compiled passes over a batch, in order."""
@@ -204,66 +208,6 @@ class PartitionModel:
             first = self._levels[:, :1].copy()
             passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, batch, answers),)
         return passes
-
-    def _store_idle(self, ttl: float) -> None:
-        oldest_kept = int(self.shared.counters[WATERMARK]) - round(ttl * 1e6)
-        numbers = self.series.arrays.common.numbers
-        while (key := self.series.oldest()) is not None:
-            row = self.series.row_of(key)
-            if row is None or numbers[row, LAST_TIME] >= oldest_kept:
-                break
-            self.series.store_away(key)
-
-    def snapshot(self, offset: int) -> Iterator[Message]:
-        """The records that bring the last snapshot up to `offset` (next to read): only rows that changed."""
-        manifest = Manifest(offset, self._shape, len(self.series), self.counters, __version__)
-        return write(manifest, dict(fields(self.shared)), self.series.take_dirty())
-
-    def restore(self, messages: Iterable[Message], expected: int | None = None) -> Generator[int, None, int | None]:
-        """Load the newest snapshot of about `expected` records, yielding the number of series read now and then.
-
-        Returns the offset the snapshot stands for, None if there is none. Raises `SnapshotCorrupt`, `SnapshotVersion`,
-        or `SnapshotMismatch` naming every setting that differs.
-        """
-        reader = SnapshotReader()
-        problem: ValueError | None = None
-        self.series.reserve(expected or 0)
-        count, rows = 0, reader.read(messages)
-        while some := dict(islice(rows, ROWS_AT_ONCE)):
-            try:
-                self.series.put(some)
-            except ValueError as error:
-                problem = problem or error  # another shape: the manifest at the end says which
-            count += len(some)
-            yield count
-        found = reader.finish()
-        if found is None:
-            return None
-        manifest, shared = found
-        shape = _plain(self._shape)
-        if manifest.shape != shape:
-            names = sorted({*manifest.shape, *shape})
-            differ = [
-                f"{name} was {manifest.shape.get(name)!r}, is {shape.get(name)!r}"
-                for name in names
-                if manifest.shape.get(name) != shape.get(name)
-            ]
-            raise SnapshotMismatch(
-                "the stored state belongs to another model: " + "; ".join(differ) + ". Restore the settings, run "
-                "`streamrnn reset` to learn afresh, or choose a new application_id"
-            )
-        try:
-            put_arrays(self.shared, shared)
-        except ValueError as error:
-            problem = problem or error
-        if problem is not None:
-            raise SnapshotMismatch(
-                f"the stored state was made by streamrnn {manifest.version} with another layout ({problem}): "
-                "run that version, or `streamrnn reset` to learn afresh"
-            )
-        if manifest.series != len(self.series):
-            raise SnapshotCorrupt(f"the snapshot says {manifest.series} series, but {len(self.series)} are stored")
-        return manifest.offset
 
     @property
     def expert_names(self) -> tuple[str, ...]:
@@ -285,66 +229,27 @@ class PartitionModel:
         """Cumulative counters of the learning: `updates`, `updates_skipped`, `drift_alarms`."""
         return insight.statistics(self._config.forecaster, self.shared.forecaster, self.series.arrays.forecaster)
 
-    def digest(self) -> str:
-        """A digest of all learned state, the same whatever rows the series happen to be in."""
-        rows = {key: digest_of(self.series.data(key)) for key in self.series.all_keys()}
-        return digest_of(dict(fields(self.shared)), rows).hex()
+    def warm_up(self) -> None:
+        """See `KeptModel`.
 
-    @property
-    def counters(self) -> dict[str, int]:
-        """Events, late events, and the newest event time seen (microseconds since 1970)."""
-        return dict(zip(COUNTERS, self.shared.counters.tolist(), strict=True))
-
-    @property
-    def bytes_per_series(self) -> int:
-        """Bytes of state one series needs."""
-        return row_bytes(self.series.arrays)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of all arrays in memory."""
-        return total_bytes(self.series.arrays) + total_bytes(self.shared)
-
-    @property
-    def layout(self) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Name, type and shape of every array of a series."""
-        return layout(self.series.arrays)
-
-    def close(self) -> None:
-        """Delete the local store of idle series."""
-        self.series.close()
-
-
-def warm_up(config: Config) -> None:
-    """Compile, or load from the cache, what the configuration needs.
-
-    Another process compiles the later passes into the cache meanwhile, where the system can fork and nothing else runs.
-    """
-    model = PartitionModel(config)
-    targets, features = len(targets_of(config.event)), len(config.event.features)
-    batch = Batch(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, targets)), np.zeros((1, features)))
-    passes = model._passes(batch, model._blank_answers(1))
-    early, late = passes[:2], passes[2:]
-    helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
-    if helper == 0:
-        try:
-            for run in late:
-                run()
-        finally:
-            os._exit(0)
-    for run in early:
-        run()
-    if helper is not None:
-        os.waitpid(helper, 0)
-    for run in late:
-        run()
-    model.close()
-
-
-def _plain(shape: dict[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back: lists for tuples."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in shape.items()}
-
-
-def _store_folder(config: Config) -> Path | None:
-    return config.state.directory / "rows" if config.state.directory is not None else None
+        Another process compiles the later passes into the cache meanwhile, where the system can fork and nothing else
+        runs.
+        """
+        batch = Batch(
+            np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, self._targets)), np.zeros((1, self._features))
+        )
+        passes = self._passes(batch, self._answers(1))
+        early, late = passes[:2], passes[2:]
+        helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
+        if helper == 0:
+            try:
+                for run in late:
+                    run()
+            finally:
+                os._exit(0)
+        for run in early:
+            run()
+        if helper is not None:
+            os.waitpid(helper, 0)
+        for run in late:
+            run()

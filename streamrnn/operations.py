@@ -159,9 +159,9 @@ def reset_folder(path: Path) -> None:
 def reset_kafka(config: Config, target: Literal["earliest", "latest"] | int) -> dict[Partition, int]:
     """Forget the application's state in Kafka; returns where each partition begins."""
     from streamrnn.connectors.kafka.operations import reset
-    from streamrnn.model import PartitionModel
+    from streamrnn.tasks import make_model
 
     def fresh(_: Partition, offset: int) -> list[Message]:
-        return list(PartitionModel(config).snapshot(offset))
+        return list(make_model(config).snapshot(offset))
 
     return reset(config.kafka, config.application_id, config.changelog, target, fresh)

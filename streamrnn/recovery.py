@@ -7,12 +7,12 @@ an error that says so, never a silent fresh start: that would publish forecasts 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from streamrnn.connectors.base import Connector, Partition
 from streamrnn.errors import StateError
 from streamrnn.events import EventDecoder
-from streamrnn.model import PartitionModel
+from streamrnn.keeping import KeptModel
 
 
 class Progress(NamedTuple):
@@ -27,7 +27,7 @@ class Progress(NamedTuple):
 def recover(
     connector: Connector,
     partition: Partition,
-    model: PartitionModel,
+    model: KeptModel[Any],
     decoder: EventDecoder,
     start: Literal["earliest", "latest"],
 ) -> Iterator[Progress]:

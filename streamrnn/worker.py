@@ -17,17 +17,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Message, Partition, Record, offsets_after
-from streamrnn.dead_letters import dead_letter, late_event
+from streamrnn.dead_letters import dead_letter
 from streamrnn.errors import BrokerUnavailable, CommitFailed
-from streamrnn.events import Decoded, EventDecoder, targets_of
-from streamrnn.forecasts import Answers, encode
-from streamrnn.model import PartitionModel
+from streamrnn.events import EventDecoder
+from streamrnn.keeping import KeptModel
 from streamrnn.monitor.observer import Observer, Step
-from streamrnn.online.anomaly import CHANNEL_NAMES
 from streamrnn.recovery import Progress, recover
+from streamrnn.tasks import make_decoder, make_model
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,12 @@ class Worker:
         """`connect` makes a connector, again after a failure; without `keep_state` no snapshots are taken."""
         self._config = config
         self._connect = connect
-        self._decoder = decoder or EventDecoder(config.event)
-        self._names = targets_of(config.event)
-        self._levels = config.model.levels
+        self._decoder = decoder or make_decoder(config)
         self._keep_state = keep_state
         self.observer = observer or Observer()
         self.stop = stop or threading.Event()
         self._clock = clock
-        self._models: dict[Partition, PartitionModel] = {}
+        self._models: dict[Partition, KeptModel[Any]] = {}
         self._recoveries: dict[Partition, Iterator[Progress]] = {}
         self._offsets: dict[Partition, int] = {}
         self._snapshot_taken: dict[Partition, float] = {}
@@ -121,7 +119,7 @@ class Worker:
         self._leave(connector)
 
     def _take_over(self, connector: Connector, partition: Partition) -> None:
-        model = PartitionModel(self._config)
+        model = make_model(self._config)
         self._models[partition] = model
         self._recoveries[partition] = recover(connector, partition, model, self._decoder, self._config.kafka.start)
         log.info("%s[%d]: assigned, restoring", *partition, extra=_place(partition))
@@ -172,16 +170,10 @@ class Worker:
             model = self._models[partition]
             decoded = self._decoder.decode(records)
             answers = model.process(decoded)
-            commit.outputs[partition] = encode(
-                partition,
-                self._names,
-                CHANNEL_NAMES,
-                decoded,
-                answers,
-                levels=self._levels,
-                explain=self._config.anomaly.explain,
-            )
-            commit.dead_letters[partition] = self._dead_letters(partition, decoded, answers)
+            commit.outputs[partition] = model.encode(partition, decoded, answers)
+            # In log order, so that their order does not tell where a batch ended.
+            unusable = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
+            commit.dead_letters[partition] = [dead_letter(partition, record, error) for record, error in unusable]
             commit.offsets[partition] = offsets_after(records)
             steps.append(Step(partition, decoded, answers, model, commit.offsets[partition], self._clock() - started))
         started = self._clock()
@@ -206,17 +198,6 @@ class Worker:
         if commit.snapshots:
             connector.commit(commit)
             self._committed(commit, 0.0)
-
-    def _dead_letters(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
-        unusable = decoded.rejected
-        if self._config.event.late == "dead-letter" and answers.late.any():
-            late = [
-                (decoded.records[i], late_event(decoded.keys[i], int(decoded.times[i])))
-                for i in answers.late.nonzero()[0].tolist()
-            ]
-            # In log order, so that their order does not tell where a batch ended.
-            unusable = sorted([*unusable, *late], key=lambda one: one[0].offset)
-        return [dead_letter(partition, record, error) for record, error in unusable]
 
     def _snapshot(self, partition: Partition, offset: int) -> list[Message]:
         return list(self._models[partition].snapshot(offset))

@@ -12,11 +12,10 @@ import orjson
 from streamrnn.config import Config, load
 from streamrnn.connectors.base import Message, Partition, Record
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.dead_letters import dead_letter, late_event
-from streamrnn.events import EventDecoder, targets_of
-from streamrnn.forecasts import encode
-from streamrnn.model import PartitionModel
-from streamrnn.online.anomaly import CHANNEL_NAMES
+from streamrnn.dead_letters import dead_letter
+from streamrnn.events import targets_of
+from streamrnn.keeping import KeptModel
+from streamrnn.tasks import make_decoder, make_model
 
 PARTITION = Partition("events", 0)
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z in milliseconds
@@ -78,43 +77,30 @@ def run(
     partition: Partition = PARTITION,
 ) -> Outcome:
     """Process `records` in batches; where a batch ends at an offset of `reborn` the model is snapshotted and dies."""
-    model = PartitionModel(config)
-    decoder = EventDecoder(config.event)
+    model = make_model(config)
+    decoder = make_decoder(config)
     changelog: dict[bytes | None, Message] = {}
     outputs: list[Message] = []
     letters: list[Message] = []
     reborn = set(reborn)
-    names = targets_of(config.event)
     for batch in cut(records, {*cuts, *reborn}):
         decoded = decoder.decode(batch)
         answers = model.process(decoded)
-        outputs += encode(
-            partition,
-            names,
-            CHANNEL_NAMES,
-            decoded,
-            answers,
-            levels=config.model.levels,
-            explain=config.anomaly.explain,
-        )
-        refused = [*decoded.rejected]
-        if config.event.late == "dead-letter":
-            late = np.flatnonzero(answers.late).tolist()
-            refused += [(decoded.records[i], late_event(decoded.keys[i], int(decoded.times[i]))) for i in late]
-        refused.sort(key=lambda one: one[0].offset)
+        outputs += model.encode(partition, decoded, answers)
+        refused = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
         letters += [dead_letter(partition, record, error) for record, error in refused]
         offset = batch[-1].offset + 1
         if offset in reborn:
             changelog |= {message.key: message for message in model.snapshot(offset)}
             model.close()
-            model = PartitionModel(config)
+            model = make_model(config)
             assert restore(model, changelog.values()) == offset
     digest = model.digest()
     model.close()
     return Outcome(tuple(outputs), tuple(letters), digest)
 
 
-def restore(model: PartitionModel, messages: Iterable[Message]) -> int | None:
+def restore(model: KeptModel[Any], messages: Iterable[Message]) -> int | None:
     """Restore to the end."""
     restoring = model.restore(messages)
     while True:

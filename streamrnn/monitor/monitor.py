@@ -13,11 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Partition
-from streamrnn.model import PartitionModel
+from streamrnn.keeping import KeptModel
 from streamrnn.monitor.access import LOOPBACK, Access
 from streamrnn.monitor.backlog import Backlog, Batch
 from streamrnn.monitor.feed import Feed, Tally
@@ -80,7 +80,7 @@ class Monitor(Observer):
         )
         self._connector: Connector | None = None
         self._looked = float("-inf")
-        self._models: dict[Partition, PartitionModel] = {}
+        self._models: dict[Partition, KeptModel[Any]] = {}
         self._assigned_at: dict[Partition, float] = {}
         self._statistics: dict[Partition, dict[str, int]] = {}
 

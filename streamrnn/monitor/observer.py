@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from streamrnn.connectors.base import Commit, Connector, Partition
     from streamrnn.events import Decoded
     from streamrnn.forecasts import Answers
-    from streamrnn.model import PartitionModel
+    from streamrnn.keeping import KeptModel
     from streamrnn.recovery import Progress
 
 
@@ -18,7 +18,7 @@ class Step(NamedTuple):
     partition: Partition
     decoded: Decoded
     answers: Answers
-    model: PartitionModel
+    model: KeptModel[Any]
     offset: int  # next to read
     seconds: float  # decoding, processing and encoding
 

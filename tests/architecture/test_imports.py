@@ -33,10 +33,13 @@ MAY_IMPORT = {
     "series": {"errors", "state"},
     "snapshot": {"errors", "state", "connectors.base", "__init__"},
     "fold": NUMERICS | {"compiled", "forecasts", "state"},
-    "model": NUMERICS | CONTRACTS | {"compiled", "errors", "fold", "series", "snapshot", "state", "__init__"},
-    "recovery": CONTRACTS | {"errors", "model"},
+    "keeping": CONTRACTS | {"errors", "series", "snapshot", "state", "__init__"},
+    "model": NUMERICS | CONTRACTS | {"compiled", "errors", "fold", "keeping"},
+    "labelled": NUMERICS | CONTRACTS | {"compiled", "errors", "keeping", "labelled"},
+    "tasks": CONTRACTS | {"keeping", "labelled", "model"},
+    "recovery": CONTRACTS | {"errors", "keeping"},
     "connectors": {"config", "errors", "events", "connectors"},
-    "worker": CONTRACTS | {"errors", "model", "monitor.observer", "online", "recovery"},
+    "worker": CONTRACTS | {"errors", "keeping", "monitor.observer", "recovery", "tasks"},
 }
 """What each module or package may import of streamrnn; those not listed are the shell and may import anything."""
 

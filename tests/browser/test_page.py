@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from streamrnn.model import warm_up
+from streamrnn.tasks import warm_up
 from tests.broker.process import free_ports
 from tests.commands import Streamrnn
 from tests.monitor.stage import Stage, configured, get, until

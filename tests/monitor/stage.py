@@ -18,9 +18,10 @@ from streamrnn.config import Config, load
 from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.events import Decoded
-from streamrnn.forecasts import Answers
+from streamrnn.forecasts import Answers, encode
 from streamrnn.monitor.backlog import Batch
 from streamrnn.monitor.monitor import Monitor
+from streamrnn.online.anomaly import CHANNEL_NAMES
 from streamrnn.worker import Worker
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z in milliseconds
@@ -97,6 +98,12 @@ class FreeModel:
         self.counters["events"] += len(decoded.keys)
         self.series.keys.update(decoded.keys)
         return answers(decoded, self._horizon)
+
+    def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        return encode(partition, ("value",), CHANNEL_NAMES, decoded, answers)
+
+    def refused(self, decoded: Decoded, answers: Answers) -> list[Any]:
+        return []
 
     def snapshot(self, offset: int) -> Iterator[Message]:
         return iter(())
@@ -211,4 +218,4 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 @pytest.fixture
 def free_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of this test use the model that costs nothing."""
-    monkeypatch.setattr(worker_module, "PartitionModel", FreeModel)
+    monkeypatch.setattr(worker_module, "make_model", FreeModel)

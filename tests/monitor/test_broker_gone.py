@@ -10,7 +10,7 @@ import pytest
 
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.kafka import KafkaConnector
-from streamrnn.model import warm_up
+from streamrnn.tasks import warm_up
 from tests.broker.artifacts import BrokerMissing
 from tests.broker.client import Client
 from tests.broker.process import Broker

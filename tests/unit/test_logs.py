@@ -10,7 +10,7 @@ from streamrnn.config import LogConfig
 from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.logs import _RateLimit, set_up
-from streamrnn.model import warm_up
+from streamrnn.tasks import warm_up
 from streamrnn.worker import Worker
 from tests.streams import configured
 

@@ -1,0 +1,28 @@
+"""What `task` in the configuration picks: how events are read, what is learned from them, what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamrnn.config import Config
+from streamrnn.events import EventDecoder
+from streamrnn.keeping import KeptModel
+from streamrnn.model import PartitionModel
+
+
+def make_model(config: Config) -> KeptModel[Any]:
+    """An empty model of one partition."""
+    return PartitionModel(config)
+
+
+def make_decoder(config: Config, columns: Sequence[str] | None = None, delimiter: str = ",") -> EventDecoder:
+    """What turns records into events; see `EventDecoder`."""
+    return EventDecoder(config.event, columns, delimiter)
+
+
+def warm_up(config: Config) -> None:
+    """Compile, or load from the cache, what the configuration needs."""
+    model = make_model(config)
+    model.warm_up()
+    model.close()
