@@ -39,6 +39,8 @@ _KERNELS = (
     "learning/*.py",
     "online/*.py",
     "estimators/kernels.py",
+    "labelled/kernels.py",
+    "labelled/state.py",
     "compiled.py",
     "linking.py",
     "fold.py",

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from streamrnn.errors import ConfigurationError
 
@@ -34,6 +43,32 @@ def _seconds(value: object) -> object:
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+LONGEST_CLASS = 64
+"""Bytes of a class's name (UTF-8): it lives in the state of the partition."""
+
+
+def class_name(value: object) -> object:
+    """A class as text: `true`, `3` and `3.0` are "true", "3" and "3"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _short(name: str) -> str:
+    if len(name.encode()) > LONGEST_CLASS:
+        raise ValueError(f"a class's name has at most {LONGEST_CLASS} bytes")
+    return name
+
+
+ClassName = Annotated[
+    str,
+    Field(min_length=1),
+    AfterValidator(_short),
+    BeforeValidator(class_name, json_schema_input_type=str | bool | int | float),
+]
 
 
 class Section(BaseModel):
@@ -55,6 +90,10 @@ class EventConfig(Section):
     """Fields to forecast; default: `value` (files without it: every numeric column)."""
     features: Names = ()
     """Further numeric fields the model may use; they are inputs, not forecast."""
+    id: str = "id"
+    """With `task: regression` or `classification`: field with the name under which a prediction's label comes later."""
+    label: str = "label"
+    """With `task: regression` or `classification`: field with the number or the class to learn."""
     late: Literal["process", "drop", "dead-letter"] = "process"
     """What to do with an event older than the newest one of its series."""
     max_bytes: int = Field(1_048_576, ge=64)
@@ -106,6 +145,30 @@ class ModelConfig(Section):
         if len(set(self.levels)) != len(self.levels):
             raise ValueError("levels: each only once")
         return self
+
+
+class LabelsConfig(Section):
+    """Labels, with `task: regression` or `classification` (docs/labels.md)."""
+
+    label_ttl: Seconds = 604_800.0
+    """A label whose event time is later than its prediction's by more than this is counted, not learned from."""
+    pending: int = Field(256, ge=1, le=1_000_000)
+    """Predictions per series that wait for their label; the oldest expires when there are more."""
+    classes: tuple[ClassName, ...] = ()
+    """The classes there are; another one is a dead letter. Default: they appear as labels come."""
+    max_classes: int = Field(16, ge=2, le=1000)
+    """How many classes may appear where none are declared."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.classes and not 2 <= len(self.classes) == len(set(self.classes)) <= 1000:
+            raise ValueError("classes: name at least two, and each only once")
+        return self
+
+    @property
+    def most_classes(self) -> int:
+        """How many classes there can be."""
+        return len(self.classes) or self.max_classes
 
 
 class FalseAlarms(Section):
@@ -266,9 +329,12 @@ class Config(Section):
 
     application_id: str = Field("streamrnn", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Names the consumer group and the changelog; two pipelines must not share it."""
+    task: Literal["forecast", "regression", "classification"] = "forecast"
+    """What is learned: the next values, or a number or a class that comes as the label of an event's features."""
     event: EventConfig = EventConfig()
     model: ModelConfig = ModelConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
+    labels: LabelsConfig = LabelsConfig()
     kafka: KafkaConfig = KafkaConfig()
     state: StateConfig = StateConfig()
     monitor: MonitorConfig = MonitorConfig()
@@ -279,6 +345,40 @@ class Config(Section):
         if self.event.targets:  # else they are known when the input is
             self.anomaly.check_limits(self.event.targets)
         return self
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        problems = [*(self._against_labels() if self.labelled else self._against_forecasts())]
+        if problems:
+            raise ValueError("; ".join(f"{problem} (task is {self.task})" for problem in problems))
+        return self
+
+    def _against_forecasts(self) -> Iterator[str]:
+        if self.labels != LabelsConfig():
+            yield "labels: only for task regression or classification"
+
+    def _against_labels(self) -> Iterator[str]:
+        event, plain, quiet = self.event, ModelConfig(), AnomalyConfig()
+        if not event.features:
+            yield "event.features: name the fields to predict from"
+        if event.targets:
+            yield "event.targets: nothing is forecast; name the field to learn with event.label"
+        names = [*event.features, event.key, event.time, event.id, event.label]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            yield f"event: used for more than one purpose: {', '.join(doubled)}"
+        for name in ("horizon", "levels", "seasonality", "update_every"):
+            if getattr(self.model, name) != getattr(plain, name):
+                yield f"model.{name}: only for task forecast"
+        for name, value in self.anomaly:
+            if value != getattr(quiet, name):
+                yield f"anomaly.{name}: only for task forecast"
+        if self.task == "regression" and self.labels.classes:
+            yield "labels.classes: only for task classification"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether labels are learned instead of the next values."""
+        return self.task != "forecast"
 
     @property
     def changelog(self) -> str:

@@ -44,6 +44,15 @@ _LAST_TIMESTAMP = 253_402_300_799_999
 """End of the year 9999, milliseconds since 1970: what a Kafka record claims beyond it is no time."""
 
 
+class Labels(NamedTuple):
+    """What events say of labels (`task: regression` or `classification`); the labels themselves are the targets."""
+
+    ids: Int64  # (events, 2) digest of the id; 0, 0 where there is none
+    names: list[str | None]  # the ids
+    alone: npt.NDArray[np.bool_]  # (events,) a label of an earlier event, without features
+    classes: list[str]  # the texts that the targets are numbers of; empty for regression
+
+
 class Decoded(NamedTuple):
     """The good events of a batch in log order, and the records that are none."""
 
@@ -53,6 +62,7 @@ class Decoded(NamedTuple):
     features: Float64  # (events, features), NaN where missing
     records: Sequence[Record]
     rejected: list[tuple[Record, EventError]]
+    labels: Labels | None = None
 
 
 def targets_of(event: EventConfig) -> tuple[str, ...]:
@@ -62,16 +72,25 @@ def targets_of(event: EventConfig) -> tuple[str, ...]:
 
 def event_schema(event: EventConfig, *, text: bool = False) -> TypeAdapter[Any]:
     """The schema of one event; with `text` numbers may be written as strings (CSV)."""
-    number: Any = Number if text else Annotated[Number, Strict()]
+    fields = dict.fromkeys(targets_of(event), number_type(text) | None)
+    return schema_of("One measurement of one series.", event, fields, text)
+
+
+def number_type(text: bool) -> Any:
+    """A number, which with `text` may be written as a string."""
+    return Number if text else Annotated[Number, Strict()]
+
+
+def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool) -> TypeAdapter[Any]:
+    """The schema of an event with key, time, features and further `fields`; `what` says what it is."""
     time: Any = datetime
     if event.time_format is not None:
         time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
-    fields: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
-    fields |= dict.fromkeys(targets_of(event), number | None)
-    fields |= dict.fromkeys(event.features, NotRequired[number | None])
+    common: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
+    features: dict[str, Any] = dict.fromkeys(event.features, NotRequired[number_type(text) | None])
     typed_dict: Any = TypedDict
-    schema = typed_dict("Event", fields)
-    schema.__doc__ = "One measurement of one series. Numbers may be null (missing); further fields are ignored."
+    schema = typed_dict("Event", common | fields | features)
+    schema.__doc__ = f"{what} Numbers may be null (missing); further fields are ignored."
     return TypeAdapter(schema)
 
 
@@ -83,11 +102,14 @@ class EventDecoder:
         self._targets = targets_of(event)
         self._columns = columns
         self._delimiter = delimiter
-        schema = event_schema(event, text=columns is not None)
+        schema = self._schema(text=columns is not None)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
         if columns is not None:
             validate_row = schema.validator.validate_python
             self._validate = lambda line: validate_row(self._cells(line))
+
+    def _schema(self, *, text: bool) -> TypeAdapter[Any]:
+        return event_schema(self._event, text=text)
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
@@ -110,14 +132,13 @@ class EventDecoder:
                 times.append(time)
                 good.append(record)
             records = good
-        return Decoded(
-            keys,
-            np.array(times, np.int64),
-            self._columns_of(rows, self._targets),
-            self._columns_of(rows, self._event.features),
-            records,
-            rejected,
-        )
+        features = self._columns_of(rows, self._event.features)
+        targets, labels = self._learned(rows)
+        return Decoded(keys, np.array(times, np.int64), targets, features, records, rejected, labels)
+
+    def _learned(self, rows: list[dict[str, Any]]) -> tuple[Float64, Labels | None]:
+        """Targets (events, targets), and what the events say of labels."""
+        return self._columns_of(rows, self._targets), None
 
     def _fields(self, value: bytes | None) -> dict[str, Any]:
         if value is None:

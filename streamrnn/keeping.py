@@ -48,7 +48,7 @@ class KeptModel(ABC, Generic[Answers]):
 
     counter_names: ClassVar[tuple[str, ...]]
     """Of `shared.counters`: `events`, `late` and `watermark` are among them."""
-    compiled_as: ClassVar[str]
+    compiled_as: str
     """File and name of the kernel that takes longest to compile."""
 
     def __init__(self, config: Config, shape: dict[str, Any], shared: Any, rows: Any) -> None:

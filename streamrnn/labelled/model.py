@@ -1,0 +1,167 @@
+"""The model of labelled streams: a partition's state, its classes, and how a batch of events goes through the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.cells.catalog import build_cell
+from streamrnn.config import Config
+from streamrnn.connectors.base import Message, Partition, Record
+from streamrnn.errors import EventError, EventInvalid
+from streamrnn.events import Decoded, Float64, Int64, Labels
+from streamrnn.keeping import KeptModel
+from streamrnn.labelled import kernels
+from streamrnn.labelled.records import Predictions, blank_predictions, encode
+from streamrnn.labelled.state import (
+    CLASSES,
+    COUNTERS,
+    NEWEST,
+    REFUSED,
+    LabelledConfig,
+    LabelledScratch,
+    LabelledShared,
+    allocate,
+    labelled_config,
+)
+from streamrnn.learning.optimizers import SKIPPED, UPDATES
+
+HIDDEN_SIZE, TRUNCATION_LENGTH = 32, 16
+
+
+def _fold_config(config: Config) -> LabelledConfig:
+    model = config.model
+    hidden = model.hidden_size or HIDDEN_SIZE
+    return labelled_config(
+        features=len(config.event.features),
+        most_classes=config.labels.most_classes if config.task == "classification" else 0,
+        cell=lambda inputs: build_cell(model.cell, inputs, (hidden,) * model.layers),
+        hidden_size=hidden,
+        truncation_length=model.truncation_length or TRUNCATION_LENGTH,
+        learning_rate=model.learning_rate,
+        gradient_clip=model.gradient_clip,
+        pending=config.labels.pending,
+        ttl=round(config.labels.label_ttl * 1e6),
+        own_weights=model.weights == "series",
+        skip_late=config.event.late != "process",
+    )
+
+
+def shape_of(config: Config) -> dict[str, Any]:
+    """The settings that give stored state its meaning; rates and times are free to change."""
+    model, labels = config.model, config.labels
+    shape: dict[str, Any] = {
+        "task": config.task,
+        "event.features": list(config.event.features),
+        "model.cell": model.cell,
+        "model.layers": model.layers,
+        "model.hidden_size": model.hidden_size or HIDDEN_SIZE,
+        "model.truncation_length": model.truncation_length or TRUNCATION_LENGTH,
+        "model.weights": model.weights,
+        "model.seed": model.seed,
+        "labels.pending": labels.pending,
+    }
+    if config.task == "classification":
+        shape["labels.classes"] = list(labels.classes)
+        shape["labels.max_classes"] = labels.most_classes
+    return shape
+
+
+class LabelledModel(KeptModel[Predictions]):
+    """The regressor or classifier of one partition; see `KeptModel`."""
+
+    counter_names = COUNTERS
+
+    def __init__(self, config: Config) -> None:
+        self._config = _fold_config(config)
+        self._classifies = config.task == "classification"
+        self.compiled_as = "kernels.predict_classes" if self._classifies else "kernels.predict_numbers"
+        self._features = len(config.event.features)
+        shared, rows, scratch = allocate(self._config, self._features, config.model.seed)
+        self._scratch: LabelledScratch = scratch
+        super().__init__(config, shape_of(config), shared, rows)
+        self._add_classes(config.labels.classes)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes known so far, in the order they appeared."""
+        shared: LabelledShared = self.shared
+        stored = shared.classes[: shared.counters[CLASSES]]
+        return [bytes(row[1 : 1 + row[0]]).decode() for row in stored]
+
+    def _add_classes(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._name(int(self.shared.counters[CLASSES]), name)
+            self.shared.counters[CLASSES] += 1
+
+    def _name(self, number: int, name: str) -> None:
+        data = name.encode()
+        row: npt.NDArray[np.uint8] = self.shared.classes[number]
+        row[0] = len(data)
+        row[1 : 1 + len(data)] = np.frombuffer(data, np.uint8)
+
+    def _blank_answers(self, decoded: Decoded) -> Predictions:
+        return blank_predictions(len(decoded.keys), self._config.most_classes or 1)
+
+    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Predictions) -> None:
+        labels = decoded.labels
+        assert labels is not None
+        batch = kernels.Batch(
+            rows,
+            decoded.times[part],
+            decoded.features[part],
+            np.ascontiguousarray(decoded.targets[part, 0]),
+            labels.ids[part],
+            labels.alone[part],
+        )
+        known = {name: number for number, name in enumerate(self.classes)}
+        numbers_of = np.array([known.get(name, -1) for name in labels.classes], np.int64)
+        self._run(batch, numbers_of, Predictions._make(array[part] for array in answers))
+        for name, number in zip(labels.classes, numbers_of.tolist(), strict=True):
+            if number >= len(known):
+                self._name(number, name)
+
+    def _run(self, batch: kernels.Batch, numbers_of: Int64, answers: Predictions) -> None:
+        run = kernels.predict_classes if self._classifies else kernels.predict_numbers
+        run(self._config, self.shared, self.series.arrays, self._scratch, batch, numbers_of, answers)
+
+    def _newest_times(self) -> Int64:
+        times: Int64 = self.series.arrays.numbers[:, NEWEST]
+        return times
+
+    def encode(self, partition: Partition, decoded: Decoded, answers: Predictions) -> list[Message]:
+        """See `records.encode`."""
+        return encode(partition, self.classes if self._classifies else None, decoded, answers)
+
+    def refused(self, decoded: Decoded, answers: Predictions) -> list[tuple[Record, EventError]]:
+        """See `KeptModel.refused`; here also labels of one class too many."""
+        found = super().refused(decoded, answers)
+        for i in np.flatnonzero(answers.outcome == REFUSED).tolist():
+            found.append((decoded.records[i], self._one_too_many(decoded.labels, decoded.targets[i])))
+        return sorted(found, key=lambda one: one[0].offset)
+
+    def _one_too_many(self, labels: Labels | None, target: Float64) -> EventError:
+        assert labels is not None
+        return EventInvalid(
+            f"class {labels.classes[int(target[0])]!r} is one more than labels.max_classes = "
+            f"{self._config.most_classes}; known are {', '.join(self.classes):.200}"
+        )
+
+    def statistics(self) -> dict[str, int]:
+        """See `KeptModel.statistics`."""
+        counts = [learned.weights.counters for learned in (self.shared.learned, self.series.arrays.learned)]
+        return {
+            "updates": sum(int(count[:, UPDATES].sum()) for count in counts if count.size),
+            "updates_skipped": sum(int(count[:, SKIPPED].sum()) for count in counts if count.size),
+        }
+
+    def warm_up(self) -> None:
+        """See `KeptModel`."""
+        none = np.zeros(0, np.int64)
+        batch = kernels.Batch(
+            none, none, np.zeros((0, self._features)), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
+        )
+        self._run(batch, none, blank_predictions(0, self._config.most_classes or 1))
