@@ -80,6 +80,9 @@ def cli() -> None:
 @click.option("--key", help="Column with the series key.")
 @click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
 @click.option("--feature", "features", multiple=True, help="Further input column; may be repeated.")
+@click.option("--task", type=click.Choice(["forecast", "regression", "classification"]), help="What is learned.")
+@click.option("--label", help="Column with the number or class to learn (--task regression or classification).")
+@click.option("--id", "label_id", help="Column with the name under which a label comes later.")
 @click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
 def run(
     file: Path | None,
@@ -92,15 +95,19 @@ def run(
     key: str | None,
     targets: Sequence[str],
     features: Sequence[str],
+    task: str | None,
+    label: str | None,
+    label_id: str | None,
     quiet: bool,
 ) -> None:
-    """Forecast a stream: a Kafka topic as configured, or a file.
+    """Forecast a stream, or learn its labels: a Kafka topic as configured, or a file.
 
     \b
     Examples:
       streamrnn run --config pipeline.yaml
       streamrnn run --input x.csv --output out.jsonl --state state/
       streamrnn run --input x.csv --output out.jsonl --set model.horizon=24
+      streamrnn run --input x.csv --output out.jsonl --task classification --feature a --feature b --label kind
       tail -f events.jsonl | streamrnn run --input - --output -
     """
     from streamrnn import jobs
@@ -110,6 +117,9 @@ def run(
         "event.key": key,
         "event.targets": list(targets) or None,
         "event.features": list(features) or None,
+        "event.label": label,
+        "event.id": label_id,
+        "task": task,
         "state.directory": str(state) if state is not None else None,
     }
     config = _configuration(file, assignments, flags)
@@ -151,6 +161,7 @@ def demo(
     from streamrnn import jobs
 
     config = _configuration(file, assignments, {"monitor.port": port})
+    _only_forecasts(config, "the demo forecasts")
     jobs.run_demo(config, duration=duration, headless=headless, console=_console(config))
 
 
@@ -171,7 +182,7 @@ def check(file: Path | None, assignments: Sequence[str]) -> None:
 
 @cli.command()
 @configured
-@click.argument("contract", type=click.Choice(["event", "forecast", "dead-letter", "config"]))
+@click.argument("contract", type=click.Choice(["event", "forecast", "prediction", "dead-letter", "config"]))
 def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None:
     """Print the JSON Schema of a contract.
 
@@ -189,7 +200,7 @@ def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None
         return
     from streamrnn.schemas import schemas
 
-    click.echo(schemas()[contract](config.event))
+    click.echo(schemas()[contract](config))
 
 
 @cli.command()
@@ -346,6 +357,7 @@ def evaluate(
         "event.features": list(features) or None,
     }
     config = _configuration(file, assignments, flags)
+    _only_forecasts(config, "evaluate scores forecasts")
     console = _console(config)
     if nab is not None:
         command.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)
@@ -369,6 +381,11 @@ def _configuration(file: Path | None, assignments: Sequence[str], flags: Mapping
     overrides = dict(map(parse_set, assignments))
     overrides |= {name: value for name, value in flags.items() if value is not None}
     return load(file, overrides, os.environ)
+
+
+def _only_forecasts(config: Config, what: str) -> None:
+    if config.labelled:
+        raise click.UsageError(f"{what}; task is {config.task}")
 
 
 def _console(config: Config, *, service: bool = False) -> Console:

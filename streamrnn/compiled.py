@@ -40,6 +40,7 @@ _KERNELS = (
     "online/*.py",
     "estimators/kernels.py",
     "labelled/kernels.py",
+    "labelled/outcomes.py",
     "labelled/state.py",
     "compiled.py",
     "linking.py",

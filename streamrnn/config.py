@@ -127,8 +127,8 @@ class ModelConfig(Section):
     """Steps the error flows back through time (TBPTT); default: the preset's."""
     update_every: int = Field(1, ge=1, le=1024)
     """Events between two updates of the recurrent weights."""
-    learning_rate: float = Field(1e-3, ge=0, le=1)
-    """Step size of Adam on the recurrent weights."""
+    learning_rate: float | None = Field(None, ge=0, le=1)
+    """Step size of Adam on the recurrent weights; default: 0.001, or 0.003 where labels are learned."""
     gradient_clip: float = Field(3.0, gt=0)
     """Largest global norm of one gradient."""
     weights: Literal["partition", "series"] = "partition"

@@ -22,9 +22,11 @@ from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.connectors.sniff import sniff
 from streamrnn.evaluation import Scorecard
-from streamrnn.events import EventDecoder, targets_of
+from streamrnn.events import targets_of
+from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.observer import Observer, Observers
 from streamrnn.monitor.opening import monitoring, with_demo_port
+from streamrnn.tasks import make_decoder, make_model
 from streamrnn.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
 from streamrnn.worker import Worker
 
@@ -65,25 +67,25 @@ def run_file(
     dead_letters: Path | None,
     console: Console,
     quiet: bool,
-) -> Scorecard:
+) -> Scorecard | LabelScorecard:
     """Process one file (None: standard input) to its end, or until asked to stop."""
     state = config.state.directory
     connector = FileConnector(source, output, state=state, dead_letters=dead_letters)
     with connector, ExitStack() as stack:
-        columns = sniff(connector.header, connector.sample, config.event)
+        columns = sniff(connector.header, connector.sample, config.event, labelled=config.labelled)
         connector.row_clock = not columns.has_time
         config = config.model_copy(update={"event": columns.event})
         if not quiet:
             for note in columns.notes:
                 console.print(note, style="dim", markup=False, highlight=False)
-        scoring = Scoring(Scorecard(targets_of(config.event)))
+        scoring = Scoring(_scorecard(config))
         observers: list[Observer] = [scoring, RecoveryLog(console)]
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = EventDecoder(config.event, columns.names, columns.delimiter)
+        decoder = make_decoder(config, columns.names, columns.delimiter)
         stop = stack.enter_context(stopping())
-        monitor = stack.enter_context(monitoring(config, targets_of(config.event)))
+        monitor = stack.enter_context(monitoring(config))
         observers.append(monitor)
         prepare(config, console, quiet=quiet)
         worker = Worker(
@@ -107,9 +109,8 @@ def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
     """Serve the configured topics until asked to stop."""
     from streamrnn.connectors.kafka import KafkaConnector
 
-    names = targets_of(config.event)
-    with stopping() as stop, monitoring(config, names) as monitor:
-        scoring = Scoring(Scorecard(names))
+    with stopping() as stop, monitoring(config) as monitor:
+        scoring = Scoring(_scorecard(config))
         prepare(config, console, quiet=quiet)
 
         def connect() -> Connector:
@@ -152,7 +153,8 @@ def run_produce(
             def sent(count: int) -> None:
                 status.update(f"{count:,} events sent to {topic}; Ctrl-C ends")
 
-            events = itertools.chain.from_iterable(messages(source, config.event, rewrite) for _ in range(repeat))
+            rows = (messages(source, config.event, rewrite, labelled=config.labelled) for _ in range(repeat))
+            events = itertools.chain.from_iterable(rows)
             count = produce(config.kafka, topic, events, rate, stop, sent)
         if not quiet:
             console.print(f"{count:,} events sent to {topic}", highlight=False)
@@ -169,7 +171,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
         prepare(config, console, quiet=False)
         names = targets_of(config.event)
         scoring = Scoring(Scorecard(names))
-        monitor = stack.enter_context(monitoring(config, names, None if headless else console))
+        monitor = stack.enter_context(monitoring(config, None if headless else console))
         observers: list[Observer] = [scoring, monitor]
 
         def play() -> None:
@@ -193,16 +195,20 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     console.print(summary(scoring.scorecard, scoring.seconds))
 
 
+def _scorecard(config: Config) -> Scorecard | LabelScorecard:
+    return LabelScorecard(config.event.label) if config.labelled else Scorecard(targets_of(config.event))
+
+
 def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
     from streamrnn.compiled import cache_folder, without_blas
-    from streamrnn.tasks import warm_up
 
-    folder = cache_folder()
-    cached = folder.is_dir() and any(folder.rglob("fold.forecast-*.nbc"))
+    model, folder = make_model(config), cache_folder()
+    cached = folder.is_dir() and any(folder.rglob(f"{model.compiled_as}-*.nbc"))
     if not quiet and not cached:
         console.print(
             "compiling the model for this machine, once: some twenty seconds ...", style="dim", highlight=False
         )
     with without_blas():
-        warm_up(config)
+        model.warm_up()
+    model.close()

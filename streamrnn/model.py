@@ -26,6 +26,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 _WARN_AT = 0.5
+_LEARNING_RATE = 1e-3
 
 
 class Series(NamedTuple):
@@ -73,7 +74,7 @@ def _fold_config(config: Config) -> FoldConfig:
             hidden_size=model.hidden_size,
             truncation_length=model.truncation_length,
             update_every=model.update_every,
-            learning_rate=model.learning_rate,
+            learning_rate=_LEARNING_RATE if model.learning_rate is None else model.learning_rate,
             gradient_clip=model.gradient_clip,
             weights=model.weights,
             seasonality=tuple(round(period * 1e6) for period in model.seasonality),

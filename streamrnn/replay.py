@@ -17,7 +17,7 @@ from streamrnn.connectors.sniff import sniff
 from streamrnn.events import MISSING_TEXT
 
 
-def messages(source: Path, event: EventConfig, rewrite_times: bool) -> Iterator[Message]:
+def messages(source: Path, event: EventConfig, rewrite_times: bool, *, labelled: bool = False) -> Iterator[Message]:
     """Every row as one JSON message, keyed by the series key.
 
     A CSV row becomes an object of its columns, numbers as numbers; a JSON line is sent as it is, broken ones too.
@@ -30,12 +30,12 @@ def messages(source: Path, event: EventConfig, rewrite_times: bool) -> Iterator[
         if first is None:
             return
         if first.lstrip().startswith(b"{"):
-            columns = sniff(None, [first], event)
+            columns = sniff(None, [first], event, labelled=labelled)
             for line in _chain(first, lines):
                 yield _json_message(line, columns.event, rewrite_times)
             return
         second = next(lines, None)
-        columns = sniff(first, [second] if second is not None else [], event)
+        columns = sniff(first, [second] if second is not None else [], event, labelled=labelled)
         names = columns.names or []
         for line in _chain(second, lines):
             row = next(csv.reader([line.decode(errors="replace")], delimiter=columns.delimiter), [])

@@ -6,20 +6,29 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from streamrnn.config import EventConfig
+from pydantic import TypeAdapter
+
+from streamrnn.config import Config
 from streamrnn.dead_letters import DeadLetterRecord
 from streamrnn.events import event_schema
 from streamrnn.forecasts import ForecastRecord
+from streamrnn.labelled.decoding import labelled_schema
+from streamrnn.labelled.records import output_schema
 
 
-def schemas() -> dict[str, Callable[[EventConfig], str]]:
+def schemas() -> dict[str, Callable[[Config], str]]:
     """JSON Schema of each contract, by name."""
 
     def dump(schema: dict[str, Any]) -> str:
         return json.dumps(schema, indent=2)
 
     return {
-        "event": lambda event: dump(event_schema(event).json_schema()),
+        "event": lambda config: dump(_event(config).json_schema()),
         "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
+        "prediction": lambda _: dump(output_schema()),
         "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),
     }
+
+
+def _event(config: Config) -> TypeAdapter[Any]:
+    return labelled_schema(config) if config.labelled else event_schema(config.event)

@@ -17,14 +17,17 @@ from rich.text import Text
 
 from streamrnn.connectors.base import Partition
 from streamrnn.evaluation import Scorecard
+from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.observer import Observer, Step
 from streamrnn.recovery import Progress as RecoveryProgress
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
-def summary(scorecard: Scorecard, seconds: float) -> Table:
+def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
     """The closing table: what was processed and how good it was."""
+    if isinstance(scorecard, LabelScorecard):
+        return _label_summary(scorecard, seconds)
     table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
     for name in ("target", "MAE", "skill vs persistence", "interval coverage"):
         table.add_column(name, justify="left" if name == "target" else "right")
@@ -38,10 +41,28 @@ def summary(scorecard: Scorecard, seconds: float) -> Table:
     return table
 
 
+def _label_summary(scorecard: LabelScorecard, seconds: float) -> Table:
+    table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
+    measures = ("accuracy", "log loss") if scorecard.classifies else ("MAE",)
+    for name in ("label", "predictions", "labels", *measures):
+        table.add_column(name, justify="left" if name == "label" else "right")
+    scores = [f"{scorecard.mean_error:.4g}"]
+    if scorecard.classifies:
+        scores.insert(0, f"{scorecard.accuracy:.1%}")
+    counts = f"{scorecard.predictions:,}", f"{scorecard.scored:,}"
+    table.add_row(Text(scorecard.name), *counts, *(scores if scorecard.scored else ["-" for _ in measures]))
+    table.caption = (
+        f"labels too late: {scorecard.late:,}   of no prediction: {scorecard.unknown:,}   "
+        f"dead letters: {scorecard.dead_letters:,}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
 class Scoring(Observer):
     """Keeps the scorecard and the time."""
 
-    def __init__(self, scorecard: Scorecard) -> None:
+    def __init__(self, scorecard: Scorecard | LabelScorecard) -> None:
         self.scorecard = scorecard
         self._started: float | None = None
 

@@ -28,8 +28,10 @@ class Columns(NamedTuple):
     notes: list[str]
 
 
-def sniff(header: bytes | None, rows: Sequence[bytes], event: EventConfig) -> Columns:
+def sniff(header: bytes | None, rows: Sequence[bytes], event: EventConfig, *, labelled: bool = False) -> Columns:
     """Decide time and targets from the header (None: JSON lines) and the first rows.
+
+    `labelled` rows have no targets, but a label; in JSON lines that and the id may come with any later row.
 
     Raises `ConfigurationError` when a column was named that is not there, or when no column is numeric.
     """
@@ -45,6 +47,8 @@ def sniff(header: bytes | None, rows: Sequence[bytes], event: EventConfig) -> Co
         ("key", [event.key] if "key" in given else []),
         ("target", event.targets),
         ("feature", event.features),
+        ("label", [event.label] if labelled and header is not None else []),
+        ("id", [event.id] if labelled and header is not None and "id" in given else []),
     ):
         for name in wanted:
             if name not in present and samples:
@@ -59,7 +63,7 @@ def sniff(header: bytes | None, rows: Sequence[bytes], event: EventConfig) -> Co
         else:
             notes.append(f"time column: {found}")
             changes["time"] = time = found
-    if not event.targets and not set(DEFAULT_TARGETS) <= set(present):
+    if not labelled and not event.targets and not set(DEFAULT_TARGETS) <= set(present):
         taken = {time, event.key, *event.features}
         targets = [name for name in present if name not in taken and _mostly(samples, name, _is_number)]
         if samples and not targets:

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from streamrnn.cells.linear import copy
 from streamrnn.cells.vector import out_of_line
 from streamrnn.compiled import kernel
+from streamrnn.labelled.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 from streamrnn.labelled.records import Predictions
 from streamrnn.labelled.state import (
     CLASSES,
     EVENTS,
-    JOINED,
     LABELS_EXPIRED,
     LABELS_JOINED,
     LABELS_LATE,
@@ -35,11 +35,7 @@ from streamrnn.labelled.state import (
     LATE,
     NEWEST,
     NEWEST_FEATURES,
-    PREDICTED,
     PREDICTIONS,
-    REFUSED,
-    TOO_LATE,
-    UNKNOWN,
     LabelledConfig,
     LabelledScratch,
     LabelledSeries,
@@ -205,11 +201,11 @@ def _replay(
 
 
 @kernel
-def predict_numbers(
+def regress(
     config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, scratch: LabelledScratch, batch: Batch,
     numbers_of: Int64, answers: Predictions,
 ) -> None:  # fmt: skip
-    """Regression. `numbers_of` is that of `predict_classes`, and empty."""
+    """Regression. `numbers_of` is that of `classify`, and empty."""
     counters, target = shared.counters, scratch.target
     for i in range(len(batch.rows)):
         row, y = batch.rows[i], batch.labels[i]
@@ -293,7 +289,7 @@ def _teaches(config: LabelledConfig, series: LabelledSeries, row: int, batch: Ba
 
 
 @kernel
-def predict_classes(
+def classify(
     config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, scratch: LabelledScratch, batch: Batch,
     numbers_of: Int64, answers: Predictions,
 ) -> None:  # fmt: skip
@@ -344,6 +340,11 @@ def predict_classes(
             counters[CLASSES] += 1
         label, known = numbers_of[code], counters[CLASSES]
         if not math.isnan(answers.said[i, 0]):
+            top = 0
+            for k in range(known):
+                if answers.said[i, k] > answers.said[i, top]:
+                    top = k
+            answers.correct[i] = top == label
             answers.error[i] = -math.log(LEAST)
             if answers.said[i, label] > LEAST:  # not of a class that was unknown then
                 answers.error[i] = -math.log(answers.said[i, label])

@@ -15,12 +15,12 @@ from streamrnn.errors import EventError, EventInvalid
 from streamrnn.events import Decoded, Float64, Int64, Labels
 from streamrnn.keeping import KeptModel
 from streamrnn.labelled import kernels
+from streamrnn.labelled.outcomes import REFUSED
 from streamrnn.labelled.records import Predictions, blank_predictions, encode
 from streamrnn.labelled.state import (
     CLASSES,
     COUNTERS,
     NEWEST,
-    REFUSED,
     LabelledConfig,
     LabelledScratch,
     LabelledShared,
@@ -29,7 +29,7 @@ from streamrnn.labelled.state import (
 )
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
 
-HIDDEN_SIZE, TRUNCATION_LENGTH = 32, 16
+HIDDEN_SIZE, TRUNCATION_LENGTH, LEARNING_RATE = 32, 16, 3e-3
 
 
 def _fold_config(config: Config) -> LabelledConfig:
@@ -41,7 +41,7 @@ def _fold_config(config: Config) -> LabelledConfig:
         cell=lambda inputs: build_cell(model.cell, inputs, (hidden,) * model.layers),
         hidden_size=hidden,
         truncation_length=model.truncation_length or TRUNCATION_LENGTH,
-        learning_rate=model.learning_rate,
+        learning_rate=LEARNING_RATE if model.learning_rate is None else model.learning_rate,
         gradient_clip=model.gradient_clip,
         pending=config.labels.pending,
         ttl=round(config.labels.label_ttl * 1e6),
@@ -78,7 +78,7 @@ class LabelledModel(KeptModel[Predictions]):
     def __init__(self, config: Config) -> None:
         self._config = _fold_config(config)
         self._classifies = config.task == "classification"
-        self.compiled_as = "kernels.predict_classes" if self._classifies else "kernels.predict_numbers"
+        self.compiled_as = "kernels.classify" if self._classifies else "kernels.regress"
         self._features = len(config.event.features)
         shared, rows, scratch = allocate(self._config, self._features, config.model.seed)
         self._scratch: LabelledScratch = scratch
@@ -125,7 +125,7 @@ class LabelledModel(KeptModel[Predictions]):
                 self._name(number, name)
 
     def _run(self, batch: kernels.Batch, numbers_of: Int64, answers: Predictions) -> None:
-        run = kernels.predict_classes if self._classifies else kernels.predict_numbers
+        run = kernels.classify if self._classifies else kernels.regress
         run(self._config, self.shared, self.series.arrays, self._scratch, batch, numbers_of, answers)
 
     def _newest_times(self) -> Int64:
@@ -156,6 +156,7 @@ class LabelledModel(KeptModel[Predictions]):
         return {
             "updates": sum(int(count[:, UPDATES].sum()) for count in counts if count.size),
             "updates_skipped": sum(int(count[:, SKIPPED].sum()) for count in counts if count.size),
+            **{name: count for name, count in self.counters.items() if name.startswith("labels_")},
         }
 
     def warm_up(self) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from streamrnn.connectors.base import Message, Partition
 from streamrnn.events import Decoded, Float64, Int64, format_times
 from streamrnn.forecasts import Source
-from streamrnn.labelled.state import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
+from streamrnn.labelled.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 
 
 class Score(BaseModel):
@@ -74,6 +74,7 @@ class Predictions(NamedTuple):
         Float64  # (events, outputs) the number, or the classes' probabilities, NaN beyond those known; of labels: then
     )
     predicted_at: Int64  # (events,) of labels: time of the prediction, microseconds
+    correct: npt.NDArray[np.bool_]  # (events,) the likeliest class is the one that came
     error: Float64  # (events,) absolute error or log loss, NaN where no label met a prediction
 
 
@@ -84,6 +85,7 @@ def blank_predictions(events: int, outputs: int) -> Predictions:
         outcome=np.full(events, PREDICTED, np.int8),
         said=np.full((events, outputs), np.nan),
         predicted_at=np.zeros(events, np.int64),
+        correct=np.zeros(events, np.bool_),
         error=np.full(events, np.nan),
     )
 
@@ -111,11 +113,12 @@ def encode(
         answers.outcome.tolist(),
         _said(classes, answers.said),
         format_times(answers.predicted_at),
+        answers.correct.tolist(),
         answers.error.tolist(),
         answers.late.tolist(),
         strict=True,
     )
-    for key, time, record, name, label, outcome, (prediction, probabilities), made_at, error, late in columns:
+    for key, time, record, name, label, outcome, (prediction, probabilities), made_at, right, error, late in columns:
         if late or outcome == REFUSED:
             continue
         document: dict[str, Any] = {
@@ -130,7 +133,7 @@ def encode(
         if error == error:  # not NaN
             score = {"absolute_error": error}
             if classes is not None:
-                score = {"correct": prediction == label, "log_loss": error}
+                score = {"correct": right, "log_loss": error}
         if outcome == PREDICTED:
             document["prediction"] = prediction
             if classes is not None:

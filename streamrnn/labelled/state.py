@@ -36,8 +36,6 @@ COUNTERS = (
 EVENTS, LATE, NEWEST, PREDICTIONS, LABELS_JOINED, LABELS_LATE, LABELS_UNKNOWN, LABELS_EXPIRED, CLASSES = range(9)
 NEWEST_FEATURES = 8  # of a series: the newest event time of its features
 NUMBERS = 9
-# What became of an event; but for the first and the last, of a label that came alone.
-PREDICTED, JOINED, TOO_LATE, UNKNOWN, REFUSED = range(5)
 NAME = 65  # bytes of a class's name in the state: its length, and the name
 
 

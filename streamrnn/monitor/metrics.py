@@ -14,6 +14,7 @@ from streamrnn import __version__
 from streamrnn.connectors.base import Partition
 
 _PLACE = ("topic", "partition")
+LABEL_STATES = ("joined", "late", "unknown", "expired")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -29,6 +30,7 @@ class PartitionMetrics:
         self.updates = metrics.updates.labels(*labels)
         self.skipped = metrics.skipped.labels(*labels)
         self.drifts = metrics.drifts.labels(*labels)
+        self.labels = {status: metrics.labels.labels(*labels, status) for status in LABEL_STATES}
         self.progress = metrics.progress.labels(*labels)
         self.offset = metrics.offset.labels(*labels)
         self.watermark = metrics.watermark.labels(*labels)
@@ -63,6 +65,7 @@ class Metrics:
         self.updates = counter("updates_total", "Weight updates.", _PLACE)
         self.skipped = counter("updates_skipped_total", "Weight updates refused, gradient not finite.", _PLACE)
         self.drifts = counter("drift_alarms_total", "Changes of regime noticed.", _PLACE)
+        self.labels = counter("labels_total", "Labels by what became of them.", (*_PLACE, "status"))
         self.process_duration = histogram("process_duration_seconds", "Decode, fold and encode one batch.")
         self.commit_duration = histogram("commit_duration_seconds", "One commit.")
         self.recovery_duration = Histogram(
@@ -79,6 +82,8 @@ class Metrics:
         self.bytes = gauge("state_bytes", "Arrays of the partition in memory.", _PLACE)
         self.skill = gauge("skill_ratio", "1 - MAE / MAE of persistence over recent events.", ("target",))
         self.coverage = gauge("coverage_ratio", "Share of recent values inside the first interval.", ("target",))
+        self.label_error = gauge("label_error_mean", "Mean absolute error or log loss over recent labels.", ("label",))
+        self.accuracy = gauge("accuracy_ratio", "Share of recent labels whose class was predicted.", ("label",))
         self.dropped = counter("monitor_dropped_batches_total", "Batches the page did not show.")
         self.clients = gauge("monitor_clients", "Open pages.")
         Info("streamrnn_build", "Version of streamrnn.", registry=registry).info({"version": __version__})

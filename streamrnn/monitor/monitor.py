@@ -15,13 +15,17 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
+import numpy as np
+
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Partition
 from streamrnn.keeping import KeptModel
+from streamrnn.labelled.records import Predictions
 from streamrnn.monitor.access import LOOPBACK, Access
 from streamrnn.monitor.backlog import Backlog, Batch
-from streamrnn.monitor.feed import Feed, Tally
+from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
+from streamrnn.monitor.labels import as_forecasts
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.observer import Observer, Step
 from streamrnn.monitor.pages import application
@@ -61,7 +65,8 @@ class Monitor(Observer):
         """`names` are the targets."""
         settings = config.monitor
         self._clock = clock
-        self._late_is_dead = config.event.late == "dead-letter"
+        self._label = config.event.label
+        self._recent = np.zeros(3)  # labels, their errors, those whose class was predicted
         self.health = Health(settings.stall_timeout, clock)
         self.metrics = Metrics()
         self.backlog = Backlog()
@@ -141,6 +146,8 @@ class Monitor(Observer):
         metrics.updates.inc(more.get("updates", 0))
         metrics.skipped.inc(more.get("updates_skipped", 0))
         metrics.drifts.inc(more.get("drift_alarms", 0))
+        for status, counter in metrics.labels.items():
+            counter.inc(more.get(f"labels_{status}", 0))
         tally.updates += more.get("updates", 0)
         tally.updates_skipped += more.get("updates_skipped", 0)
         tally.drift_alarms += more.get("drift_alarms", 0)
@@ -187,10 +194,26 @@ class Monitor(Observer):
         self.metrics.commits.inc()
         self.metrics.commit_duration.observe(seconds)
 
+    def _score(self, predictions: Predictions) -> None:
+        """Errors of the last labels, 10,000 or so."""
+        known = np.isfinite(predictions.error)
+        count = int(known.sum())
+        self._recent *= (1 - FORGETTING) ** count
+        self._recent += count, predictions.error[known].sum(), predictions.correct.sum()
+        if (scored := self._recent[0]) > 0:
+            self.metrics.label_error.labels(self._label).set(self._recent[1] / scored)
+            if predictions.said.shape[1] > 1:
+                self.metrics.accuracy.labels(self._label).set(self._recent[2] / scored)
+
     @harmless
     def step(self, step: Step) -> None:
         """See `Observer.step`."""
         partition, decoded, answers, model = step.partition, step.decoded, step.answers, step.model
+        dead = [error for _, error in (*decoded.rejected, *model.refused(decoded, answers))]
+        shown = decoded.targets
+        if isinstance(answers, Predictions):
+            self._score(answers)
+            shown, answers = as_forecasts(decoded, answers)
         late = int(answers.late.sum())
         events = len(decoded.keys) - late
         anomalous = int((answers.is_anomaly & ~answers.late).sum())
@@ -199,9 +222,7 @@ class Monitor(Observer):
         metrics.forecasts.inc(events)
         metrics.late.inc(late)
         metrics.anomalous.inc(anomalous)
-        reasons = Counter(type(error).__name__ for _, error in decoded.rejected)
-        if late and self._late_is_dead:
-            reasons["EventLate"] += late
+        reasons = Counter(type(error).__name__ for error in dead)
         for reason, count in reasons.items():
             self.metrics.dead_letters.labels(partition.topic, str(partition.number), reason).inc(count)
         metrics.offset.set(step.offset)
@@ -218,6 +239,6 @@ class Monitor(Observer):
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
         weights = {key: found for key in watched if (found := model.expert_weights(key)) is not None}
-        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, decoded.targets, answers, weights))
+        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, shown, answers, weights))
         if dropped:
             self.metrics.dropped.inc(dropped)

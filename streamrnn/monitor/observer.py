@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from streamrnn.connectors.base import Commit, Connector, Partition
     from streamrnn.events import Decoded
-    from streamrnn.forecasts import Answers
     from streamrnn.keeping import KeptModel
     from streamrnn.recovery import Progress
 
@@ -17,7 +16,7 @@ class Step(NamedTuple):
 
     partition: Partition
     decoded: Decoded
-    answers: Answers
+    answers: Any  # the task's: `forecasts.Answers`, or `labelled.records.Predictions`
     model: KeptModel[Any]
     offset: int  # next to read
     seconds: float  # decoding, processing and encoding

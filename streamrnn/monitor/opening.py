@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,12 +25,11 @@ DEMO_PORT: Final = 8321
 
 
 @contextmanager
-def monitoring(config: Config, names: Sequence[str], browse: Console | None = None) -> Iterator[Observer]:
+def monitoring(config: Config, browse: Console | None = None) -> Iterator[Observer]:
     """Serve the page while inside, if `monitor.port` is set; the observer watches nothing otherwise.
 
     Args:
         config: the whole configuration.
-        names: of the targets.
         browse: open a browser, and say so here.
 
     Raises `ConfigurationError` when what it needs is not installed or the address is taken.
@@ -39,10 +38,11 @@ def monitoring(config: Config, names: Sequence[str], browse: Console | None = No
         yield Observer()
         return
     try:
+        from streamrnn.monitor.labels import shown
         from streamrnn.monitor.monitor import Monitor
     except ImportError as error:
         raise ConfigurationError(f"the live page (monitor.port) needs more than is installed: {REMEDY}") from error
-    with Monitor(config, names) as monitor:
+    with Monitor(config, shown(config)) as monitor:
         log.info("live page, metrics and health at %s", monitor.url)
         if browse is not None:
             browse.print(f"live page: {monitor.url}", highlight=False)

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "events": {"config", "errors", "connectors.base"},
     "forecasts": {"connectors.base", "events"},
     "dead_letters": {"connectors.base", "errors", "events"},
-    "schemas": {"config", "dead_letters", "events", "forecasts"},
+    "schemas": {"config", "dead_letters", "events", "forecasts", "labelled"},
     "cells": {"cells", "compiled", "errors", "linking"},
     "learning": {"cells", "learning", "compiled", "errors"},
     "online": {"cells", "learning", "online", "compiled", "errors"},

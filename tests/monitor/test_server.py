@@ -235,13 +235,13 @@ def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "starlette", None)
     with (
         pytest.raises(ConfigurationError, match=r"pip install 'streamrnn\[live\]'"),
-        monitoring(configured(), ("value",)),
+        monitoring(configured()),
     ):
         pass
 
 
 def test_without_a_port_nothing_is_served() -> None:
-    with monitoring(configured(monitor__port=None), ("value",)) as monitor:
+    with monitoring(configured(monitor__port=None)) as monitor:
         assert not isinstance(monitor, Monitor)
 
 

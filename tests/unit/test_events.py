@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import EventConfig
+from streamrnn.config import Config, EventConfig
 from streamrnn.connectors.base import Message, Partition
 from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.dead_letters import DeadLetterRecord, dead_letter
@@ -317,10 +317,10 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
 
 def test_the_schemas_say_what_is_accepted() -> None:
     event = EventConfig(targets=("a",), features=("f",), key="k")
-    schema = json.loads(schemas()["event"](event))
+    schema = json.loads(schemas()["event"](Config(event=event)))
     assert set(schema["properties"]) == {"k", "time", "a", "f"}
     assert schema["required"] == ["a"]
     assert event_schema(event).validate_json(b'{"a": 1}') == {"a": 1.0}
-    assert set(json.loads(schemas()["dead-letter"](event))["properties"]) == {
+    assert set(json.loads(schemas()["dead-letter"](Config(event=event)))["properties"]) == {
         field.alias or name for name, field in DeadLetterRecord.model_fields.items()
     }

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from streamrnn.config import EventConfig
+from streamrnn.config import Config, EventConfig
 from streamrnn.connectors.base import Partition
 from streamrnn.events import EventDecoder
 from streamrnn.forecasts import Answers, ForecastRecord, encode
@@ -50,7 +50,7 @@ def test_the_forecast_record_is_what_its_schema_says() -> None:
     assert [step.mean for step in read.targets["b"].forecast] == [1.0, 3.0]
     assert [step.step for step in read.targets["b"].forecast] == [1, 2]
     document = json.loads(message.value)
-    schema = json.loads(schemas()["forecast"](event))
+    schema = json.loads(schemas()["forecast"](Config(event=event)))
     assert set(document) == set(schema["required"])
     assert set(document["anomaly"]) == {"score", "is_anomaly"}
 
