@@ -10,13 +10,11 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.chaos.comparison import same_bytes
-from tests.pipeline.faulty import POINTS
+from tests.chaos.kills import kill_at_random
 from tests.pipeline.workers import Application, generate
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -33,29 +31,7 @@ def test_kills_change_no_byte(application: Callable[..., Application], capsys: p
     calm.wait_until_done(timeout=1200)
     assert calm.stop(0) == 0
 
-    # Every kill shall meet work: each comes with its share of the events, in small polls.
-    share = EVENTS // KILLS
-    disturbed.settings["kafka.max_poll_records"] = max(20, share // 40)
-    moments = random.Random(7)
-    in_commit = victim = 0
-    for kill in range(KILLS):
-        last = kill == KILLS - 1
-        disturbed.client.produce(disturbed.input, events[kill * share : None if last else (kill + 1) * share])
-        # A third die inside a commit: the one just started. Of the others, the one that has run longer dies.
-        fault = f"{POINTS[kill // 3 % len(POINTS)]}:{moments.randint(1, 12)}" if kill % 3 == 0 else None
-        for number in (victim, 1 - victim):
-            if number not in disturbed.workers:
-                disturbed.start(number, fault if number == victim else None)
-        if fault is None:
-            victim = 1 - victim
-        worker = disturbed.workers[victim]
-        if fault is not None:
-            in_commit += _exits(worker, timeout=15) and worker.returncode == -signal.SIGKILL
-        else:
-            disturbed.wait_for(partial(disturbed.is_live, victim))
-            time.sleep(moments.uniform(0.0, 1.0))  # the point of the test is a moment nobody chose
-        disturbed.kill(victim)
-    disturbed.start(victim)
+    in_commit = kill_at_random(disturbed, events, KILLS)
     disturbed.wait_until_done(timeout=1200)
     digests = disturbed.digests()
     assert [disturbed.stop(number) for number in range(2)] == [0, 0]
@@ -68,15 +44,6 @@ def test_kills_change_no_byte(application: Callable[..., Application], capsys: p
             f"\n{KILLS} kills, {in_commit} of them inside a commit; {EVENTS} events answered once; "
             f"{uncommitted} records of aborted transactions; weights equal"
         )
-
-
-def _exits(worker: Any, timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if worker.poll() is not None:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_paused_worker_is_fenced(application: Callable[..., Application]) -> None:

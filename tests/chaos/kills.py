@@ -1,0 +1,50 @@
+"""Workers killed at moments nobody chose, and inside their commits."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from tests.pipeline.faulty import POINTS
+from tests.pipeline.workers import Application
+
+
+def kill_at_random(disturbed: Application, events: Sequence[Any], kills: int) -> int:
+    """Feed the events in as many shares as there are kills; two workers are left. Returns how many died in a commit."""
+    # Every kill shall meet work: each comes with its share of the events, in small polls.
+    share = len(events) // kills
+    disturbed.settings["kafka.max_poll_records"] = max(20, share // 40)
+    moments = random.Random(7)
+    in_commit = victim = 0
+    for kill in range(kills):
+        last = kill == kills - 1
+        disturbed.client.produce(disturbed.input, events[kill * share : None if last else (kill + 1) * share])
+        # A third die inside a commit: the one just started. Of the others, the one that has run longer dies.
+        fault = f"{POINTS[kill // 3 % len(POINTS)]}:{moments.randint(1, 12)}" if kill % 3 == 0 else None
+        for number in (victim, 1 - victim):
+            if number not in disturbed.workers:
+                disturbed.start(number, fault if number == victim else None)
+        if fault is None:
+            victim = 1 - victim
+        worker = disturbed.workers[victim]
+        if fault is not None:
+            in_commit += _exits(worker, timeout=15) and worker.returncode == -signal.SIGKILL
+        else:
+            disturbed.wait_for(partial(disturbed.is_live, victim))
+            time.sleep(moments.uniform(0.0, 1.0))  # the point of the test is a moment nobody chose
+        disturbed.kill(victim)
+    disturbed.start(victim)
+    return in_commit
+
+
+def _exits(worker: Any, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if worker.poll() is not None:
+            return True
+        time.sleep(0.05)
+    return False
