@@ -7,6 +7,7 @@ nearest valid one, and all problems are reported at once. `streamrnn schema conf
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +55,8 @@ def class_name(value: object) -> object:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value) if isinstance(value, int | float) else value
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return str(value) if finite else value
 
 
 def _short(name: str) -> str:
