@@ -415,11 +415,13 @@ def load(
             config = Config.model_validate(tree)
         except ValidationError as error:
             # Checks of combinations run only when every part is valid: take the bad parts out and look again.
-            for detail in error.errors(include_url=False):
+            details = error.errors(include_url=False)
+            if any(not detail["loc"] for detail in details):  # sections that do not go together
+                problems += [_explain(detail) for detail in details if not problems]  # else what is missing was refused
+                break
+            for detail in details:
                 problems.append(_explain(detail))
                 _remove(tree, detail["loc"])
-            if any(not detail["loc"] for detail in error.errors(include_url=False)):
-                break  # sections that do not go together: there is nothing more to find behind that
     if config is None or problems:
         where = f" in {file}" if file is not None else ""
         listed = "\n".join(f"  - {problem}" for problem in problems)
