@@ -70,7 +70,7 @@ def test_the_window_behind_a_prediction_is_made_again_as_it_was() -> None:
 
 
 def five_ago(events: int, delay: int) -> list[dict[str, Any]]:
-    """Coin flips; the label is the flip five events earlier and comes up to `delay` events late."""
+    """Coin flips; the label is the flip five flips earlier and comes up to `delay` flips late, twice that in events."""
     random = np.random.Generator(np.random.Philox(key=2))
     flips = random.integers(0, 2, events).tolist()
     slots = []
@@ -84,11 +84,11 @@ def five_ago(events: int, delay: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("cell", "learns"), [("gru", True), ("mlp", False)])
 def test_delayed_labels_teach_what_needs_memory(cell: str, learns: bool) -> None:
     config = configured(
-        event__features=["flip"], labels__pending=1024, model__cell=cell, model__hidden_size=32,
+        event__features=["flip"], labels__pending=6000, labels__label_ttl="7d", model__cell=cell, model__hidden_size=32,
         model__truncation_length=16,
     )  # fmt: skip
-    model, said = fold(config, five_ago(15_000, 500))
-    assert model.counters["labels_joined"] == 15_000
+    model, said = fold(config, five_ago(30_000, 5000))
+    assert model.counters["labels_joined"] == 30_000
     correct = said.correct[np.isfinite(said.error)][-3000:].mean()
     assert correct > 0.95 if learns else correct < 0.6
 
