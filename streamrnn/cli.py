@@ -189,6 +189,7 @@ def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None
     \b
     Example:
       streamrnn schema forecast
+      streamrnn schema event --config pipeline.yaml        what the configured events must look like
     """
     import json
 

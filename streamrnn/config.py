@@ -154,7 +154,7 @@ class LabelsConfig(Section):
 
     label_ttl: Seconds = 604_800.0
     """A label whose event time is later than its prediction's by more than this is counted, not learned from."""
-    pending: int = Field(256, ge=1, le=1_000_000)
+    pending: int = Field(256, ge=1, le=100_000)
     """Predictions per series that wait for their label; the oldest expires when there are more."""
     classes: tuple[ClassName, ...] = ()
     """The classes there are; another one is a dead letter. Default: they appear as labels come."""

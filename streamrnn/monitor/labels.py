@@ -1,7 +1,9 @@
 """Labelled streams as the page shows them: what came beside what had been predicted, in the form of forecasts.
 
-regression       observed: the label; expected: what had been predicted for it
-classification   observed: 1 at every label; expected: the probability its class had been given
+    regression       observed: the label; expected: what had been predicted for it
+    classification   observed: the probability that the class that came had been given
+
+Only labels that met a prediction are points of the chart; every series is in the list.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import numpy as np
 from streamrnn.config import Config
 from streamrnn.events import Decoded, Float64, targets_of
 from streamrnn.forecasts import Answers
-from streamrnn.labelled.outcomes import REFUSED
 from streamrnn.labelled.records import Predictions
 from streamrnn.online.anomaly import CHANNELS
 from streamrnn.online.warning import OUTCOMES
@@ -28,13 +29,10 @@ def shown(config: Config) -> tuple[str, ...]:
 def as_forecasts(decoded: Decoded, predictions: Predictions) -> tuple[Float64, Answers]:
     """The observed values (events, 1), and the predictions as if they were forecasts of them."""
     count = len(decoded.keys)
-    scored = np.isfinite(predictions.error)
     if predictions.said.shape[1] == 1:
-        observed = np.where(scored, decoded.targets[:, 0], np.nan)
-        expected = predictions.said[:, 0]
+        observed, expected = decoded.targets[:, 0], predictions.said[:, 0]
     else:
-        observed = np.where(scored, 1.0, np.nan)
-        expected = np.exp(-predictions.error)
+        observed, expected = np.exp(-predictions.error), np.full(count, np.nan)
     unknown = np.full((count, 1, 1), np.nan)
     return observed[:, None], Answers(
         previous=np.full((count, 1), np.nan),
@@ -49,7 +47,7 @@ def as_forecasts(decoded: Decoded, predictions: Predictions) -> tuple[Float64, A
         alert=np.zeros(count, np.int64),
         driver=np.full(count, -1),
         channel=np.full(count, -1, np.int8),
-        late=predictions.late | (predictions.outcome == REFUSED),
+        late=np.isnan(predictions.error),
         drift=np.zeros((count, 1), np.bool_),
         strength=np.zeros(count),
         channels=np.zeros((count, CHANNELS)),

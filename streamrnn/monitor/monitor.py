@@ -20,6 +20,7 @@ import numpy as np
 from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Connector, Partition
 from streamrnn.keeping import KeptModel
+from streamrnn.labelled.outcomes import REFUSED
 from streamrnn.labelled.records import Predictions
 from streamrnn.monitor.access import LOOPBACK, Access
 from streamrnn.monitor.backlog import Backlog, Batch
@@ -210,12 +211,12 @@ class Monitor(Observer):
         """See `Observer.step`."""
         partition, decoded, answers, model = step.partition, step.decoded, step.answers, step.model
         dead = [error for _, error in (*decoded.rejected, *model.refused(decoded, answers))]
-        shown = decoded.targets
+        late = int(answers.late.sum())
+        shown, events = decoded.targets, len(decoded.keys) - late
         if isinstance(answers, Predictions):
+            events -= int((answers.outcome == REFUSED).sum())
             self._score(answers)
             shown, answers = as_forecasts(decoded, answers)
-        late = int(answers.late.sum())
-        events = len(decoded.keys) - late
         anomalous = int((answers.is_anomaly & ~answers.late).sum())
         metrics, tally = self.metrics.of(partition), self.tally
         metrics.events.inc(events)

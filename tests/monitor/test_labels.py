@@ -40,4 +40,4 @@ def test_labels_are_counted_and_shown(task: str) -> None:
     assert overview["events"] + overview["dead_letters"] == 800
     assert overview["dead_letters"] >= len(POISON)
     assert len(overview["series"]["listed"]) == 5
-    assert (history.count[:5] > 0).all()
+    assert 0 < history.count[:5].sum() < overview["events"]  # a point for every label that met a prediction
