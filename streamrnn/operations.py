@@ -31,6 +31,7 @@ class Row(NamedTuple):
     digest: str
     written_by: str
     settings: dict[str, Any]
+    counters: dict[str, int]  # of the model, since the partition's first event
 
 
 def inspect_kafka(config: Config) -> list[Row]:
@@ -99,7 +100,7 @@ def _content(messages: Iterator[Message]) -> _Content | None:
 
 def _described(content: _Content | None, age: float | None) -> tuple[Any, ...]:
     if content is None:
-        return (None, None, 0, 0, 0, 0, "", "", {})
+        return (None, None, 0, 0, 0, 0, "", "", {}, {})
     manifest = content.manifest
     return (
         manifest.offset,
@@ -111,6 +112,7 @@ def _described(content: _Content | None, age: float | None) -> tuple[Any, ...]:
         content.digest,
         f"streamrnn {manifest.version}",
         manifest.shape,
+        manifest.counters,
     )
 
 
