@@ -31,6 +31,7 @@ from tests.anomaly.simulate import KINDS, scored, series, warned
 SHARES = (0.5, 0.1, 1e-2, 1e-3)
 EVENTS = 5000
 WITHIN = 200  # events in which a fault counts as found
+FLEET = 400  # none of the simulated sensors that constants were chosen on (those of seeds below 100)
 
 
 def false_alarms(seeds: int) -> None:
@@ -50,7 +51,7 @@ def faults(number: int) -> None:
     """How many of a fleet's faults open an alert, and how soon."""
     print(f"\nFaults: {number} simulated sensors each, default configuration; found within {WITHIN} events")
     print(f"{'':<26}{'at once':>10}{'within 30':>11}{'found':>8}{'median delay':>14}")
-    clean = sensors(number)
+    clean = sensors(number, seed=FLEET)
     size = noise_of(clean)
     for name, inject in FAULTS.items():
         values = clean.copy()
@@ -135,7 +136,7 @@ def main() -> None:
         return
     few = 10 if arguments.quick else 1
     false_alarms(100 // few)
-    faults(60 // few)
+    faults(600 // few)
     warnings(20 // min(few, 5))
     cost()
 

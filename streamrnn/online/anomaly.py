@@ -61,9 +61,8 @@ OUTCOMES = 5
 
 WARM_UP = 100  # observed values before lists and range are used
 RANGE_UNIT, RANGE_WEIGHT = 0.02, 3.0
-# Decades from which a fast channel speaks: there are several, and they look at every event. Silences and repeats
-# gather decades quickly: they can wait for more.
-EXTRAORDINARY, EXTRAORDINARY_GAP, EXTRAORDINARY_RUN = 5.4, 8.0, 8.0
+# Decades from which these speak: silences and repeats gather them quickly and can wait for more.
+EXTRAORDINARY_GAP, EXTRAORDINARY_RUN = 8.0, 8.0
 EXTRAORDINARY_RANGE = 10.0  # past ranges outside
 FAST_LEAST, FAST_WEIGHT = 1.05, 3.0
 OPENING, OPENING_SCALE, LEAST_OPENING = 1.05, 1.5, 0.05  # of `strength_for`
@@ -191,7 +190,7 @@ def _frozen(numbers: Array, x: float) -> float:
 
 @kernel
 def _error(series: AnomalySeries, row: int, target: int, error: float, channels: Array) -> tuple[float, float]:
-    """The forecast's |error| in running sizes, and its decades; then learn from it."""
+    """The forecast's |error| in running sizes, and its decades beyond the extraordinary; then learn from it."""
     numbers = series.numbers[row, target]
     seen, size = numbers[ERRORS], numbers[SIZE]
     absolute = abs(error)
@@ -200,16 +199,16 @@ def _error(series: AnomalySeries, row: int, target: int, error: float, channels:
         relative = absolute / size
     newest = int(seen) % BLOCK_WINDOW
     series.block[row, target, newest] = relative if error > 0.0 else -relative
-    decades = 0.0
+    beyond = 0.0
     if seen >= WARM_UP:
-        decades = errors(series.block[row, target], newest, series.errors[row, target], seen - WARM_UP, channels)
+        beyond = errors(series.block[row, target], newest, series.errors[row, target], seen - WARM_UP, channels)
     numbers[SIZE] = running_size(size, numbers[LAST_PEAK], absolute, max(1.0 / (seen + 1.0), SIZE_GAIN))
     numbers[ERRORS] = seen + 1.0
     numbers[PEAK] = max(numbers[PEAK], absolute)
     if numbers[ERRORS] % PEAK_BLOCK == 0.0:
         numbers[LAST_PEAK] = numbers[PEAK]
         numbers[PEAK] = 0.0
-    return relative, decades
+    return relative, beyond
 
 
 @kernel
@@ -274,9 +273,9 @@ def _statistic(
     """
     numbers = series.numbers[row, target]
     strangeness = _profiles(series, row, target, hour, x, channels)
-    relative, decades = 0.0, 0.0
+    relative, beyond = 0.0, 0.0
     if abs(x - expected) <= LARGEST_VALUE:  # false for NaN: nothing was expected
-        relative, decades = _error(series, row, target, x - expected, channels)
+        relative, beyond = _error(series, row, target, x - expected, channels)
         channels[LIKELIHOOD] = max(channels[LIKELIHOOD], likelihood(x, expected, lower, upper, NORMAL_95))
     frozen = _frozen(numbers, x)
     channels[FROZEN] = max(channels[FROZEN], frozen)
@@ -285,7 +284,7 @@ def _statistic(
         strangeness += RANGE_WEIGHT * log(1.0 + outside / RANGE_UNIT)
         channels[RANGE] = max(channels[RANGE], log10(numbers[VALUES] / 2.0) + log10(1.0 + outside / RANGE_UNIT))
     numbers[VALUES] += 1.0
-    beyond = max(decades - EXTRAORDINARY, frozen - EXTRAORDINARY_RUN)
+    beyond = max(beyond, frozen - EXTRAORDINARY_RUN)
     if outside > EXTRAORDINARY_RANGE:
         beyond = max(beyond, log10(outside / EXTRAORDINARY_RANGE))
     return strangeness, beyond, relative

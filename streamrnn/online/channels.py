@@ -42,6 +42,12 @@ ERROR_LISTS = SINGLES_KEPT + 2 * BLOCKS_KEPT
 LEAST_SCALE = 0.02  # profile deviations
 LEAST_ERROR_SCALE = 0.02  # running sizes
 FIRST_CAPPED = 20  # errors listed before new ones are held against the largest
+SPIKE_TEACHES = 1.5  # times the largest so far, at most
+# Decades from which an error is extraordinary: there are several lists, and they look at every event. Where tails are
+# those of a Gaussian, what lies far beyond all so far is known best; where they are heavier, it is guesswork.
+EXTRAORDINARY, EXTRAORDINARY_GAUSSIAN, EXTRAORDINARY_HEAVY = 5.4, 5.0, 7.0
+GAUSSIAN_AFTER = 1000.0  # errors: the list is then the largest 6 %
+GAUSSIAN_EXCESS, GAUSSIAN_SHAPE = 4.5, 0.3  # m2 in squared running sizes (a Gaussian's is about 2.7), xi
 UNIT = 0.66  # decades at which a contribution is log 2
 LOG10_E = 0.4342944819032518
 
@@ -100,35 +106,73 @@ def windows(ring: Singles, newest: int, largest: Singles, seen: float, channels:
 
 
 @kernel
-def _error_rarity(values: Singles, seen: float, error: float) -> float:
+def _gaussian_scale(values: Singles, seen: float) -> float:
+    """m2 (`records.py`) where the largest errors fall off as a Gaussian's do; 0 where not, and while it is early."""
+    if seen < GAUSSIAN_AFTER:
+        return 0.0
+    mean, shape = records.squares(values)
+    if mean > GAUSSIAN_EXCESS or shape > GAUSSIAN_SHAPE:
+        return 0.0
+    return float(max(mean, 2.0 * LEAST_ERROR_SCALE * values[0]))
+
+
+@kernel
+def _single(values: Singles, seen: float, error: float) -> tuple[float, float]:
+    """Decades of a forecast's |error|, and those beyond what makes it extraordinary; then learn from it."""
+    decades, needed, trusted = 0.0, EXTRAORDINARY, SPIKE_TEACHES
+    smallest = float(values[0])
+    if seen >= SINGLES_KEPT and error > smallest:
+        scale = _gaussian_scale(values, seen)
+        if scale > 0.0:
+            decades = (error * error - smallest * smallest) / scale * LOG10_E
+            needed = EXTRAORDINARY_GAUSSIAN
+        else:
+            decades = records.rarity(values, seen, error, True, LEAST_ERROR_SCALE)
+            needed = EXTRAORDINARY if seen < GAUSSIAN_AFTER else EXTRAORDINARY_HEAVY
+        decades += records.share(SINGLES_KEPT, seen)
+        if scale > 0.0 and decades > needed:
+            trusted = 1.0
+    _remember(values, seen, error, trusted)
+    return decades, decades - needed
+
+
+@kernel
+def _block(values: Singles, seen: float, error: float) -> float:
+    """Decades of the error of a block; then learn from it."""
     decades = records.rarity(values, seen, error, True, LEAST_ERROR_SCALE)
     if decades > 0.0:
         decades += records.share(len(values), seen)
-    # One fault must not hide the next: nothing teaches more than half as much again as the largest so far.
-    largest = float(values[min(int(seen), len(values)) - 1]) if seen >= FIRST_CAPPED else 0.0
-    records.remember(values, seen, min(error, 1.5 * largest) if largest > 0.0 else error)
+    _remember(values, seen, error, SPIKE_TEACHES)
     return decades
 
 
 @kernel
-def errors(ring: Singles, newest: int, largest: Singles, seen: float, channels: Array) -> float:
-    """Decades of the newest forecast error and of the block that it ends; then learn from them.
+def _remember(values: Singles, seen: float, error: float, trusted: float) -> None:
+    """List an error. One fault must not hide the next: nothing teaches more than `trusted` times the largest so far."""
+    largest = float(values[min(int(seen), len(values)) - 1]) if seen >= FIRST_CAPPED else 0.0
+    records.remember(values, seen, min(error, trusted * largest) if largest > 0.0 else error)
 
-    `ring` `(BLOCK_WINDOW,)` holds the errors in running sizes, signed; `largest` is `(ERROR_LISTS,)`.
+
+@kernel
+def errors(ring: Singles, newest: int, largest: Singles, seen: float, channels: Array) -> float:
+    """Score the newest forecast error and the block that it ends, then learn from them.
+
+    `ring` `(BLOCK_WINDOW,)` holds the errors in running sizes, signed; `largest` is `(ERROR_LISTS,)`; `channels` gets
+    their decades. Returns the decades beyond what makes one extraordinary, <= 0 when neither is.
     """
-    single = _error_rarity(largest[:SINGLES_KEPT], seen, abs(float(ring[newest])))
+    single, beyond = _single(largest[:SINGLES_KEPT], seen, abs(float(ring[newest])))
     total, absolute = 0.0, 0.0
     for i in range(BLOCK_WINDOW):
         total += ring[i]
         absolute += abs(ring[i])
     middle = SINGLES_KEPT + BLOCKS_KEPT
     block = max(
-        _error_rarity(largest[SINGLES_KEPT:middle], seen, abs(total) / BLOCK_WINDOW),
-        _error_rarity(largest[middle:], seen, absolute / BLOCK_WINDOW),
+        _block(largest[SINGLES_KEPT:middle], seen, abs(total) / BLOCK_WINDOW),
+        _block(largest[middle:], seen, absolute / BLOCK_WINDOW),
     )
     channels[RESIDUAL] = max(channels[RESIDUAL], single)
     channels[BLOCKS] = max(channels[BLOCKS], block)
-    return max(single, block)
+    return max(beyond, block - EXTRAORDINARY)
 
 
 @kernel

@@ -7,6 +7,8 @@ values seen; further out a tail fitted to the list continues it:
     -log10 P(value | beyond u) = y / m / ln 10                               light: exponential tail
     -log10 P(value | beyond u) = log(1 + xi y / (m (1 - xi))) / xi / ln 10   heavy: generalized Pareto tail with
                                  xi = (1 - m^2 / v) / 2 in [.001, .49]        the list's moments (Hosking, Wallis 1987)
+    -log10 P(value | beyond u) = (value^2 - u^2) / m2 / ln 10                Gaussian: exponential in the squares,
+                                 m2 the mean of list^2 - u^2
 
 Anything smaller than u counts as 0, "not among the strangest". Windows of w rows overlap, so that 6 w kept values are
 about six episodes, which is the point: it says "among the few strangest episodes of this series so far", an alarm
@@ -55,6 +57,21 @@ def rarity(largest: Values, seen: float, value: float, heavy: bool, least_scale:
     variance = max(square / kept - mean * mean, 1e-12)
     shape = min(max(0.5 * (1.0 - mean * mean / variance), 0.001), 0.49)
     return log(1.0 + shape * (value - u) / (scale * (1.0 - shape))) / shape * LOG10_E
+
+
+@kernel
+def squares(largest: Values) -> tuple[float, float]:
+    """Mean m2 and tail shape xi of list^2 - u^2; of a Gaussian's largest values xi is about 0."""
+    kept = len(largest)
+    u = float(largest[0])
+    mean, square = 0.0, 0.0
+    for i in range(kept):
+        excess = largest[i] * largest[i] - u * u
+        mean += excess
+        square += excess * excess
+    mean /= kept
+    variance = max(square / kept - mean * mean, 1e-12)
+    return mean, 0.5 * (1.0 - mean * mean / variance)
 
 
 @kernel
