@@ -76,6 +76,7 @@ def cli() -> None:
 @click.option("--output", metavar="FILE", help="Write forecasts here; - is standard output.")
 @click.option("--state", type=PathOption(file_okay=False), help="Keep snapshots here; a restart goes on.")
 @click.option("--dead-letters", type=PathOption(dir_okay=False), help="Default: OUTPUT.dead-letters.jsonl.")
+@click.option("--alerts", type=PathOption(dir_okay=False), help="Also write a line where an alert opens or closes.")
 @click.option("--time", help="Column with the event time.")
 @click.option("--key", help="Column with the series key.")
 @click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
@@ -91,6 +92,7 @@ def run(
     output: str | None,
     state: Path | None,
     dead_letters: Path | None,
+    alerts: Path | None,
     time: str | None,
     key: str | None,
     targets: Sequence[str],
@@ -132,11 +134,12 @@ def run(
             None if source == "-" else Path(source),
             None if output == "-" else Path(output),
             dead_letters=dead_letters,
+            alerts=alerts,
             console=console,
             quiet=quiet,
         )
         return
-    for flag, value in (("--output", output), ("--dead-letters", dead_letters)):
+    for flag, value in (("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts)):
         if value is not None:
             raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")
     jobs.run_kafka(config, console=console, quiet=quiet)
@@ -182,7 +185,9 @@ def check(file: Path | None, assignments: Sequence[str]) -> None:
 
 @cli.command()
 @configured
-@click.argument("contract", type=click.Choice(["event", "forecast", "prediction", "dead-letter", "config"]))
+@click.argument(
+    "contract", type=click.Choice(["event", "forecast", "prediction", "alert", "dead-letter", "config"])
+)
 def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None:
     """Print the JSON Schema of a contract.
 

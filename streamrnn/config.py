@@ -237,12 +237,14 @@ class KafkaConfig(Section):
     """Comma-separated host:port list."""
     input_topic: str = "events"
     output_topic: str = "forecasts"
+    alerts_topic: str | None = None
+    """One record where an alert or an early warning begins, one where it is over; default: not published."""
     dead_letter_topic: str | None = None
     """Default: `<output_topic>-dead-letters`."""
     changelog_topic: str | None = None
     """Default: `<application_id>-changelog`."""
     create_topics: bool = True
-    """Create missing output, dead-letter and changelog topics."""
+    """Create missing output, alerts, dead-letter and changelog topics."""
     replication_factor: int = Field(-1, ge=-1)
     """Of topics we create; -1: the broker's default."""
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
@@ -285,6 +287,8 @@ class KafkaConfig(Section):
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_password or sasl_password_file")
         if self.input_topic == self.output_topic:
             raise ValueError("input_topic and output_topic are the same: the forecasts would be read as events")
+        if self.input_topic == self.alerts_topic:
+            raise ValueError("input_topic and alerts_topic are the same: the alerts would be read as events")
         return self
 
     @property
@@ -374,6 +378,8 @@ class Config(Section):
         for name, value in self.anomaly:
             if value != getattr(quiet, name):
                 yield f"anomaly.{name}: only for task forecast"
+        if self.kafka.alerts_topic is not None:
+            yield "kafka.alerts_topic: only for task forecast"
         if self.task == "regression" and self.labels.classes:
             yield "labels.classes: only for task classification"
 

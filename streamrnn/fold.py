@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from streamrnn.compiled import kernel
 from streamrnn.forecasts import Answers
-from streamrnn.online import anomaly, forecaster, intervals, warning
+from streamrnn.online import alerts, anomaly, episodes, forecaster, intervals, warning
 from streamrnn.online.channels import LIKELIHOOD
 
 Float64 = npt.NDArray[np.float64]
@@ -29,6 +29,9 @@ EVENTS, LAST_TIME = 0, 1
 NUMBERS = 2
 COUNTERS = ("events", "late", "watermark")
 LATE, WATERMARK = 1, 2
+# Rows of CommonSeries.episodes and, for each event, of Answers.changes.
+ANOMALY, WARNING = range(2)
+KINDS = 2
 
 
 class CommonSeries(NamedTuple):
@@ -39,6 +42,7 @@ class CommonSeries(NamedTuple):
     forecast: Float64  # (rows, horizon, targets)
     lower: Float64  # (rows, levels, horizon, targets)
     upper: Float64  # (rows, levels, horizon, targets)
+    episodes: Int64  # (rows, KINDS, episodes.COLUMNS)
 
 
 class Batch(NamedTuple):
@@ -135,10 +139,11 @@ def score(
     config: anomaly.AnomalyConfig,
     series: anomaly.AnomalySeries,
     outcome: Float64,
+    common: CommonSeries,
     batch: Batch,
     answers: Answers,
 ) -> None:
-    """Say how surprising each event was; `outcome` is working memory."""
+    """Say how surprising each event was, and where an alert opened or closed; `outcome` is working memory."""
     for i in range(len(batch.rows)):
         if answers.late[i]:
             continue
@@ -166,6 +171,14 @@ def score(
             strongest = answers.channel[i] < 0 or channels[channel] > channels[answers.channel[i]]
             if channels[channel] > 0 and strongest:
                 answers.channel[i] = channel
+        episodes.observe(
+            common.episodes[batch.rows[i], ANOMALY],
+            series.alert[batch.rows[i], alerts.OPEN] == 1,
+            batch.times[i],
+            answers.driver[i],
+            answers.channel[i],
+            answers.changes[i, ANOMALY],
+        )
 
 
 @kernel
@@ -174,6 +187,7 @@ def warn(
     levels: Float64,
     limits: Float64,
     series: warning.WarningSeries,
+    common: CommonSeries,
     batch: Batch,
     answers: Answers,
 ) -> None:
@@ -193,4 +207,12 @@ def warn(
             answers.forecast_upper[i, :1],
             answers.warning_steps[i],
             answers.warning[i],
+        )
+        episodes.observe(
+            common.episodes[batch.rows[i], WARNING],
+            answers.warning[i, warning.WARN] > 0.0,
+            batch.times[i],
+            int(answers.warning[i, warning.DRIVER]),
+            -1,
+            answers.changes[i, WARNING],
         )

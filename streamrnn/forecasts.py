@@ -108,6 +108,7 @@ class Answers(NamedTuple):
     channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
     warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
+    changes: Int64  # (events, kinds, 4) alerts and warnings that the event opened or closed (`online/episodes.py`)
 
 
 def encode(

@@ -65,12 +65,13 @@ def run_file(
     output: Path | None,
     *,
     dead_letters: Path | None,
+    alerts: Path | None,
     console: Console,
     quiet: bool,
 ) -> Scorecard | LabelScorecard:
     """Process one file (None: standard input) to its end, or until asked to stop."""
     state = config.state.directory
-    connector = FileConnector(source, output, state=state, dead_letters=dead_letters)
+    connector = FileConnector(source, output, state=state, dead_letters=dead_letters, alerts=alerts)
     with connector, ExitStack() as stack:
         columns = sniff(connector.header, connector.sample, config.event, labelled=config.labelled)
         connector.row_clock = not columns.has_time

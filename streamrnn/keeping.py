@@ -109,6 +109,10 @@ class KeptModel(ABC, Generic[Answers]):
             for i in answers.late.nonzero()[0].tolist()
         ]
 
+    def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        """The alert records of a batch, in order."""
+        return []
+
     @property
     def expert_names(self) -> tuple[str, ...]:
         """Names of the experts whose weights can be watched, in the order of their weights."""

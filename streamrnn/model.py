@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn import fold
+from streamrnn.alerts import encode_alerts
 from streamrnn.cells.catalog import build_cell
 from streamrnn.config import Config, Limit
 from streamrnn.connectors.base import Message, Partition
@@ -20,7 +21,7 @@ from streamrnn.events import Decoded, targets_of
 from streamrnn.fold import COUNTERS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.forecasts import Answers, encode
 from streamrnn.keeping import KeptModel
-from streamrnn.online import anomaly, forecaster, insight, intervals, warning
+from streamrnn.online import anomaly, episodes, forecaster, insight, intervals, warning
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -129,6 +130,7 @@ class PartitionModel(KeptModel[Answers]):
             forecast=np.zeros((1, steps, targets)),
             lower=np.zeros((1, len(model.levels), steps, targets)),
             upper=np.zeros((1, len(model.levels), steps, targets)),
+            episodes=np.zeros((1, fold.KINDS, episodes.COLUMNS), np.int64),
         )
         rows = Series(
             common,
@@ -170,6 +172,7 @@ class PartitionModel(KeptModel[Answers]):
             channels=np.zeros((count, anomaly.CHANNELS)),
             warning=np.full((count, warning.OUTCOMES), np.nan),
             warning_steps=np.full((count, self._horizon), np.nan),
+            changes=np.zeros((count, fold.KINDS, episodes.CHANGES), np.int64),
         )
 
     def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
@@ -193,6 +196,10 @@ class PartitionModel(KeptModel[Answers]):
             explain=self._explain,
         )
 
+    def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        """See `alerts.encode_alerts`."""
+        return encode_alerts(partition, self._names, anomaly.CHANNEL_NAMES, decoded, answers)
+
     def _passes(self, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
         """The compiled passes over a batch, in order."""
         config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
@@ -203,11 +210,11 @@ class PartitionModel(KeptModel[Answers]):
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
             ),
             partial(fold.bound, config.intervals, self._levels, series.intervals, common, batch, answers),
-            partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, batch, answers),
+            partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, common, batch, answers),
         )
         if self._warns:
             first = self._levels[:, :1].copy()
-            passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, batch, answers),)
+            passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, common, batch, answers),)
         return passes
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from streamrnn.alerts import AlertRecord
 from streamrnn.config import Config
 from streamrnn.dead_letters import DeadLetterRecord
 from streamrnn.events import event_schema
@@ -26,6 +27,7 @@ def schemas() -> dict[str, Callable[[Config], str]]:
         "event": lambda config: dump(_event(config).json_schema()),
         "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
         "prediction": lambda _: dump(output_schema()),
+        "alert": lambda _: dump(AlertRecord.model_json_schema()),
         "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),
     }
 

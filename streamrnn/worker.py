@@ -1,7 +1,7 @@
 """The loop: poll, process, publish, commit; take partitions over and let them go; stop in order.
 
-One `poll` is one micro-batch is one `commit`. Each commit carries, all or none: the forecasts, the dead letters, the
-input offsets, and every `snapshot_interval` the rows of state that changed. If the process dies
+One `poll` is one micro-batch is one `commit`. Each commit carries, all or none: the forecasts, the alerts, the dead
+letters, the input offsets, and every `snapshot_interval` the rows of state that changed. If the process dies
 
     before the commit   nothing happened: the next owner reads the same events again
     during it           all of it or nothing of it happened
@@ -171,6 +171,7 @@ class Worker:
             decoded = self._decoder.decode(records)
             answers = model.process(decoded)
             commit.outputs[partition] = model.encode(partition, decoded, answers)
+            commit.alerts[partition] = model.alerts(partition, decoded, answers)
             # In log order, so that their order does not tell where a batch ended.
             unusable = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
             commit.dead_letters[partition] = [dead_letter(partition, record, error) for record, error in unusable]

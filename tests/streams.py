@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
     """Everything a run leaves behind."""
 
     outputs: tuple[Message, ...]
+    alerts: tuple[Message, ...]
     dead_letters: tuple[Message, ...]
     digest: str
 
@@ -81,12 +82,14 @@ def run(
     decoder = make_decoder(config)
     changelog: dict[bytes | None, Message] = {}
     outputs: list[Message] = []
+    alerts: list[Message] = []
     letters: list[Message] = []
     reborn = set(reborn)
     for batch in cut(records, {*cuts, *reborn}):
         decoded = decoder.decode(batch)
         answers = model.process(decoded)
         outputs += model.encode(partition, decoded, answers)
+        alerts += model.alerts(partition, decoded, answers)
         refused = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
         letters += [dead_letter(partition, record, error) for record, error in refused]
         offset = batch[-1].offset + 1
@@ -97,7 +100,7 @@ def run(
             assert restore(model, changelog.values()) == offset
     digest = model.digest()
     model.close()
-    return Outcome(tuple(outputs), tuple(letters), digest)
+    return Outcome(tuple(outputs), tuple(alerts), tuple(letters), digest)
 
 
 def restore(model: KeptModel[Any], messages: Iterable[Message]) -> int | None:

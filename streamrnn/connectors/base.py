@@ -1,8 +1,8 @@
 """What a worker needs of the outside world, as one narrow protocol.
 
 A connector delivers raw records partition by partition and takes everything one step of the worker produced in one
-atomic `commit`: forecasts, dead letters, snapshot records and the input offsets, all or none. Three exist: Kafka,
-files and memory; one contract suite (`tests/contract`) runs over all three.
+atomic `commit`: forecasts, alerts, dead letters, snapshot records and the input offsets, all or none. Three exist:
+Kafka, files and memory; one contract suite (`tests/contract`) runs over all three.
 
 Offsets are always *next to read*: committing 42 says that records up to 41 are done.
 """
@@ -67,6 +67,7 @@ class Commit:
 
     offsets: dict[Partition, int] = field(default_factory=dict)
     outputs: dict[Partition, Sequence[Message]] = field(default_factory=dict)
+    alerts: dict[Partition, Sequence[Message]] = field(default_factory=dict)  # dropped where nobody asked for them
     dead_letters: dict[Partition, Sequence[Message]] = field(default_factory=dict)
     snapshots: dict[Partition, Sequence[Message]] = field(default_factory=dict)
 

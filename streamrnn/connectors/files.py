@@ -118,7 +118,7 @@ class LineReader:
 
 
 class Appender:
-    """An output that can be cut back to a length and forced to disk."""
+    """An output that can be cut back to a length and forced to disk; with neither path nor stream it takes nothing."""
 
     def __init__(self, path: Path | None, standard: IO[bytes] | None = None) -> None:
         self._path = path
@@ -128,6 +128,7 @@ class Appender:
     def truncate(self, length: int) -> None:
         """Keep the first `length` bytes; creates the file unless there is nothing to keep and nothing there."""
         if self._path is None:
+            self.length = length  # a later run may want to go on from there
             return
         try:
             if length == 0 and (not self._path.exists() or not self._regular()):
@@ -162,7 +163,8 @@ class Appender:
         if not data:
             return
         self.open()
-        assert self._file is not None
+        if self._file is None:
+            return
         try:
             self._file.write(data)
             self._file.flush()
@@ -199,9 +201,10 @@ class FileConnector(Connector):
         header: bool | None = None,
         state: Path | None = None,
         dead_letters: Path | None = None,
+        alerts: Path | None = None,
         max_poll_records: int = 1000,
     ) -> None:
-        """`None` paths are the standard streams.
+        """`None` paths are the standard streams, but no `alerts` path means that alerts are not written.
 
         `header` says whether the first line names columns (CSV); by default the input's suffix tells, or else whether
         that line is a JSON object.
@@ -209,7 +212,7 @@ class FileConnector(Connector):
         self._max_poll_records = max_poll_records
         if dead_letters is None and output is not None:
             dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
-        _check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters})
+        _check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
         self._has_header = header if header is not None or input is None else _HEADERS.get(input.suffix.lower())
         self._reader = LineReader(input)
         if state is not None and not (self._reader.seekable and output is not None):
@@ -226,6 +229,7 @@ class FileConnector(Connector):
         self._dead_letters = Appender(
             dead_letters, None if dead_letters is not None else _standard(sys.stderr, "error")
         )
+        self._alerts = Appender(alerts)
         self._offset: int | None = None
         self.row_clock = False
         """Without a time column rows count as one second apart."""
@@ -274,7 +278,9 @@ class FileConnector(Connector):
             self._delivered = self._reader.position
         self._output.truncate(int(str(facts.get("output_length", 0))))
         self._dead_letters.truncate(int(str(facts.get("dead_letters_length", 0))))
+        self._alerts.truncate(int(str(facts.get("alerts_length", 0))))
         self._output.open()
+        self._alerts.open()
 
     def __enter__(self) -> Self:
         return self
@@ -345,8 +351,9 @@ class FileConnector(Connector):
 
     def commit(self, commit: Commit) -> None:
         """See `Connector.commit`; what is written between two snapshots is cut back by a restart."""
-        self._output.write(b"".join([m.value + b"\n" for m in commit.outputs.get(self.partition, ()) if m.value]))
+        self._output.write(_lines(commit.outputs.get(self.partition, ())))
         self._dead_letters.write(b"".join(map(_dead_letter_line, commit.dead_letters.get(self.partition, ()))))
+        self._alerts.write(_lines(commit.alerts.get(self.partition, ())))
         offset = commit.offsets.get(self.partition)
         if offset is not None:
             self._offset = offset
@@ -354,6 +361,7 @@ class FileConnector(Connector):
         if snapshot and self._folder is not None:
             self._output.sync()
             self._dead_letters.sync()
+            self._alerts.sync()
             self._folder.write(snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
@@ -365,6 +373,7 @@ class FileConnector(Connector):
             "fingerprint_length": length,
             "output_length": self._output.length,
             "dead_letters_length": self._dead_letters.length,
+            "alerts_length": self._alerts.length,
         }
 
     def close(self, timeout: float) -> None:
@@ -372,6 +381,7 @@ class FileConnector(Connector):
         self._reader.close()
         self._output.close()
         self._dead_letters.close()
+        self._alerts.close()
         if self._folder is not None:
             self._folder.close()
 
@@ -391,6 +401,10 @@ def _check_distinct(paths: Mapping[str, Path | None]) -> None:
         other = seen.setdefault(path.resolve(), flag)
         if other != flag:
             raise ConfigurationError(f"{other} and {flag} are the same file, {path}: give another one")
+
+
+def _lines(messages: Sequence[Message]) -> bytes:
+    return b"".join([message.value + b"\n" for message in messages if message.value])
 
 
 def _dead_letter_line(message: Message) -> bytes:

@@ -38,6 +38,7 @@ class MemoryLog:
         self.partitions = [Partition(topic, number) for number in range(partitions)]
         self.inputs: dict[Partition, list[MemoryRecord]] = {p: [] for p in self.partitions}
         self.outputs: dict[Partition, list[Message]] = {p: [] for p in self.partitions}
+        self.alerts: dict[Partition, list[Message]] = {p: [] for p in self.partitions}
         self.dead_letters: dict[Partition, list[Message]] = {p: [] for p in self.partitions}
         self.snapshots: dict[Partition, list[Message]] = {p: [] for p in self.partitions}
         self.offsets: dict[Partition, int] = {}
@@ -135,6 +136,8 @@ class MemoryConnector(Connector):
         with self.log.changed:
             for partition, messages in commit.outputs.items():
                 self.log.outputs[partition].extend(messages)
+            for partition, messages in commit.alerts.items():
+                self.log.alerts[partition].extend(messages)
             for partition, messages in commit.dead_letters.items():
                 self.log.dead_letters[partition].extend(messages)
             for partition, messages in commit.snapshots.items():

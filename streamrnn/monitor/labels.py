@@ -12,9 +12,11 @@ import numpy as np
 
 from streamrnn.config import Config
 from streamrnn.events import Decoded, Float64, targets_of
+from streamrnn.fold import KINDS
 from streamrnn.forecasts import Answers
 from streamrnn.labelled.records import Predictions
 from streamrnn.online.anomaly import CHANNELS
+from streamrnn.online.episodes import CHANGES
 from streamrnn.online.warning import OUTCOMES
 
 
@@ -53,4 +55,5 @@ def as_forecasts(decoded: Decoded, predictions: Predictions) -> tuple[Float64, A
         channels=np.zeros((count, CHANNELS)),
         warning=np.full((count, OUTCOMES), np.nan),
         warning_steps=unknown[:, 0],
+        changes=np.zeros((count, KINDS, CHANGES), np.int64),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from streamrnn.alerts import AlertRecord, encode_alerts
 from streamrnn.config import Config, FalseAlarms, load
 from streamrnn.connectors.base import Partition
 from streamrnn.errors import ConfigurationError
@@ -130,3 +132,38 @@ def test_what_cannot_be_is_an_error(settings: dict[str, object], words: str) -> 
 def test_limits_of_what_is_no_target_are_an_error() -> None:
     with pytest.raises(ConfigurationError, match="temperature not among the targets, which are value"):
         PartitionModel(load(None, {"anomaly.limits": {"temperature": {"upper": 90}}}, {}))
+
+
+def test_alert_records_say_where_alerts_and_warnings_begin_and_end() -> None:
+    config = configured(limits={"b": {"upper": 4.0}}, warn_at=0.4, expected_false_alarms=20)
+    model, decoded, names = PartitionModel(config), events(config), targets_of(config.event)
+    answers = model.process(decoded)
+    messages = encode(Partition("t", 0), names, CHANNEL_NAMES, decoded, answers)
+    forecasts = [json.loads(message.value or b"") for message in messages]
+    raised = encode_alerts(Partition("t", 0), names, CHANNEL_NAMES, decoded, answers)
+    assert {message.key for message in raised} == {b"s"}
+    said = [json.loads(message.value or b"") for message in raised]
+    for one in said:
+        AlertRecord.model_validate(one)
+        assert one["time"] == forecasts[one["source"]["offset"]]["time"]
+    for kind in ("anomaly", "warning"):
+        mine = [one for one in said if one["kind"] == kind]
+        assert [one["state"] for one in mine] == [("opened", "closed")[i % 2] for i in range(len(mine))]
+        assert [one["alert"] for one in mine] == [i // 2 + 1 for i in range(len(mine))]
+        for opened, closed in pairwise(mine):
+            if opened["state"] == "opened":
+                assert opened["since"] == opened["time"] == closed["since"] < closed["time"]
+                assert (opened["target"], opened.get("channel")) == (closed["target"], closed.get("channel"))
+    alerts = [forecast["anomaly"].get("alert", 0) for forecast in forecasts]
+    firsts = {alert: alerts.index(alert) for alert in alerts if alert}
+    opened = {one["alert"]: one for one in said if (one["kind"], one["state"]) == ("anomaly", "opened")}
+    assert {alert: one["source"]["offset"] for alert, one in opened.items()} == firsts
+    for alert, first in firsts.items():
+        published = forecasts[first]["anomaly"]
+        assert {name: opened[alert][name] for name in ("score", "target", "channel")} == {
+            name: published[name] for name in ("score", "target", "channel")
+        }
+    warns = [forecast["warning"]["is_warning"] for forecast in forecasts]
+    changes = [i for i, (before, now) in enumerate(pairwise([False, *warns])) if before != now]
+    assert changes == [one["source"]["offset"] for one in said if one["kind"] == "warning"]
+    assert len(changes) > 4

@@ -14,7 +14,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_tmp" not in path.name
 HEAVY = ("kafka", "numba", "pandas", "river", "scipy", "starlette", "uvicorn", "sklearn", "torch", "matplotlib")
 
 NUMERICS = {"cells", "learning", "online"}
-CONTRACTS = {"config", "events", "forecasts", "dead_letters", "connectors.base"}
+CONTRACTS = {"config", "events", "forecasts", "alerts", "dead_letters", "connectors.base"}
 MAY_IMPORT = {
     "errors": set(),
     "linking": set(),
@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "connectors.base": {"errors"},
     "events": {"config", "errors", "connectors.base"},
     "forecasts": {"connectors.base", "events"},
+    "alerts": {"connectors.base", "events", "forecasts"},
     "dead_letters": {"connectors.base", "errors", "events"},
-    "schemas": {"config", "dead_letters", "events", "forecasts", "labelled"},
+    "schemas": {"alerts", "config", "dead_letters", "events", "forecasts", "labelled"},
     "cells": {"cells", "compiled", "errors", "linking"},
     "learning": {"cells", "learning", "compiled", "errors"},
     "online": {"cells", "learning", "online", "compiled", "errors"},

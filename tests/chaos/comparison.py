@@ -14,12 +14,22 @@ from tests.pipeline.workers import Application
 def same_bytes(
     one: Application, digests: Mapping[str, str], other: Application, others: Mapping[str, str], events: int
 ) -> None:
-    """Every event answered once by both, with the same bytes, and the same learned weights behind them."""
+    """Every event answered once by both, with the same bytes, the same alerts, and the same learned weights behind."""
     expected = {place: without_source(value) for place, value in other.outputs().items()}
     found = {place: without_source(value) for place, value in one.outputs().items()}
     assert len(expected) == events
     assert found == expected
+    assert alerts(one) == alerts(other)
     assert digests == others
+
+
+def alerts(app: Application) -> dict[int, list[bytes]]:
+    """The alert records of each partition, in order; none where the application has no topic for them."""
+    found: dict[int, list[bytes]] = {}
+    for written in app.client.read(app.alerts) if app.alerts else []:
+        assert written.value is not None
+        found.setdefault(written.partition, []).append(without_source(written.value))
+    return found
 
 
 def without_source(value: bytes) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos.comparison import same_bytes
+from tests.chaos.comparison import alerts, same_bytes
 from tests.chaos.kills import kill_at_random
 from tests.pipeline.workers import Application, generate
 
@@ -24,7 +24,7 @@ EVENTS, SERIES, KILLS = (200_000, 200, 100) if LONG else (16_000, 40, 9)
 
 @pytest.mark.timeout(3600)
 def test_kills_change_no_byte(application: Callable[..., Application], capsys: pytest.CaptureFixture[str]) -> None:
-    disturbed, calm = application(), application()
+    disturbed, calm = application(alerts=True), application(alerts=True)
     events = generate(EVENTS, SERIES, 4, seed=1, start=1_767_225_600)
     calm.client.produce(calm.input, events)
     calm.start(0)
@@ -37,6 +37,7 @@ def test_kills_change_no_byte(application: Callable[..., Application], capsys: p
     assert [disturbed.stop(number) for number in range(2)] == [0, 0]
 
     same_bytes(disturbed, digests, calm, calm.digests(), EVENTS)
+    assert sum(map(len, alerts(calm).values())) > SERIES
     assert in_commit >= KILLS // 4
     uncommitted = len(disturbed.client.read(disturbed.output, committed=False)) - EVENTS
     with capsys.disabled():

@@ -43,6 +43,10 @@ class Harness(ABC):
         """(key, value) of what is visible to readers."""
 
     @abstractmethod
+    def alerts(self, partition: Partition) -> Pairs:
+        """(key, value) of what is visible to readers."""
+
+    @abstractmethod
     def dead_letters(self, partition: Partition) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
         """(key, value, headers) of what is visible to readers."""
 
@@ -65,6 +69,9 @@ class MemoryHarness(Harness):
     def outputs(self, partition: Partition) -> Pairs:
         return [(message.key, message.value) for message in self.log.outputs[partition]]
 
+    def alerts(self, partition: Partition) -> Pairs:
+        return [(message.key, message.value) for message in self.log.alerts[partition]]
+
     def dead_letters(self, partition: Partition) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
         return [(one.key, one.value, dict(one.headers)) for one in self.log.dead_letters[partition]]
 
@@ -86,13 +93,25 @@ class FileHarness(Harness):
                 file.write((value or b"") + b"\n")
 
     def connect(self) -> Connector:
-        return FileConnector(self.input, self.folder / "out.jsonl", state=self.folder / "state", max_poll_records=7)
+        return FileConnector(
+            self.input,
+            self.folder / "out.jsonl",
+            state=self.folder / "state",
+            alerts=self.folder / "alerts.jsonl",
+            max_poll_records=7,
+        )
 
     def crash(self, connector: Connector) -> None:
         connector.close(0)  # the operating system closes the files of a killed process just so
 
     def outputs(self, partition: Partition) -> Pairs:
-        path = self.folder / "out.jsonl"
+        return self._lines("out.jsonl")
+
+    def alerts(self, partition: Partition) -> Pairs:
+        return self._lines("alerts.jsonl")
+
+    def _lines(self, name: str) -> Pairs:
+        path = self.folder / name
         return [(None, line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
     def dead_letters(self, partition: Partition) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
@@ -111,7 +130,9 @@ class KafkaHarness(Harness):
     def __init__(self, client: Client) -> None:
         self.client = client
         # A static member comes back to its partitions at once; the time-out of dynamic ones is tested elsewhere.
-        self.pipeline = Pipeline(client, 2, group_instance_id="only", max_poll_records=7)
+        self.pipeline = Pipeline(
+            client, 2, group_instance_id="only", max_poll_records=7, alerts_topic=client.unique("alerts")
+        )
         self.partitions = self.pipeline.partitions
 
     def feed(self, number: int, records: Pairs) -> None:
@@ -125,7 +146,13 @@ class KafkaHarness(Harness):
         crash(connector)
 
     def outputs(self, partition: Partition) -> Pairs:
-        records = self.client.read(self.pipeline.config.output_topic)
+        return self._read(self.pipeline.config.output_topic, partition)
+
+    def alerts(self, partition: Partition) -> Pairs:
+        return self._read(self.pipeline.config.alerts_topic or "", partition)
+
+    def _read(self, topic: str, partition: Partition) -> Pairs:
+        records = self.client.read(topic)
         return [(record.key, record.value) for record in records if record.partition == partition.number]
 
     def dead_letters(self, partition: Partition) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:

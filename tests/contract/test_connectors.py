@@ -93,6 +93,7 @@ def test_a_commit_shows_everything_in_order(harness: Harness) -> None:
                 Commit(
                     offsets={partition: offsets_after(records)},
                     outputs={partition: [Message(r.key, b"out %d" % r.offset) for r in records]},
+                    alerts={partition: [Message(r.key, b"alert %d" % r.offset) for r in records if r.offset % 3 == 0]},
                     dead_letters={
                         partition: [Message(b"\xffkey", b"\x00poison", (("streamrnn.error.class", b"EventInvalid"),))]
                     },
@@ -100,8 +101,9 @@ def test_a_commit_shows_everything_in_order(harness: Harness) -> None:
             )
     for partition in harness.partitions:
         assert [value for _, value in harness.outputs(partition)] == [b"out %d" % number for number in range(20)]
+        assert [value for _, value in harness.alerts(partition)] == [b"alert %d" % number for number in range(0, 20, 3)]
         if harness.has_keys:
-            assert {key for key, _ in harness.outputs(partition)} == {b"pump-7"}
+            assert {key for key, _ in harness.outputs(partition) + harness.alerts(partition)} == {b"pump-7"}
         assert harness.dead_letters(partition) == [
             (b"\xffkey", b"\x00poison", {"streamrnn.error.class": b"EventInvalid"})
         ]
@@ -298,6 +300,7 @@ def test_any_sequence_of_crashes_gives_the_bytes_of_an_undisturbed_run(harness: 
                     for record in records:
                         states[partition] = step(states[partition], record)
                         outputs.append(Message(b"k", b"%d" % states[partition]))
+                    commit.alerts[partition] = [one for one in outputs if (one.value or b"").endswith(b"3")]
                     positions[partition] = commit.offsets[partition] = offsets_after(records)
                     commit.outputs[partition] = outputs
                     if commits % 2 or not harness.replays or len(outputs) == positions[partition]:
@@ -317,5 +320,8 @@ def test_any_sequence_of_crashes_gives_the_bytes_of_an_undisturbed_run(harness: 
         harness.crash(connector)
     with harness.connect() as connector:
         assert work(connector, 1000)
+    alerts = [one for one in expected if one.endswith(b"3")]
+    assert alerts
     for partition in harness.partitions:
         assert [value for _, value in harness.outputs(partition)] == expected
+        assert [value for _, value in harness.alerts(partition)] == alerts

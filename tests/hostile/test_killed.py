@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -38,28 +39,35 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(source: Path, folder: Path, *more: object) -> list[object]:
     return [
         "run", "--input", source, "--output", folder / "out", "--state", folder / "state", "--quiet",
-        "--set", "event.late=dead-letter", *OFTEN, *more,
+        "--alerts", folder / "alerts", "--set", "event.late=dead-letter", *OFTEN, *more,
     ]  # fmt: skip
 
 
-def written(folder: Path) -> tuple[bytes, bytes]:
-    return (folder / "out").read_bytes(), (folder / "out.dead-letters.jsonl").read_bytes()
+Written: TypeAlias = tuple[bytes, bytes, bytes]
+
+
+def written(folder: Path) -> Written:
+    """Forecasts, dead letters and alerts."""
+    forecasts, letters, alerts = (folder / name for name in ("out", "out.dead-letters.jsonl", "alerts"))
+    return forecasts.read_bytes(), letters.read_bytes(), alerts.read_bytes()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+def undisturbed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """What must be written in the end."""
     folder = tmp_path_factory.mktemp("undisturbed")
     done = Streamrnn(folder)(*arguments(source, folder))
     assert done.code == 0, done.err
-    forecasts, letters = written(folder)
+    forecasts, letters, alerts = written(folder)
     late = sum(row % 97 == 5 and row % 50 != 0 and row >= 7 * SERIES for row in range(ROWS))
     assert letters.count(b"\n") == ROWS // 50 + late
     assert forecasts.count(b"\n") == ROWS - letters.count(b"\n")
-    return forecasts, letters
+    assert alerts.count(b'"opened"') > 10
+    assert alerts.count(b'"closed"') > 10
+    return forecasts, letters, alerts
 
 
-def finished(streamrnn: Streamrnn | Inside, source: Path, folder: Path) -> tuple[bytes, bytes]:
+def finished(streamrnn: Streamrnn | Inside, source: Path, folder: Path) -> Written:
     """Run to the end."""
     done = streamrnn(*arguments(source, folder))
     assert done.code == 0, done.err
@@ -117,9 +125,7 @@ def kill_at_random(streamrnn: Streamrnn, source: Path, folder: Path, kills: int,
     return hits
 
 
-def test_kills_at_random_points(
-    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes]
-) -> None:
+def test_kills_at_random_points(streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: Written) -> None:
     assert kill_at_random(streamrnn, source, tmp_path, kills=3, seed=1) >= 2
     assert finished(streamrnn, source, tmp_path) == undisturbed
 
@@ -128,7 +134,7 @@ def test_kills_at_random_points(
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(10))
 def test_two_hundred_kills_at_random_points(
-    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes], seed: int
+    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: Written, seed: int
 ) -> None:
     hits = kill_at_random(streamrnn, source, tmp_path, kills=20, seed=10 + seed)
     print(f"{hits} kills")
@@ -150,6 +156,16 @@ def write(self, data):
     if count > 6 and len(data) > 500:
         plain(self, data[: len(data) // 2 + 7])
         die()
+    plain(self, data)
+Appender.write = write
+""",
+    "between dead letters and alerts": """
+from streamrnn.connectors.files import Appender
+plain, count = Appender.write, 0
+def write(self, data):
+    global count
+    count += 1
+    if count == 6: die()
     plain(self, data)
 Appender.write = write
 """,
@@ -214,7 +230,7 @@ EVERYDAY = ("in the middle of an output line", "in the middle of a snapshot", "b
     "fault", [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in FAULTS]
 )
 def test_killed_at_the_worst_moment(
-    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes], fault: str
+    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: Written, fault: str
 ) -> None:
     done = streamrnn(*arguments(source, tmp_path), code=DIE + FAULTS[fault])
     assert done.code == -signal.SIGKILL, done.err
@@ -226,7 +242,7 @@ def test_killed_at_the_worst_moment(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_stop_exits_with_0_and_the_next_run_goes_on(
-    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes], number: signal.Signals
+    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: Written, number: signal.Signals
 ) -> None:
     process = streamrnn.start(*arguments(source, tmp_path), code=SLOWLY)
     assert dots(process, 3) == 3
@@ -259,7 +275,7 @@ def test_a_second_interrupt_exits_at_once(streamrnn: Streamrnn, source: Path, tm
     "limit", [pytest.param(100, marks=pytest.mark.slow), 300_000, pytest.param(900_000, marks=pytest.mark.slow)]
 )
 def test_a_full_disk_is_one_clear_error_and_the_state_before_is_good(
-    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes], limit: int
+    streamrnn: Streamrnn, source: Path, tmp_path: Path, undisturbed: Written, limit: int
 ) -> None:
     done = streamrnn(
         *arguments(source, tmp_path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -283,7 +299,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_really_full_disk(
-    inside: Inside, source: Path, tmp_path: Path, small_disk: Path, undisturbed: tuple[bytes, bytes]
+    inside: Inside, source: Path, tmp_path: Path, small_disk: Path, undisturbed: Written
 ) -> None:
     for folder, more in ((small_disk, ()), (tmp_path, ("--state", small_disk / "other"))):
         done = inside(*arguments(source, folder, *more))
@@ -296,9 +312,7 @@ def test_a_really_full_disk(
 
 
 @pytest.mark.slow
-def test_a_read_only_disk(
-    streamrnn: Streamrnn, source: Path, small_disk: Path, undisturbed: tuple[bytes, bytes]
-) -> None:
+def test_a_read_only_disk(streamrnn: Streamrnn, source: Path, small_disk: Path, undisturbed: Written) -> None:
     subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
     process = streamrnn.start(*arguments(source, small_disk), code=SLOWLY)
     dots(process, 2)
@@ -323,16 +337,13 @@ def test_a_full_device(inside: Inside, source: Path, tmp_path: Path) -> None:
     assert done.err == "streamrnn: cannot write /dev/full: No space left on device\n"
 
 
-@pytest.mark.parametrize("place", ["output", "state", "dead letters"])
+@pytest.mark.parametrize("place", ["output", "state", "dead letters", "alerts"])
 def test_a_place_that_cannot_be_written_is_named_before_any_work(
     inside: Inside, source: Path, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "file").write_text("")
     below = tmp_path / "file" / "below"
-    more = {"output": ["--output", below], "state": ["--state", below], "dead letters": ["--dead-letters", below]}[
-        place
-    ]
-    done = inside(*arguments(source, tmp_path, *more))
+    done = inside(*arguments(source, tmp_path, f"--{place.replace(' ', '-')}", below))
     assert done.code == 1
     assert str(tmp_path / "file") in done.err
     assert done.err.count("\n") == 1
@@ -342,7 +353,7 @@ def test_a_place_that_cannot_be_written_is_named_before_any_work(
 
 
 def test_another_input_for_the_same_state_is_refused(
-    inside: Inside, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes]
+    inside: Inside, source: Path, tmp_path: Path, undisturbed: Written
 ) -> None:
     finished(inside, source, tmp_path)
     other = tmp_path / "other.jsonl"
@@ -356,7 +367,7 @@ def test_another_input_for_the_same_state_is_refused(
 
 
 def test_rows_added_to_the_input_are_taken_up(
-    inside: Inside, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes]
+    inside: Inside, source: Path, tmp_path: Path, undisturbed: Written
 ) -> None:
     growing = tmp_path / source.name
     lines = source.read_bytes().splitlines(keepends=True)
@@ -403,7 +414,7 @@ def test_two_runs_on_one_state_are_refused(streamrnn: Streamrnn, source: Path, t
 
 
 def test_a_damaged_state_is_an_error_and_touches_nothing(
-    inside: Inside, source: Path, tmp_path: Path, undisturbed: tuple[bytes, bytes]
+    inside: Inside, source: Path, tmp_path: Path, undisturbed: Written
 ) -> None:
     finished(inside, source, tmp_path)
     for file in (tmp_path / "state").glob("*.snapshot"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamrnn.config import KafkaConfig
+from streamrnn.connectors.base import Commit, Message
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import (
     AuthenticationRefused,
@@ -66,6 +67,22 @@ def test_other_topics_are_made_or_asked_for(client: Client, pipeline: Callable[.
         assert len(client.partitions(topic)) == 3
     with made.connector(create_topics=False):
         pass
+
+
+def test_the_alerts_topic_is_asked_for_only_where_it_is_set(client: Client, pipeline: Callable[..., Pipeline]) -> None:
+    made = pipeline(2)
+    [first, _] = made.partitions
+    raised = Commit(alerts={first: [Message(b"k", b"alert")]})
+    with made.connector() as connector:
+        take_over(connector, 2)
+        connector.commit(raised)
+    topic = client.unique("alerts")
+    with pytest.raises(TopicMissing, match=rf"^kafka\.alerts_topic: .*--create --topic {topic} --partitions 2"):
+        made.connector(create_topics=False, alerts_topic=topic).open()
+    with made.connector(alerts_topic=topic) as connector:
+        take_over(connector, 2)
+        connector.commit(raised)
+    assert [(record.partition, record.value) for record in client.read(topic)] == [(0, b"alert")]
 
 
 def test_a_changelog_that_would_lose_state_is_refused(client: Client, pipeline: Callable[..., Pipeline]) -> None:

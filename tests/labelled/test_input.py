@@ -157,6 +157,7 @@ def test_records_follow_their_schema(task: str) -> None:
         ("classification", {"model__update_every": 2}, "model.update_every: only for task forecast"),
         ("classification", {"anomaly__limits": {"a": {"upper": 1}}}, "anomaly.limits: only for task forecast"),
         ("classification", {"anomaly__warn_at": 0.5}, "anomaly.warn_at: only for task forecast"),
+        ("classification", {"kafka__alerts_topic": "alerts"}, "kafka.alerts_topic: only for task forecast"),
         ("classification", {"labels__classes": ["a"]}, "labels: classes: name at least two"),
         ("classification", {"labels__classes": ["a", "a"]}, "each only once"),
         ("classification", {"labels__pending": 0}, "labels.pending"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ CONFIGS = {
     "season declared": configured(model__seasonality=["4h"]),
     "late ones dropped": configured(event__late="drop"),
     "late ones put aside": configured(event__late="dead-letter"),
+    "alerts": configured(model__horizon=3, anomaly__threshold=0.9, anomaly__limits={"value": {"upper": 30}}),
 }
 NAMES = st.sampled_from(sorted(CONFIGS))
 MARKS = st.lists(st.integers(0, COUNT), max_size=40)
@@ -92,6 +94,11 @@ def test_the_streams_of_this_file_exercise_what_they_claim(name: str) -> None:
     late = CONFIGS[name].event.late
     assert len(outcome.outputs) < COUNT if late != "process" else len(outcome.outputs) == COUNT
     assert bool(outcome.dead_letters) == (late == "dead-letter")
+    if name == "alerts":
+        said = [orjson.loads(message.value or b"") for message in outcome.alerts]
+        assert {(one["kind"], one["state"]) for one in said} == {
+            (kind, state) for kind in ("anomaly", "warning") for state in ("opened", "closed")
+        }
     assert outcome.digest != run(CONFIGS[name], records(name)[:-1]).digest
 
 

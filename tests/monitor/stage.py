@@ -57,6 +57,7 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
         channels=np.zeros((len(x), 2)),
         warning=np.full((len(x), 4), np.nan),
         warning_steps=np.full((len(x), horizon), np.nan),
+        changes=np.zeros((len(x), 2, 4), np.int64),
     )
 
 
@@ -102,6 +103,9 @@ class FreeModel:
 
     def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         return encode(partition, ("value",), CHANNEL_NAMES, decoded, answers)
+
+    def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        return []
 
     def refused(self, decoded: Decoded, answers: Answers) -> list[Any]:
         return []

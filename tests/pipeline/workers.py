@@ -24,13 +24,16 @@ ROOT = Path(__file__).parents[2]
 class Application:
     """One application over an input topic of its own, and the worker processes that run it."""
 
-    def __init__(self, client: Client, folder: Path, partitions: int = 4, **settings: Any) -> None:
+    def __init__(
+        self, client: Client, folder: Path, partitions: int = 4, alerts: bool = False, **settings: Any
+    ) -> None:
         self.client = client
         self.folder = folder
         self.partitions = partitions
         self.input = client.create_topic(client.unique("events"), partitions)
         self.application_id = client.unique("application")
         self.output = f"{self.application_id}-forecasts"
+        self.alerts = f"{self.application_id}-alerts" if alerts else None
         self.dead_letters = f"{self.output}-dead-letters"
         self.settings: dict[str, Any] = {
             "application_id": self.application_id,
@@ -42,6 +45,7 @@ class Application:
             "kafka.broker_timeout": "20s",
             "model.preset": "lite",
             "state.snapshot_interval": "1s",
+            **({"kafka.alerts_topic": self.alerts} if alerts else {}),
             **settings,
         }
         self.supervised = False  # by somebody who starts workers anew

@@ -9,6 +9,7 @@ import click
 import pytest
 import yaml
 
+from streamrnn.alerts import AlertRecord
 from streamrnn.cli import cli
 from streamrnn.config import Config
 from streamrnn.forecasts import ForecastRecord
@@ -47,6 +48,7 @@ def test_help_and_version(inside: Inside) -> None:
         ["run", "--input", "x"],
         ["run", "--output", "x"],
         ["run", "--dead-letters", "x"],
+        ["run", "--alerts", "x"],
         ["schema", "nonsense"],
         ["demo", "--duration", "0"],
         ["demo", "--duration", "soon"],
@@ -118,7 +120,7 @@ def test_all_problems_are_shown_at_once(inside: Inside) -> None:
     assert "has 3 problems" in ended.err
 
 
-@pytest.mark.parametrize("contract", ["event", "forecast", "dead-letter", "config"])
+@pytest.mark.parametrize("contract", ["event", "forecast", "alert", "dead-letter", "config"])
 def test_schemas_are_json(inside: Inside, contract: str) -> None:
     ended = inside("schema", contract)
     assert ended.code == 0
@@ -169,15 +171,22 @@ def test_what_is_written_is_what_the_schemas_say(inside: Inside) -> None:
     rows = (
         "".join(f"{60 * i},{i % 5 if i % 150 else 99},{'' if i % 7 == 0 else i % 9}\n" for i in range(600)) + "x,y,z\n"
     )
-    done = inside.forecast(f"time,a,b\n{rows}".encode(), "--set", "model.horizon=2", "--set", "anomaly.threshold=0.1")
+    path = inside.folder / "alerts"
+    settings = ("model.horizon=2", "anomaly.threshold=0.1", "anomaly.warn_at=0.1")
+    more = (part for setting in settings for part in ("--set", setting))
+    done = inside.forecast(f"time,a,b\n{rows}".encode(), "--alerts", path, *more)
+    alerts = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert {alert["kind"] for alert in alerts} == {"anomaly", "warning"}
     assert any(record["anomaly"]["is_anomaly"] for record in done.records)
-    for contract, documents in (("forecast", done.records), ("dead-letter", done.letters)):
+    for contract, documents in (("forecast", done.records), ("alert", alerts), ("dead-letter", done.letters)):
         schema = json.loads(inside("schema", contract).out)
         assert documents
         assert all(conforms(document, schema, schema) for document in documents)
         assert not conforms({**documents[0], next(iter(documents[0])): []}, schema, schema)
     for record in done.records:
         ForecastRecord.model_validate(record)
+    for alert in alerts:
+        AlertRecord.model_validate(alert)
 
 
 def test_a_run_ends_with_a_summary_unless_quiet(inside: Inside) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamrnn.connectors.base import Commit, Message
 from streamrnn.connectors.files import FileConnector, LineReader
-from streamrnn.errors import ConnectorError
+from streamrnn.errors import ConfigurationError, ConnectorError
 
 
 def all_lines(reader: LineReader) -> list[tuple[bytes, int]]:
@@ -109,6 +109,25 @@ def test_nothing_is_written_before_a_first_commit_but_an_old_output_is_cleared(t
         connector.commit(Commit({connector.partition: 1}, {connector.partition: [Message(None, b"new")]}))
         assert (tmp_path / "out").read_bytes() == b"new\n"
     assert not (tmp_path / "out.dead-letters.jsonl").exists()
+
+
+def test_alerts_are_written_only_where_they_are_wanted_and_go_on_where_they_were(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b'{"a": 1}\n' * 4)
+    alerts = tmp_path / "alerts"
+    for row, wanted in enumerate([alerts, None, alerts]):
+        with FileConnector(
+            tmp_path / "x", tmp_path / "out", state=tmp_path / "state", alerts=wanted, max_poll_records=1
+        ) as connector:
+            connector.poll(0)
+            connector.start(connector.partition, row)
+            connector.poll(0)
+            raised = {connector.partition: [Message(None, b"%d" % row)]}
+            state = {connector.partition: [Message(b"state", b"")]}
+            connector.commit(Commit({connector.partition: row + 1}, alerts=raised, snapshots=state))
+            connector.commit(Commit(alerts={connector.partition: [Message(None, b"to be cut back")]}))
+    assert alerts.read_bytes() == b"0\n2\nto be cut back\n"
+    with pytest.raises(ConfigurationError, match="--output and --alerts are the same file"):
+        FileConnector(tmp_path / "x", tmp_path / "out", alerts=tmp_path / "out")
 
 
 def test_starting_elsewhere_than_the_file_stands_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
         channels=np.zeros((count, 2)),
         warning=np.full((count, 4), np.nan),
         warning_steps=np.full((count, horizon), np.nan),
+        changes=np.zeros((count, 2, 4), np.int64),
     )
 
 

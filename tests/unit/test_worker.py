@@ -32,7 +32,7 @@ POISON = [
     b'{"time": 0, "value": 1e400}',
     b'{"time": 0}',
 ]
-LATE = configured(event__late="dead-letter", state__snapshot_interval="1ms")
+LATE = configured(event__late="dead-letter", state__snapshot_interval="1ms", anomaly__threshold=0.9)
 CONFIG = configured(state__snapshot_interval="1ms")
 
 
@@ -56,7 +56,8 @@ def outcome(config: Config, log: MemoryLog) -> list[Outcome]:
         restored = restore(model, log.snapshots[partition])
         assert restored is not None
         model.process(EventDecoder(config.event).decode(log.inputs[partition][restored : log.offsets[partition]]))
-        found.append(Outcome(tuple(log.outputs[partition]), tuple(log.dead_letters[partition]), model.digest()))
+        written = (tuple(kind[partition]) for kind in (log.outputs, log.alerts, log.dead_letters))
+        found.append(Outcome(*written, model.digest()))
         model.close()
     return found
 

@@ -25,16 +25,20 @@ class Outputs:
     def __init__(self, config: KafkaConfig, changelog: str, topics: Topics) -> None:
         self._input = config.input_topic
         self._output = config.output_topic
+        self._alerts = config.alerts_topic
         self._dead_letters = config.dead_letters
         self._changelog = changelog
         self._limits = topics.record_limits
         self._partitions = topics.partitions
 
     def batches(self, commit: Commit) -> list[Batch]:
-        """Outputs and dead letters."""
+        """Outputs, alerts and dead letters."""
         found: list[Batch] = []
         for partition, messages in commit.outputs.items():
             found += self._placed(self._output, partition.number, _dated(messages))
+        if self._alerts is not None:
+            for partition, messages in commit.alerts.items():
+                found += self._placed(self._alerts, partition.number, _dated(messages))
         for partition, messages in commit.dead_letters.items():
             found += self._placed(self._dead_letters, partition.number, _dated([self._fit(one) for one in messages]))
         return found

@@ -29,7 +29,7 @@ class Topics:
 
 
 def ensure_topics(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
-    """Look at the four topics, make the missing ones if `kafka.create_topics` allows it."""
+    """Look at the topics, make the missing ones if `kafka.create_topics` allows it."""
     with translated(config, "looking at the topics"):
         return bounded(config.broker_timeout, lambda: _retry(config, changelog, client_id), "looking at the topics")
 
@@ -55,6 +55,8 @@ def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
             "kafka.dead_letter_topic": config.dead_letters,
             "kafka.changelog_topic": changelog,
         }
+        if config.alerts_topic is not None:
+            names["kafka.alerts_topic"] = config.alerts_topic
         counts = _partitions(admin, list(names.values()))
         if config.input_topic not in counts:
             raise TopicMissing(
@@ -65,7 +67,6 @@ def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
         limits = _settings(admin, [config.input_topic])
         limit = int(limits[config.input_topic].get("max.message.bytes", RECORD_LIMIT))
         settings: dict[str, dict[str, str]] = {
-            config.output_topic: {},
             # a record that is too long for the dead letters could not be put aside whole
             config.dead_letters: {"max.message.bytes": str(limit + DEAD_LETTER_ROOM)},
             # small segments: only closed ones are compacted, and a restore reads all that is left
@@ -76,10 +77,10 @@ def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
             setting, name = missing[0]
             raise TopicMissing(
                 f"{setting}: {config.bootstrap_servers} has no topic {name!r} and kafka.create_topics is false; "
-                f"create it with: {_command(config, name, wanted, settings[name])}"
+                f"create it with: {_command(config, name, wanted, settings.get(name, {}))}"
             )
         for _, name in missing:
-            _create(admin, config, name, wanted, settings[name])
+            _create(admin, config, name, wanted, settings.get(name, {}))
         if missing:
             admin.wait_for_topics([name for _, name in missing], timeout_ms=milliseconds(config.broker_timeout))
         counts = _partitions(admin, list(names.values()))
