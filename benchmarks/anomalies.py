@@ -65,6 +65,27 @@ def faults(number: int) -> None:
         print(f"{name:<26}{at_once:10.1%}{soon:11.1%}{found:8.1%}{median:14.0f}")
 
 
+def spikes(seeds: int) -> None:
+    """How spikes are found in young series, and spikes that follow each other; forecasts are ideal."""
+    kinds, ages, again = ("white noise", "AR(2)", "seasonal"), (200, 300, 400, 600, 800), np.arange(1500, 4500, 300)
+    young, later = [], []
+    for kind in kinds:
+        for seed in range(1000, 1000 + seeds):
+            for age in ages:
+                values, expected = series(kind, seed, age + 1)
+                values[age] += 8
+                young.append(scored(values, expected).is_anomaly[age])
+            values, expected = series(kind, seed, int(again[-1]) + 1)
+            values[again] += 8 if seed % 2 else -8
+            later.append(scored(values, expected).is_anomaly[again])
+    print(f"\nSpikes of 8 deviations beside ideal forecasts, {len(kinds) * seeds} series each; flagged at once")
+    shares = np.reshape(young, (-1, len(ages))).mean(axis=0)
+    print(
+        "after so many events:  " + "".join(f"{age:>7}: {share:.0%}" for age, share in zip(ages, shares, strict=True))
+    )
+    print("one every 300 events:  " + "".join(f"{share:>7.0%}" for share in np.mean(later, axis=0)))
+
+
 def warnings(seeds: int) -> None:
     """Reliability, Brier scores and lead times of early warning on simulated approaches to a limit."""
     print(f"\nEarly warning: {seeds} series each, horizon {foretold.HORIZON}; worst tenth with 200 cases, Brier scores")
@@ -137,6 +158,7 @@ def main() -> None:
     few = 10 if arguments.quick else 1
     false_alarms(100 // few)
     faults(600 // few)
+    spikes(100 // few)
     warnings(20 // min(few, 5))
     cost()
 
