@@ -1,18 +1,24 @@
-"""Draws the pictures of docs/anomalies.md from simulated sensors run through the whole model.
+"""Draws the pictures of docs/anomalies.md from simulated sensors, and real series, run through the whole model.
 
-python benchmarks/anomaly_pictures.py docs/images
+python benchmarks/anomaly_pictures.py docs/images                # simulated
+python benchmarks/anomaly_pictures.py docs/images --nab DIR      # also from the Numenta Anomaly Benchmark
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from fleet import COUNT, FAULT, FAULTS, answers, noise_of, sensors
 
-from streamrnn.config import load
+from streamrnn import nab
+from streamrnn.config import Config, load
+from streamrnn.events import Decoded
+from streamrnn.forecasts import Answers
+from streamrnn.model import PartitionModel
 from streamrnn.online.anomaly import CHANNEL_NAMES
 
 Array = npt.NDArray[np.float64]
@@ -20,7 +26,7 @@ Array = npt.NDArray[np.float64]
 WIDTH, HEIGHT, GAP, LEFT = 760, 64, 30, 8
 BEFORE, AFTER = 300, 150  # events shown on either side of where the fault begins
 LIMIT = 3.0
-INK, BLUE, RED, GRAY = "#333333", "#2b6cb0", "#c53030", "#a0aec0"
+INK, BLUE, RED, GRAY, SHADE = "#333333", "#2b6cb0", "#c53030", "#a0aec0", "#fbe9c6"
 
 
 def line(values: Array, top: float, height: float, color: str, low: float, high: float) -> str:
@@ -50,6 +56,18 @@ def document(parts: list[str], height: int) -> str:
     )
 
 
+def strip(readings: Array, flagged: npt.NDArray[np.intp], top: float, title: str, said: str) -> list[str]:
+    """Readings with a title and what was said of them; flagged events in red below."""
+    scale = (WIDTH - 2 * LEFT) / (len(readings) - 1)
+    bar = f'y="{top + HEIGHT + 21}" width="{scale + 0.3:.2f}" height="4" fill="{RED}"'
+    return [
+        text(LEFT, top + 12, title),
+        text(WIDTH - 330, top + 12, said, RED),
+        line(readings, top + 18, HEIGHT, BLUE, np.nanmin(readings), np.nanmax(readings)),
+        *(f'<rect x="{LEFT + i * scale:.1f}" {bar}/>' for i in flagged),
+    ]
+
+
 def faults() -> str:
     """One strip per fault: the readings, alerts in red below them, and the channel that was strongest."""
     clean = sensors(1)
@@ -59,20 +77,51 @@ def faults() -> str:
         inject(values, size)
         _, said = answers(values)
         shown = slice(FAULT - BEFORE, FAULT + AFTER)
-        readings = values[shown, 0]
         flagged = np.flatnonzero(said.is_anomaly[shown])
-        scale = (WIDTH - 2 * LEFT) / (BEFORE + AFTER - 1)
-        parts.append(text(LEFT, top + 12, name))
+        when = ""
         if (after := flagged[flagged >= BEFORE]).size:
             first = int(after[0])
             channel = CHANNEL_NAMES[int(said.channel[shown][first])]
-            when = f"{first - BEFORE} events later" if first > BEFORE else "at once"
-            parts.append(text(WIDTH - 330, top + 12, f"alert {when}, by {channel}", RED))
-        x = LEFT + BEFORE * scale
+            when = f"alert {f'{first - BEFORE} events later' if first > BEFORE else 'at once'}, by {channel}"
+        x = LEFT + BEFORE * (WIDTH - 2 * LEFT) / (BEFORE + AFTER - 1)
         parts.append(f'<path d="M{x:.1f} {top + 16}v{HEIGHT + 6}" stroke="{GRAY}" stroke-dasharray="3 3"/>')
-        parts.append(line(readings, top + 18, HEIGHT, BLUE, np.nanmin(readings), np.nanmax(readings)))
-        bar = f'y="{top + HEIGHT + 21}" width="{scale + 0.3:.2f}" height="4" fill="{RED}"'
-        parts += [f'<rect x="{LEFT + i * scale:.1f}" {bar}/>' for i in flagged]
+        parts += strip(values[shown, 0], flagged, top, name, when)
+        top += HEIGHT + GAP + 8
+    return document(parts, top)
+
+
+def real(folder: Path) -> str:
+    """Per channel, the alert it drove on a real series of the benchmark that it found strangest; labels shaded."""
+    best: dict[int, tuple[bool, float, nab.LabelledFile, int, Answers]] = {}
+    nothing: Any = []
+    for file in nab.load(folder):
+        if file.name.startswith("artificial"):
+            continue
+        count = len(file.values)
+        no_features = np.zeros((count, 0))
+        decoded = Decoded(["s"] * count, file.times, file.values[:, None].copy(), no_features, nothing, [])
+        said = PartitionModel(Config()).process(decoded)
+        for event in np.flatnonzero(nab.first_events(said.alert)).tolist():
+            if not file.probation <= event < count - AFTER:
+                continue
+            channel = int(said.channel[event])
+            labelled = any(first <= event <= last for first, last in file.windows)
+            found = (labelled, float(said.channels[event, channel]))
+            if channel not in best or found > best[channel][:2]:
+                best[channel] = (*found, file, event, said)
+    parts, top = [], 8
+    for channel, (_, _, file, event, said) in sorted(best.items()):
+        start = max(event - BEFORE, 0)
+        shown = slice(start, event + AFTER)
+        scale = (WIDTH - 2 * LEFT) / (event + AFTER - start - 1)
+        for first, last in file.windows:
+            left, right = max(first, start), min(last, event + AFTER - 1)
+            if left < right:
+                x, width = LEFT + (left - start) * scale, (right - left) * scale
+                shade = f'width="{width:.1f}" height="{HEIGHT + 4}" fill="{SHADE}"'
+                parts.append(f'<rect x="{x:.1f}" y="{top + 16}" {shade}/>')
+        flagged = np.flatnonzero(said.is_anomaly[shown])
+        parts += strip(file.values[shown], flagged, top, file.name, f"alert by {CHANNEL_NAMES[channel]}")
         top += HEIGHT + GAP + 8
     return document(parts, top)
 
@@ -99,11 +148,16 @@ def warning() -> str:
 
 
 def main() -> None:
-    """Write both pictures into the folder given."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "faults.svg").write_text(faults())
-    (folder / "warning.svg").write_text(warning())
+    """Write the pictures into the folder given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--nab", type=Path, metavar="DIR", help="a checkout of the benchmark, or a part of it")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    (arguments.folder / "faults.svg").write_text(faults())
+    (arguments.folder / "warning.svg").write_text(warning())
+    if arguments.nab:
+        (arguments.folder / "channels.svg").write_text(real(arguments.nab))
 
 
 if __name__ == "__main__":
