@@ -185,9 +185,7 @@ def check(file: Path | None, assignments: Sequence[str]) -> None:
 
 @cli.command()
 @configured
-@click.argument(
-    "contract", type=click.Choice(["event", "forecast", "prediction", "alert", "dead-letter", "config"])
-)
+@click.argument("contract", type=click.Choice(["event", "forecast", "prediction", "alert", "dead-letter", "config"]))
 def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None:
     """Print the JSON Schema of a contract.
 
