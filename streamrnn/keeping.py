@@ -123,7 +123,7 @@ class KeptModel(ABC, Generic[Answers]):
         return None
 
     def statistics(self) -> dict[str, int]:
-        """Cumulative counters of the learning: `updates`, `updates_skipped`, `drift_alarms`."""
+        """Cumulative counters of the learning: `updates`, `updates_skipped`."""
         return {}
 
     def snapshot(self, offset: int) -> Iterator[Message]:

@@ -234,8 +234,8 @@ class PartitionModel(KeptModel[Answers]):
         return weights if weights.any(axis=1).all() else None
 
     def statistics(self) -> dict[str, int]:
-        """Cumulative counters of the learning: `updates`, `updates_skipped`, `drift_alarms`."""
-        return insight.statistics(self._config.forecaster, self.shared.forecaster, self.series.arrays.forecaster)
+        """Cumulative counters of the learning: `updates`, `updates_skipped`."""
+        return insight.statistics(self.shared.forecaster, self.series.arrays.forecaster)
 
     def warm_up(self) -> None:
         """See `KeptModel`.

@@ -146,12 +146,10 @@ class Monitor(Observer):
         more = {name: max(0, count - before.get(name, 0)) for name, count in now.items()}
         metrics.updates.inc(more.get("updates", 0))
         metrics.skipped.inc(more.get("updates_skipped", 0))
-        metrics.drifts.inc(more.get("drift_alarms", 0))
         for status, counter in metrics.labels.items():
             counter.inc(more.get(f"labels_{status}", 0))
         tally.updates += more.get("updates", 0)
         tally.updates_skipped += more.get("updates_skipped", 0)
-        tally.drift_alarms += more.get("drift_alarms", 0)
 
     @harmless
     def assigned(self, partition: Partition) -> None:
@@ -217,12 +215,13 @@ class Monitor(Observer):
             events -= int((answers.outcome == REFUSED).sum())
             self._score(answers)
             shown, answers = as_forecasts(decoded, answers)
-        anomalous = int((answers.is_anomaly & ~answers.late).sum())
+        anomalous, drifts = int((answers.is_anomaly & ~answers.late).sum()), int(answers.drift.sum())
         metrics, tally = self.metrics.of(partition), self.tally
         metrics.events.inc(events)
         metrics.forecasts.inc(events)
         metrics.late.inc(late)
         metrics.anomalous.inc(anomalous)
+        metrics.drifts.inc(drifts)
         reasons = Counter(type(error).__name__ for error in dead)
         for reason, count in reasons.items():
             self.metrics.dead_letters.labels(partition.topic, str(partition.number), reason).inc(count)
@@ -237,6 +236,7 @@ class Monitor(Observer):
             tally.experts = model.expert_names
         tally.events += events
         tally.anomalies += anomalous
+        tally.drift_alarms += drifts
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
         weights = {key: found for key in watched if (found := model.expert_weights(key)) is not None}

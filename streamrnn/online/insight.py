@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
-from streamrnn.online import drift
 from streamrnn.online.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.online.presets import ForecasterConfig
 
@@ -39,8 +38,8 @@ def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int)
     return series.numbers[row, :, first : first + config.step_experts].copy()
 
 
-def statistics(config: ForecasterConfig, shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:
-    """Cumulative counters: `updates`, `updates_skipped`, `drift_alarms`."""
+def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:
+    """Cumulative counters: `updates`, `updates_skipped`."""
     counters = sum(
         weights.counters.reshape(-1, weights.counters.shape[-1]).sum(axis=0)
         for weights in (shared.recurrent.weights, series.recurrent.weights)
@@ -48,5 +47,4 @@ def statistics(config: ForecasterConfig, shared: ForecasterShared, series: Forec
     return {
         "updates": int(counters[UPDATES]),
         "updates_skipped": int(counters[SKIPPED]),
-        "drift_alarms": int(np.sum(series.numbers[:, :, config.at.drift + drift.ALARMS])),
     }
