@@ -1,7 +1,8 @@
 """The compiled fold of labelled streams: predict from features, join labels, learn.
 
-    prediction   z = scaled features;  h, o = network(z, h);  published: what line and network make of it (lines.py).
-                 z, the state before it, the id and what was published are kept in the next place of the series' ring.
+    prediction   z = scaled features, for a regression also the label that came last;  h, o = network(z, h)
+                 Published is what line and network make of it (lines.py). z, the state before it, the id and what was
+                 published are kept in the next place of the series' ring.
     label        its place is found by the id. The window of predictions up to that place is run again with today's
                  weights from the state the oldest of them began with; the last one is learned from, and its error
                  flows back through the window (learner.py). The line learns from the same place.
@@ -228,8 +229,11 @@ def regress(
             if answers.outcome[i] != JOINED:
                 continue
         else:
-            learn_moments(learned.inputs[slot], batch.features[i])
-            fill(learned.inputs[slot], batch.features[i], scratch.phi)
+            raw, last = scratch.raw, config.inputs - 1
+            copy(batch.features[i], 0, last, raw, 0)
+            raw[last] = series.last[row, 0] if numbers[LABELS_JOINED] > 0 else math.nan
+            learn_moments(learned.inputs[slot], raw)
+            fill(learned.inputs[slot], raw, scratch.phi)
             place = _remember(config, shared, series, row, batch, i, scratch)
             _step(config, learned, slot, series, row, place, scratch)
             said = predict_number(line, moments, 0, float(scratch.made[0]))
@@ -240,6 +244,7 @@ def regress(
                 continue
             _count(counters, numbers, LABELS_JOINED)
         answers.error[i] = abs(y - answers.said[i, 0])
+        series.last[row, 0] = y
         target[0] = y
         learn_moments(moments, target)
         _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)

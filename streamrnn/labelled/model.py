@@ -80,7 +80,7 @@ class LabelledModel(KeptModel[Predictions]):
         self._classifies = config.task == "classification"
         self.compiled_as = "kernels.classify" if self._classifies else "kernels.regress"
         self._features = len(config.event.features)
-        shared, rows, scratch = allocate(self._config, self._features, config.model.seed)
+        shared, rows, scratch = allocate(self._config, config.model.seed)
         self._scratch: LabelledScratch = scratch
         super().__init__(config, shape_of(config), shared, rows)
         self._add_classes(config.labels.classes)

@@ -43,6 +43,7 @@ class LabelledConfig(NamedTuple):
     """Settings as numbers."""
 
     cell: Any
+    inputs: int  # the features, and for regression the label that came last
     settings: Settings  # of the replayed window
     loss: Loss
     optimizer: Optimizer
@@ -57,9 +58,9 @@ class LabelledConfig(NamedTuple):
 class Learned(NamedTuple):
     """What labels teach; first axis: slot, one for the partition or one per series. Zeros are a new slot."""
 
-    inputs: Float64  # (slots, 3, features) moments
+    inputs: Float64  # (slots, 3, inputs) moments
     targets: Float64  # (slots, 3, 1) moments of the label; regression only
-    line: Float64  # (slots, outputs, m) a linear model's weights, m = 1 + features
+    line: Float64  # (slots, outputs, m) a linear model's weights, m = 1 + inputs
     precision: Float64  # (slots, packed) for regression, (slots, outputs, m) for classification
     trust: Float64  # (slots, 2) in line and network; classification only
     weights: Weights  # of the network
@@ -72,7 +73,8 @@ class LabelledSeries(NamedTuple):
     state: Floats  # (rows, state_size) carried from one prediction to the next
     ids: Int64  # (rows, ring, 2) of predictions that wait for their label, 0 for others
     times: Int64  # (rows, ring) microseconds
-    inputs: Floats  # (rows, ring, features) as the network saw them
+    last: Float64  # (rows, 1) the label that came last, whichever prediction it was of; regression only
+    inputs: Floats  # (rows, ring, inputs) as the network saw them
     states: Floats  # (rows, ring, state_size) what the network began with
     said: Floats  # (rows, ring, outputs) what was published
     learned: Learned  # with `weights: series`
@@ -93,7 +95,7 @@ class LabelledScratch(NamedTuple):
     now: tbptt.Series  # one row: the step of this event
     replay: LearnerSeries  # one row: the window behind a prediction, made again
     network: tbptt.Scratch
-    inputs: Floats  # (features,)
+    raw: Float64  # (inputs,)
     made: Floats  # (outputs,) what the network says
     phi: Float64  # (m,)
     gain: Float64  # (m,)
@@ -119,9 +121,10 @@ def labelled_config(
     """The numbers for `features` features; `cell` makes the recurrent part for so many inputs, `ttl` is in
     microseconds, and without `most_classes` a number is predicted.
     """
-    outputs = most_classes or 1
+    inputs, outputs = features if most_classes else features + 1, most_classes or 1
     return LabelledConfig(
-        cell=Network(cell(features), Dense(hidden_size, outputs)),
+        cell=Network(cell(inputs), Dense(hidden_size, outputs)),
+        inputs=inputs,
         settings=make_settings(truncation_length=truncation_length, horizon=0, clip=lines.CLIP),
         loss=make_loss("cross_entropy", classes=most_classes) if most_classes else make_loss("squared"),
         optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip),
@@ -134,36 +137,35 @@ def labelled_config(
     )
 
 
-def allocate(
-    config: LabelledConfig, features: int, seed: int
-) -> tuple[LabelledShared, LabelledSeries, LabelledScratch]:
+def allocate(config: LabelledConfig, seed: int) -> tuple[LabelledShared, LabelledSeries, LabelledScratch]:
     """One new series and its partition; `seed` draws the network's first weights."""
-    cell, ring, outputs = config.cell, config.ring, config.most_classes or 1
+    cell, ring, inputs, outputs = config.cell, config.ring, config.inputs, config.most_classes or 1
     state = interface.state_size(cell)
     series = LabelledSeries(
         numbers=np.zeros((1, NUMBERS), np.int64),
         state=np.zeros((1, state), np.float32),
         ids=np.zeros((1, ring, 2), np.int64),
         times=np.zeros((1, ring), np.int64),
-        inputs=np.zeros((1, ring, features), np.float32),
+        last=np.zeros((1, 0 if config.most_classes else 1)),
+        inputs=np.zeros((1, ring, inputs), np.float32),
         states=np.zeros((1, ring, state), np.float32),
         said=np.zeros((1, ring, outputs), np.float32 if config.most_classes else np.float64),
-        learned=_new_learned(config, features, empty=not config.own_weights),
+        learned=_new_learned(config, empty=not config.own_weights),
     )
     shared = LabelledShared(
         counters=np.zeros(len(COUNTERS), np.int64),
         classes=np.zeros((config.most_classes, NAME), np.uint8),
-        learned=_new_learned(config, features, empty=config.own_weights),
+        learned=_new_learned(config, empty=config.own_weights),
     )
     scratch = LabelledScratch(
         initial=tbptt.initial_weights(cell, seed),
         now=tbptt.new_series(cell, 1, 1),
         replay=new_learner_series(cell, 1, config.settings),
         network=tbptt.new_scratch(cell, config.settings.truncation_length),
-        inputs=tbptt.aligned_zeros(features),
+        raw=np.zeros(inputs),
         made=tbptt.aligned_zeros(outputs),
-        phi=np.zeros(1 + features),
-        gain=np.zeros(1 + features),
+        phi=np.zeros(1 + inputs),
+        gain=np.zeros(1 + inputs),
         own=np.zeros(outputs),
         both=np.zeros(outputs),
         target=np.zeros(1),
@@ -171,13 +173,13 @@ def allocate(
     return shared, series, scratch
 
 
-def _new_learned(config: LabelledConfig, features: int, *, empty: bool) -> Learned:
+def _new_learned(config: LabelledConfig, *, empty: bool) -> Learned:
     """One slot; `empty` keeps the shape's length and none of its room."""
-    outputs, m = (0, 0) if empty else (config.most_classes or 1, 1 + features)
+    outputs, m = (0, 0) if empty else (config.most_classes or 1, 1 + config.inputs)
     parameters = 0 if empty else tbptt.padded(interface.parameter_count(config.cell))
     w, first, second, good = (tbptt.aligned_zeros((1, parameters)) for _ in range(4))
     return Learned(
-        inputs=np.zeros((1, 3, 0 if empty else features)),
+        inputs=np.zeros((1, 3, 0 if empty else config.inputs)),
         targets=np.zeros((1, 3, 0 if empty else 1)),
         line=np.zeros((1, outputs, m)),
         precision=np.zeros((1, outputs, m) if config.most_classes else (1, rls.packed_size(m))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from streamrnn.config import Config
 from streamrnn.labelled import kernels
 from streamrnn.labelled.model import LabelledModel
 from streamrnn.tasks import make_decoder
-from tests.labelled.streams import configured, records
+from tests.commands import Streamrnn
+from tests.labelled.streams import configured, records, stream
 
 
 def fold(config: Config, events: list[dict[str, Any]], model: LabelledModel | None = None) -> tuple[LabelledModel, Any]:
@@ -102,3 +105,32 @@ def test_numbers_are_learned() -> None:
     _, said = fold(config, events)
     left = y - np.linalg.lstsq(np.c_[np.ones(6000), x], y, rcond=None)[0] @ np.c_[np.ones(6000), x].T
     assert np.nanmean(said.error[-1000:]) < 0.5 * np.abs(left).mean()
+
+
+def test_the_label_before_is_known_to_a_regression() -> None:
+    config = configured("regression", event__features=["noise"], model__hidden_size=8)
+    random = np.random.Generator(np.random.Philox(key=4))
+    steps, noise = random.normal(size=3000), random.normal(size=3000).tolist()
+    walk = np.cumsum(steps).tolist()
+    events = [{"time": t, "noise": noise[t], "label": walk[t]} for t in range(3000)]
+    _, said = fold(config, events)
+    assert np.nanmean(said.error[1000:]) < 1.1 * np.abs(steps).mean() < 0.2 * np.std(walk)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_cold_and_a_warm_process_give_the_same_bytes(streamrnn: Streamrnn, tmp_path: Path, task: str) -> None:
+    events = stream(configured(task), 3000)
+    (tmp_path / "x.jsonl").write_bytes(b"".join((event.value or b"null") + b"\n" for event in events))
+    seen = set()
+    for name in ("cold", "warm"):
+        done = streamrnn(
+            "run", "--input", "x.jsonl", "--output", f"{name}.out", "--state", name, "--quiet", "--task", task,
+            "--feature", "a", "--feature", "b", environment={"STREAMRNN_CACHE": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        compiled = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.nbc")}
+        assert compiled, "nothing was cached: this test would compare nothing"
+        digest = json.loads(streamrnn("inspect", "--state", name, "--json").out)[0]["digest"]
+        seen.add(((tmp_path / f"{name}.out").read_bytes(), digest, *compiled.items()))
+    assert len(seen) == 1
