@@ -165,9 +165,8 @@ def _step(
     out_of_line()
     now, size = scratch.now, series.state.shape[1]
     copy(series.state[row], 0, size, now.state[0], 0)
-    if not tbptt.step(
-        config.cell, 1, learned.weights, slot, now, 0, series.inputs[row, place], scratch.made
-    ):  # the state was wild: it begins again
+    tame = tbptt.step(config.cell, 1, learned.weights, slot, now, 0, series.inputs[row, place], scratch.made)
+    if not tame:  # the state begins again
         skip(config.optimizer, learned.weights, slot)
     copy(now.state[0], 0, size, series.state[row], 0)
 
@@ -352,7 +351,7 @@ def classify(
             answers.correct[i] = top == label
             answers.error[i] = -math.log(LEAST)
             if answers.said[i, label] > LEAST:  # not of a class that was unknown then
-                answers.error[i] = -math.log(answers.said[i, label])
+                answers.error[i] = abs(math.log(answers.said[i, label]))
         _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
         loss = Loss(config.loss.kind, config.loss.parameter, config.loss.targets, known)
         _replay(config, loss, learned, slot, series, row, lag, float(label), scratch)

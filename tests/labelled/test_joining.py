@@ -15,6 +15,7 @@ from streamrnn.events import Decoded
 from streamrnn.labelled.model import LabelledModel
 from streamrnn.tasks import make_decoder
 from tests.labelled.streams import TTL, answers, configured, records
+from tests.streams import run
 
 REGRESSION = configured("regression", event__features=["a"])
 
@@ -67,6 +68,7 @@ def test_classes_are_answered_by_name_with_their_probabilities() -> None:
     )
     assert (none["prediction"], none["probabilities"], none["score"]) == (None, {}, None)
     assert (one["prediction"], one["probabilities"]) == ("ναι", {"ναι": 1.0})
+    assert '"log_loss":0.0' in str(run(config, records(*[features(label="ναι")] * 2)).outputs[-1].value)
     assert both["score"] == {"correct": False, "log_loss": pytest.approx(-np.log(1e-9))}
     assert set(again["probabilities"]) == {"ναι", "true"}
     assert sum(again["probabilities"].values()) == pytest.approx(1.0)

@@ -79,3 +79,12 @@ def test_the_streams_of_this_file_exercise_what_they_claim(name: str) -> None:
     assert letters > 10
     assert (len(documents) + letters < COUNT) == (config.event.late == "drop")
     assert outcome.digest != run(config, records(name)[:-1]).digest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize(("cell", "layers"), [("lstm", 2), ("lru", 1), ("elman", 1), ("jordan", 1), ("mlp", 1)])
+def test_the_law_holds_for_every_cell(task: str, cell: str, layers: int) -> None:
+    config = configured(task, model__cell=cell, model__layers=layers)
+    events = stream(config, COUNT)
+    assert run(config, events, every(7, COUNT), [50, 133, 390]) == run(config, events)
