@@ -125,6 +125,8 @@ def run(
         "state.directory": str(state) if state is not None else None,
     }
     config = _configuration(file, assignments, flags)
+    if alerts is not None:
+        _only_forecasts(config, "--alerts tells of forecasts")
     console = _console(config, service=source is None)
     if source is not None:
         if output is None:

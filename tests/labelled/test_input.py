@@ -173,7 +173,8 @@ def test_what_cannot_be_is_refused_with_its_path(task: str, overrides: dict[str,
 
 
 def test_commands_that_only_forecast_say_so(inside: Inside) -> None:
-    for words in (["demo", "--headless"], ["evaluate", "x.csv"]):
+    alerting = ["run", "--input", "x.csv", "--output", "-", "--alerts", "alerts"]
+    for words in (["demo", "--headless"], ["evaluate", "x.csv"], alerting):
         arguments = ["--set", "task=regression", "--set", "event.features=[a]"]
         ended = inside(*words, *arguments)
         assert ended.code == 2
