@@ -15,9 +15,10 @@ import numpy.typing as npt
 from fleet import COUNT, FAULT, FAULTS, answers, noise_of, sensors
 
 from streamrnn import nab
-from streamrnn.config import Config, load
+from streamrnn.config import Config
 from streamrnn.events import Decoded
 from streamrnn.forecasts import Answers
+from streamrnn.loading import load
 from streamrnn.model import PartitionModel
 from streamrnn.online.anomaly import CHANNEL_NAMES
 

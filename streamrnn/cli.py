@@ -382,7 +382,7 @@ def evaluate(
 
 
 def _configuration(file: Path | None, assignments: Sequence[str], flags: Mapping[str, object]) -> Config:
-    from streamrnn.config import load, parse_set
+    from streamrnn.loading import load, parse_set
 
     overrides = dict(map(parse_set, assignments))
     overrides |= {name: value for name, value in flags.items() if value is not None}

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from streamrnn.config import Config, load
+from streamrnn.config import Config
 from streamrnn.connectors.base import Message, Partition, Record
 from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.dead_letters import dead_letter
 from streamrnn.events import targets_of
 from streamrnn.keeping import KeptModel
+from streamrnn.loading import load
 from streamrnn.tasks import make_decoder, make_model
 
 PARTITION = Partition("events", 0)

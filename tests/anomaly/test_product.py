@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from streamrnn.alerts import AlertRecord, encode_alerts
-from streamrnn.config import Config, FalseAlarms, load
+from streamrnn.config import Config, FalseAlarms
 from streamrnn.connectors.base import Partition
 from streamrnn.errors import ConfigurationError
 from streamrnn.events import Decoded, EventDecoder, targets_of
 from streamrnn.forecasts import ForecastRecord, encode
+from streamrnn.loading import load
 from streamrnn.model import PartitionModel
 from streamrnn.online.anomaly import CHANNEL_NAMES
 from tests.anomaly.simulate import INTERVAL, START

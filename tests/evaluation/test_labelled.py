@@ -10,8 +10,8 @@ import pytest
 
 from streamrnn import nab
 from streamrnn.cli import main
-from streamrnn.config import load
 from streamrnn.evaluation.labelled import LabelledJob, score_file
+from streamrnn.loading import load
 from tests.commands import SMALL
 
 Evaluate = Callable[..., tuple[int, str, str]]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from streamrnn.cli import main
-from streamrnn.config import load
 from streamrnn.evaluation import prequential
 from streamrnn.evaluation.prequential import MODEL, Job, perform
+from streamrnn.loading import load
 
 Document = Callable[..., dict[str, Any]]
 SETTINGS = ("--set", "model.horizon=3", "--set", "model.hidden_size=4")

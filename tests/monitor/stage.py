@@ -14,11 +14,12 @@ import orjson
 import pytest
 
 from streamrnn import worker as worker_module
-from streamrnn.config import Config, load
+from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.events import Decoded
 from streamrnn.forecasts import Answers, encode
+from streamrnn.loading import load
 from streamrnn.monitor.backlog import Batch
 from streamrnn.monitor.labels import shown
 from streamrnn.monitor.monitor import Monitor
