@@ -52,8 +52,7 @@ def _label_summary(scorecard: LabelScorecard, seconds: float) -> Table:
     counts = f"{scorecard.predictions:,}", f"{scorecard.scored:,}"
     table.add_row(Text(scorecard.name), *counts, *(scores if scorecard.scored else ["-" for _ in measures]))
     table.caption = (
-        f"labels too late: {scorecard.late:,}   of no prediction: {scorecard.unknown:,}   "
-        f"dead letters: {scorecard.dead_letters:,}"
+        f"labels late: {scorecard.late:,}   unknown: {scorecard.unknown:,}   dead letters: {scorecard.dead_letters:,}"
     )
     table.caption_justify = "left"
     return table
