@@ -16,10 +16,10 @@ from streamrnn.connectors.memory import MemoryConnector, MemoryLog, MemoryRecord
 from tests.monitor.stage import START, Stage
 
 SERIES = 5000
-BATCH = 1000
+BATCH = 500
 ROUNDS = 8
 PAIRS = 7
-WINDOW = 1.5  # seconds
+WINDOW = 3.0  # seconds; a batch more or less at its ends is one in 120 of it
 RATE = 20_000  # events per second
 
 
