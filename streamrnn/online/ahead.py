@@ -32,6 +32,7 @@ Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
+LAGS, SEASONAL_LAGS = 24, 24  # own lags of the two least squares
 EXPERTS = 6
 RETURN = 0.9
 STEP_CLIP = 12.0
@@ -39,21 +40,21 @@ COMMON = 2 + 2 * LEVELS  # features of the seasonal expert before its lags
 
 
 class AheadConfig(NamedTuple):
-    """Settings."""
+    """Settings; None where only the next step is forecast: then nothing below is compiled."""
 
     horizon: int
-    lags: int
-    seasonal_lags: int
     forgetting: float
     initial_precision: float
 
 
 @kernel
 def learn_joint(
-    config: AheadConfig, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64
+    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64
 ) -> None:
     """Learn from the origin H events ago, all of whose steps have come."""
     out_of_line()
+    if config is None:
+        return
     H, m, n = config.horizon, at.joint, at.values
     sigma = z[at.scale + SIGMA]
     precision = z[at.joint_precision : at.seasonal_weights]
@@ -97,7 +98,7 @@ def _fill_seasonal(
         phi[2 + j] = clip((z[levels + j * bins] - x) * inverse, STEP_CLIP) if levels >= 0 else 0.0
         phi[2 + LEVELS + j] = clip((z[means + j] - x) * inverse, STEP_CLIP)
     newer = x
-    for j in range(config.seasonal_lags):
+    for j in range(SEASONAL_LAGS):
         older = z[at.history + (events - 2 - j) % n]
         phi[COMMON + j] = clip((newer - older) * inverse, LAG_CLIP)
         newer = older
@@ -105,11 +106,13 @@ def _fill_seasonal(
 
 @kernel
 def learn_seasonal(
-    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, phi: Float64,
+    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, phi: Float64,
     gain: Float64,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago, for every k; before `observe_levels`."""
     out_of_line()
+    if config is None:
+        return
     H, m, n, events = config.horizon, at.seasonal, at.values, clock[EVENTS]
     sigma = z[at.scale + SIGMA]
     precision = z[at.seasonal_precision : at.levels]
@@ -140,19 +143,21 @@ def learn_seasonal(
 
 @kernel
 def forecast_ahead(
-    config: AheadConfig, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64,
-    inputs: Float64, seasons: int, harmonics: int, hidden: int, units: int, phi: Float64, out: Float64,
+    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64,
+    recent: Float64, inputs: Float64, seasons: int, harmonics: int, hidden: int, units: int, phi: Float64, out: Float64,
 ) -> None:  # fmt: skip
     """Write the experts' forecasts of steps 2..H to out[expert, k - 1], in sigmas.
 
     phases (horizon + 1,) of the first season; the networks' hidden output, `units` numbers, lies at z[hidden].
     """
     out_of_line()
+    if config is None:
+        return
     H, events, m = config.horizon, clock[EVENTS], at.joint
     sigma = z[at.scale + SIGMA]
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
-    fill_lags(phi, 0, recent, config.lags, inverse)
-    o = 1 + config.lags
+    fill_lags(phi, 0, recent, LAGS, inverse)
+    o = 1 + LAGS
     for k in range(inputs.size):
         phi[o + k] = inputs[k]
     o += inputs.size

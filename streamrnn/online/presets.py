@@ -56,7 +56,7 @@ class ForecasterConfig(NamedTuple):
     at: Layout
     recurrent: RecurrentConfig
     autoregression: AutoregressionConfig
-    ahead: ahead.AheadConfig
+    ahead: ahead.AheadConfig | None
     drift: PageHinkley
 
 
@@ -191,7 +191,7 @@ def forecaster_config(
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
         # Far ahead the errors are larger (their variance grows with H), and H targets that overlap tell what one tells:
         # the prior weighs more, with the square of H.
-        ahead=ahead.AheadConfig(horizon, 24, 24, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2),
+        ahead=ahead.AheadConfig(horizon, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2) if horizon > 1 else None,
         drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
     )
     return with_layout(config)
@@ -206,7 +206,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     experts = max(step_experts, 1 + ahead.EXPERTS) if config.horizon > 1 else step_experts
     autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
     steps = mixture_steps(config.horizon)
-    longest = max(config.recurrent.lags, config.autoregression.lags, config.ahead.lags)
+    longest = max(config.recurrent.lags, config.autoregression.lags, ahead.LAGS)
     at = make_layout(
         horizon=config.horizon,
         values=max(256, config.horizon + longest + 4),
@@ -215,8 +215,8 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         networks=config.recurrent.networks,
         readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
         linear=autoregression_size(autoregression, config.targets, config.harmonics),
-        joint=1 + config.ahead.lags + inputs + periodic + hidden,
-        seasonal=ahead.COMMON + config.ahead.seasonal_lags,
+        joint=1 + ahead.LAGS + inputs + periodic + hidden,
+        seasonal=ahead.COMMON + ahead.SEASONAL_LAGS,
         mixtures=len(steps),
         mixture=mixing_size(experts),
         pending=int(steps.sum()) * (experts + 2),
