@@ -25,6 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_every_record_is_on_three_brokers(stack: Stack) -> None:
+    until("a first transaction", lambda: any(stack.ends("forecasts", range(6)).values()))
     tool = ["exec", "-T", "kafka", "/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "kafka:9091", "--describe"]
     lines = [line for line in stack.compose(*tool).out.splitlines() if line.startswith("Topic: ")]
     found = {line.split("\t")[0].removeprefix("Topic: "): line for line in lines}
