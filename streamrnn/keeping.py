@@ -100,8 +100,12 @@ class KeptModel(ABC, Generic[Answers]):
                 break
             self.series.store_away(key)
 
-    def refused(self, decoded: Decoded, answers: Answers) -> list[tuple[Record, EventError]]:
-        """The events of a processed batch that are to be dead letters, in order."""
+    def unusable(self, decoded: Decoded, answers: Answers) -> list[tuple[Record, EventError]]:
+        """The records of a processed batch that are to be dead letters, in log order: no batch's end shall show."""
+        return sorted([*decoded.rejected, *self._refused(decoded, answers)], key=lambda one: one[0].offset)
+
+    def _refused(self, decoded: Decoded, answers: Answers) -> list[tuple[Record, EventError]]:
+        """Those that are events."""
         if not self._late_is_dead:
             return []
         return [

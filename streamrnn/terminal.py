@@ -74,7 +74,7 @@ class Scoring(Observer):
         """See `Observer.step`."""
         if self._started is None:
             self._started = time.monotonic() - step.seconds
-        self.scorecard.add(step.decoded, step.answers)
+        self.scorecard.add(step.decoded, step.answers, len(step.unusable))
 
 
 class FileProgress(Observer):

@@ -172,11 +172,10 @@ class Worker:
             answers = model.process(decoded)
             commit.outputs[partition] = model.encode(partition, decoded, answers)
             commit.alerts[partition] = model.alerts(partition, decoded, answers)
-            # In log order, so that their order does not tell where a batch ended.
-            unusable = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
+            unusable = model.unusable(decoded, answers)
             commit.dead_letters[partition] = [dead_letter(partition, record, error) for record, error in unusable]
-            commit.offsets[partition] = offsets_after(records)
-            steps.append(Step(partition, decoded, answers, model, commit.offsets[partition], self._clock() - started))
+            offset = commit.offsets[partition] = offsets_after(records)
+            steps.append(Step(partition, decoded, answers, unusable, model, offset, self._clock() - started))
         started = self._clock()
         self._add_snapshots(commit, {*self._unsaved, *batches})
         connector.commit(commit)

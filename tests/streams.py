@@ -91,8 +91,7 @@ def run(
         answers = model.process(decoded)
         outputs += model.encode(partition, decoded, answers)
         alerts += model.alerts(partition, decoded, answers)
-        refused = sorted([*decoded.rejected, *model.refused(decoded, answers)], key=lambda one: one[0].offset)
-        letters += [dead_letter(partition, record, error) for record, error in refused]
+        letters += [dead_letter(partition, record, error) for record, error in model.unusable(decoded, answers)]
         offset = batch[-1].offset + 1
         if offset in reborn:
             changelog |= {message.key: message for message in model.snapshot(offset)}

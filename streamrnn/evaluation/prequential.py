@@ -92,7 +92,7 @@ def _model_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: lis
                 reason = f" (the first rejected row, {decoded.rejected[0][0].offset}: {decoded.rejected[0][1]})"
             answers, lower, upper = _process(model, decoded)
             assert outcome.scorecard is not None
-            outcome.scorecard.add(decoded, answers)
+            outcome.scorecard.add(decoded, answers, len(decoded.rejected))
             outcome.late += int(answers.late.sum())
             blocks.append(_Block(decoded, answers, lower, upper))
             report(len(decoded.keys) + len(decoded.rejected))

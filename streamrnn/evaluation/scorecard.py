@@ -31,11 +31,11 @@ class Scorecard:
         for name in ("scored", "absolute_error", "persistence_error", "inside"):
             setattr(self, name, np.zeros(len(self.names)))
 
-    def add(self, decoded: Decoded, answers: Answers) -> None:
+    def add(self, decoded: Decoded, answers: Answers, dead_letters: int) -> None:
         """Count one processed batch."""
         on_time = ~answers.late
         self.events += int(on_time.sum())
-        self.dead_letters += len(decoded.rejected)
+        self.dead_letters += dead_letters
         self.anomalies += int(answers.is_anomaly[on_time].sum())
         observed = decoded.targets[on_time]
         expected, previous = answers.expected[on_time], answers.previous[on_time]

@@ -136,12 +136,12 @@ class LabelledModel(KeptModel[Predictions]):
         """See `records.encode`."""
         return encode(partition, self.classes if self._classifies else None, decoded, answers)
 
-    def refused(self, decoded: Decoded, answers: Predictions) -> list[tuple[Record, EventError]]:
-        """See `KeptModel.refused`; here also labels of one class too many."""
-        found = super().refused(decoded, answers)
+    def _refused(self, decoded: Decoded, answers: Predictions) -> list[tuple[Record, EventError]]:
+        """Also labels of one class too many."""
+        found = super()._refused(decoded, answers)
         for i in np.flatnonzero(answers.outcome == REFUSED).tolist():
             found.append((decoded.records[i], self._one_too_many(decoded.labels, decoded.targets[i])))
-        return sorted(found, key=lambda one: one[0].offset)
+        return found
 
     def _one_too_many(self, labels: Labels | None, target: Float64) -> EventError:
         assert labels is not None

@@ -26,13 +26,13 @@ class LabelScorecard:
     error: float = 0.0
     classifies: bool = False
 
-    def add(self, decoded: Decoded, answers: Predictions) -> None:
+    def add(self, decoded: Decoded, answers: Predictions, dead_letters: int) -> None:
         """Count one processed batch."""
         taken = ~answers.late & (answers.outcome != REFUSED)
         known = np.isfinite(answers.error)
         self.events += int(taken.sum())
         self.predictions += int((taken & (answers.outcome == PREDICTED)).sum())
-        self.dead_letters += len(decoded.rejected) + int((answers.outcome == REFUSED).sum())
+        self.dead_letters += dead_letters
         self.late += int((answers.outcome == TOO_LATE).sum())
         self.unknown += int((answers.outcome == UNKNOWN).sum())
         self.scored += int(known.sum())

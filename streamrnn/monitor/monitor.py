@@ -208,7 +208,6 @@ class Monitor(Observer):
     def step(self, step: Step) -> None:
         """See `Observer.step`."""
         partition, decoded, answers, model = step.partition, step.decoded, step.answers, step.model
-        dead = [error for _, error in (*decoded.rejected, *model.refused(decoded, answers))]
         late = int(answers.late.sum())
         shown, events = decoded.targets, len(decoded.keys) - late
         if isinstance(answers, Predictions):
@@ -222,7 +221,7 @@ class Monitor(Observer):
         metrics.late.inc(late)
         metrics.anomalous.inc(anomalous)
         metrics.drifts.inc(drifts)
-        reasons = Counter(type(error).__name__ for error in dead)
+        reasons = Counter(type(error).__name__ for _, error in step.unusable)
         for reason, count in reasons.items():
             self.metrics.dead_letters.labels(partition.topic, str(partition.number), reason).inc(count)
         metrics.offset.set(step.offset)

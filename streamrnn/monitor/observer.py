@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from streamrnn.connectors.base import Commit, Connector, Partition
+    from streamrnn.connectors.base import Commit, Connector, Partition, Record
+    from streamrnn.errors import EventError
     from streamrnn.events import Decoded
     from streamrnn.keeping import KeptModel
     from streamrnn.recovery import Progress
@@ -17,6 +19,7 @@ class Step(NamedTuple):
     partition: Partition
     decoded: Decoded
     answers: Any  # the task's: `forecasts.Answers`, or `labelled.records.Predictions`
+    unusable: Sequence[tuple[Record, EventError]]  # the dead letters
     model: KeptModel[Any]
     offset: int  # next to read
     seconds: float  # decoding, processing and encoding

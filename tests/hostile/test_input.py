@@ -295,3 +295,10 @@ def test_the_same_file_twice_gives_the_same_bytes(inside: Inside, tmp_path: Path
     assert inside.forecast(GOOD).bytes == first.bytes
     for record in first.records:
         ForecastRecord.model_validate(record)
+
+
+def test_what_came_too_late_is_among_the_dead_letters_of_the_summary(inside: Inside) -> None:
+    rows = b"time,value\n60,1\n0,2\n120,x\n180,3\n"
+    done = inside.forecast(rows, "--set", "event.late=dead-letter")
+    assert done.rejected == [1, 2]
+    assert "dead letters: 2" in done.err

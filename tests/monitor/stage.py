@@ -108,8 +108,8 @@ class FreeModel:
     def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         return []
 
-    def refused(self, decoded: Decoded, answers: Answers) -> list[Any]:
-        return []
+    def unusable(self, decoded: Decoded, answers: Answers) -> list[Any]:
+        return decoded.rejected
 
     def snapshot(self, offset: int) -> Iterator[Message]:
         return iter(())
