@@ -27,10 +27,3 @@ def make_decoder(config: Config, columns: Sequence[str] | None = None, delimiter
     if config.labelled:
         return LabelledDecoder(config, columns, delimiter)
     return EventDecoder(config.event, columns, delimiter)
-
-
-def warm_up(config: Config) -> None:
-    """Compile, or load from the cache, what the configuration needs."""
-    model = make_model(config)
-    model.warm_up()
-    model.close()

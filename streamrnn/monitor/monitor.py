@@ -11,7 +11,7 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
@@ -26,7 +26,7 @@ from streamrnn.monitor.access import LOOPBACK, Access
 from streamrnn.monitor.backlog import Backlog, Batch
 from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
-from streamrnn.monitor.labels import as_forecasts
+from streamrnn.monitor.labels import as_forecasts, shown
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.observer import Observer, Step
 from streamrnn.monitor.pages import application
@@ -62,8 +62,7 @@ class Monitor(Observer):
     Raises `ConfigurationError` when the address cannot be bound.
     """
 
-    def __init__(self, config: Config, names: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`names` are the targets."""
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
         settings = config.monitor
         self._clock = clock
         self._label = config.event.label
@@ -74,7 +73,7 @@ class Monitor(Observer):
         self.streams = Streams()
         self.tally = Tally()
         self.feed = Feed(
-            names,
+            shown(config),
             config.model.horizon,
             config.model.levels[0],
             health=self.health,

@@ -38,11 +38,10 @@ def monitoring(config: Config, browse: Console | None = None) -> Iterator[Observ
         yield Observer()
         return
     try:
-        from streamrnn.monitor.labels import shown
         from streamrnn.monitor.monitor import Monitor
     except ImportError as error:
         raise ConfigurationError(f"the live page (monitor.port) needs more than is installed: {REMEDY}") from error
-    with Monitor(config, shown(config)) as monitor:
+    with Monitor(config) as monitor:
         log.info("live page, metrics and health at %s", monitor.url)
         if browse is not None:
             browse.print(f"live page: {monitor.url}", highlight=False)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from streamrnn.tasks import warm_up
+from streamrnn.tasks import make_model
 from tests.broker.process import free_ports
 from tests.commands import Streamrnn
 from tests.monitor.stage import Stage, configured, get, until
@@ -69,7 +69,7 @@ class Player:
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     config = configured(model__preset="lite", model__horizon=6)
-    warm_up(config)
+    make_model(config).warm_up()
     with Stage(config) as running:
         player = Player(running, ["pump-1", "pump-2", "pump-3"])
         player.past(600)

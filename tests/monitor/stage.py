@@ -21,7 +21,6 @@ from streamrnn.events import Decoded
 from streamrnn.forecasts import Answers, encode
 from streamrnn.loading import load
 from streamrnn.monitor.backlog import Batch
-from streamrnn.monitor.labels import shown
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.online.anomaly import CHANNEL_NAMES
 from streamrnn.worker import Worker
@@ -140,7 +139,7 @@ class Stage:
     def __init__(self, config: Config, *, partitions: int = 1) -> None:
         self.config = config
         self.log = MemoryLog("events", partitions)
-        self.monitor = Monitor(config, shown(config))
+        self.monitor = Monitor(config)
         self.stop = threading.Event()
         self.worker = Worker(config, self._connect, keep_state=False, observer=self.monitor, stop=self.stop)
         self.failure: BaseException | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.kafka import KafkaConnector
-from streamrnn.tasks import warm_up
+from streamrnn.tasks import make_model
 from tests.broker.artifacts import BrokerMissing
 from tests.broker.client import Client
 from tests.broker.process import Broker
@@ -55,7 +55,7 @@ def test_ready_and_then_alive_turn_red_and_green_again(broker: Broker) -> None:
         kafka__broker_timeout="120s",
         kafka__replication_factor=1,
     )
-    warm_up(config)
+    make_model(config).warm_up()
     with Client(broker.bootstrap) as client:
         topic = client.create_topic("events", 1)
         with KafkaStage(config) as stage:

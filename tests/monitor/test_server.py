@@ -223,9 +223,9 @@ def test_a_taken_port_and_a_wrong_address_say_what_to_do() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port} \(monitor.host, monitor.port\).*another"):
-            Monitor(configured(monitor__port=port), ("value",))
+            Monitor(configured(monitor__port=port))
     with pytest.raises(ConfigurationError, match="cannot serve the live page"):
-        Monitor(configured(monitor__host="192.0.2.1"), ("value",))
+        Monitor(configured(monitor__host="192.0.2.1"))
 
 
 def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +247,7 @@ def test_without_a_port_nothing_is_served() -> None:
 
 def test_all_observers_hear_of_a_connector() -> None:
     config = configured()
-    with Monitor(config, ("value",)) as one, Monitor(config, ("value",)) as other:
+    with Monitor(config) as one, Monitor(config) as other:
         connector = MemoryConnector(MemoryLog("events"))
         assert Observers(one, other).watch(connector) is connector
         assert one._connector is other._connector is connector

@@ -10,7 +10,7 @@ from streamrnn.config import LogConfig
 from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.logs import _RateLimit, set_up
-from streamrnn.tasks import warm_up
+from streamrnn.tasks import make_model
 from streamrnn.worker import Worker
 from tests.streams import configured
 
@@ -34,7 +34,7 @@ def records(stderr: Lines) -> list[dict[str, object]]:
 
 def test_json_lines_of_a_worker_say_topic_partition_and_offset(stderr: Lines) -> None:
     config = configured()
-    warm_up(config)
+    make_model(config).warm_up()
     log = MemoryLog("events", partitions=2)
     for number in range(2):
         log.append(number, Message(b"pump", b'{"time": "2026-01-01T00:00:00Z", "value": 1.5}'))
