@@ -15,7 +15,7 @@ from streamrnn.events import Decoded, format_times
 from streamrnn.forecasts import Answers, Source
 
 KINDS: tuple[Literal["anomaly", "warning"], ...] = ("anomaly", "warning")
-"""Rows of `Answers.changes` of each event."""
+"""Names of the rows of `Answers.changes` (`online/episodes.py`)."""
 
 
 class AlertRecord(BaseModel):
@@ -67,7 +67,7 @@ def encode_alerts(
             document["channel"] = channels[channel] if channel >= 0 else None
             document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
         else:
-            probability, lead = answers.warning[i, :2].tolist()
+            probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead
         messages.append(Message(decoded.keys[i].encode(), orjson.dumps(document)))
     return messages

@@ -29,9 +29,6 @@ EVENTS, LAST_TIME = 0, 1
 NUMBERS = 2
 COUNTERS = ("events", "late", "watermark")
 LATE, WATERMARK = 1, 2
-# Rows of CommonSeries.episodes and, for each event, of Answers.changes.
-ANOMALY, WARNING = range(2)
-KINDS = 2
 
 
 class CommonSeries(NamedTuple):
@@ -42,7 +39,7 @@ class CommonSeries(NamedTuple):
     forecast: Float64  # (rows, horizon, targets)
     lower: Float64  # (rows, levels, horizon, targets)
     upper: Float64  # (rows, levels, horizon, targets)
-    episodes: Int64  # (rows, KINDS, episodes.COLUMNS)
+    episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
 
 
 class Batch(NamedTuple):
@@ -52,6 +49,35 @@ class Batch(NamedTuple):
     times: Int64  # (events,) microseconds since 1970
     x: Float64  # (events, targets), NaN where missing
     u: Float64  # (events, features), NaN where missing
+
+
+def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answers:
+    """Answers that say nothing, for the passes to write to."""
+
+    def unknown(*shape: int) -> Float64:
+        return np.full((events, *shape), np.nan)
+
+    return Answers(
+        previous=unknown(targets),
+        expected=unknown(targets),
+        lower=unknown(levels, targets),
+        upper=unknown(levels, targets),
+        forecast=unknown(horizon, targets),
+        forecast_lower=unknown(levels, horizon, targets),
+        forecast_upper=unknown(levels, horizon, targets),
+        score=np.zeros(events),
+        is_anomaly=np.zeros(events, np.bool_),
+        alert=np.zeros(events, np.int64),
+        driver=np.full(events, -1),
+        channel=np.full(events, -1, np.int8),
+        late=np.zeros(events, np.bool_),
+        drift=np.zeros((events, targets), np.bool_),
+        strength=np.zeros(events),
+        channels=np.zeros((events, anomaly.CHANNELS)),
+        warning=unknown(warning.OUTCOMES),
+        warning_steps=unknown(horizon),
+        changes=np.zeros((events, episodes.KINDS, episodes.CHANGES), np.int64),
+    )
 
 
 @kernel
@@ -172,12 +198,12 @@ def score(
             if channels[channel] > 0 and strongest:
                 answers.channel[i] = channel
         episodes.observe(
-            common.episodes[batch.rows[i], ANOMALY],
+            common.episodes[batch.rows[i], episodes.ANOMALY],
             series.alert[batch.rows[i], alerts.OPEN] == 1,
             batch.times[i],
             answers.driver[i],
             answers.channel[i],
-            answers.changes[i, ANOMALY],
+            answers.changes[i, episodes.ANOMALY],
         )
 
 
@@ -209,10 +235,10 @@ def warn(
             answers.warning[i],
         )
         episodes.observe(
-            common.episodes[batch.rows[i], WARNING],
+            common.episodes[batch.rows[i], episodes.WARNING],
             answers.warning[i, warning.WARN] > 0.0,
             batch.times[i],
             int(answers.warning[i, warning.DRIVER]),
             -1,
-            answers.changes[i, WARNING],
+            answers.changes[i, episodes.WARNING],
         )

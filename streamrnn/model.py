@@ -130,7 +130,7 @@ class PartitionModel(KeptModel[Answers]):
             forecast=np.zeros((1, steps, targets)),
             lower=np.zeros((1, len(model.levels), steps, targets)),
             upper=np.zeros((1, len(model.levels), steps, targets)),
-            episodes=np.zeros((1, fold.KINDS, episodes.COLUMNS), np.int64),
+            episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
         )
         rows = Series(
             common,
@@ -151,29 +151,7 @@ class PartitionModel(KeptModel[Answers]):
         return self._answers(len(decoded.keys))
 
     def _answers(self, count: int) -> Answers:
-        levels = self._levels.shape[1]
-        bounds, ahead = (count, levels, self._targets), (count, levels, self._horizon, self._targets)
-        return Answers(
-            previous=np.empty((count, self._targets)),
-            expected=np.empty((count, self._targets)),
-            lower=np.empty(bounds),
-            upper=np.empty(bounds),
-            forecast=np.empty((count, self._horizon, self._targets)),
-            forecast_lower=np.empty(ahead),
-            forecast_upper=np.empty(ahead),
-            score=np.empty(count),
-            is_anomaly=np.zeros(count, np.bool_),
-            alert=np.zeros(count, np.int64),
-            driver=np.zeros(count, np.int64),
-            channel=np.zeros(count, np.int8),
-            late=np.zeros(count, np.bool_),
-            drift=np.zeros((count, self._targets), np.bool_),
-            strength=np.zeros(count),
-            channels=np.zeros((count, anomaly.CHANNELS)),
-            warning=np.full((count, warning.OUTCOMES), np.nan),
-            warning_steps=np.full((count, self._horizon), np.nan),
-            changes=np.zeros((count, fold.KINDS, episodes.CHANGES), np.int64),
-        )
+        return fold.blank_answers(count, self._levels.shape[1], self._horizon, self._targets)
 
     def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
         batch = Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part])

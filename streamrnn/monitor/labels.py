@@ -12,12 +12,9 @@ import numpy as np
 
 from streamrnn.config import Config
 from streamrnn.events import Decoded, Float64, targets_of
-from streamrnn.fold import KINDS
+from streamrnn.fold import blank_answers
 from streamrnn.forecasts import Answers
 from streamrnn.labelled.records import Predictions
-from streamrnn.online.anomaly import CHANNELS
-from streamrnn.online.episodes import CHANGES
-from streamrnn.online.warning import OUTCOMES
 
 
 def shown(config: Config) -> tuple[str, ...]:
@@ -35,25 +32,5 @@ def as_forecasts(decoded: Decoded, predictions: Predictions) -> tuple[Float64, A
         observed, expected = decoded.targets[:, 0], predictions.said[:, 0]
     else:
         observed, expected = np.exp(-predictions.error), np.full(count, np.nan)
-    unknown = np.full((count, 1, 1), np.nan)
-    return observed[:, None], Answers(
-        previous=np.full((count, 1), np.nan),
-        expected=expected[:, None],
-        lower=unknown,
-        upper=unknown,
-        forecast=unknown,
-        forecast_lower=unknown[..., None],
-        forecast_upper=unknown[..., None],
-        score=np.zeros(count),
-        is_anomaly=np.zeros(count, np.bool_),
-        alert=np.zeros(count, np.int64),
-        driver=np.full(count, -1),
-        channel=np.full(count, -1, np.int8),
-        late=np.isnan(predictions.error),
-        drift=np.zeros((count, 1), np.bool_),
-        strength=np.zeros(count),
-        channels=np.zeros((count, CHANNELS)),
-        warning=np.full((count, OUTCOMES), np.nan),
-        warning_steps=unknown[:, 0],
-        changes=np.zeros((count, KINDS, CHANGES), np.int64),
-    )
+    answers = blank_answers(count, levels=1, horizon=1, targets=1)
+    return observed[:, None], answers._replace(expected=expected[:, None], late=np.isnan(predictions.error))

@@ -16,6 +16,9 @@ from streamrnn.compiled import kernel
 
 Int64 = npt.NDArray[np.int64]
 
+# What has episodes, in every series.
+ANOMALY, WARNING = range(2)
+KINDS = 2
 # Entries of a row of changes.
 NUMBER, SINCE, TARGET, CHANNEL = range(4)
 CHANGES = 4

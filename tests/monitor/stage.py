@@ -18,6 +18,7 @@ from streamrnn.config import Config
 from streamrnn.connectors.base import Commit, Message, Partition
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.events import Decoded
+from streamrnn.fold import blank_answers
 from streamrnn.forecasts import Answers, encode
 from streamrnn.loading import load
 from streamrnn.monitor.backlog import Batch
@@ -38,7 +39,7 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
     """As a model that forecasts the value itself, one wide."""
     x = decoded.targets
     ahead = np.repeat(x[:, None, :], horizon, axis=1)
-    return Answers(
+    return blank_answers(len(x), 1, horizon, x.shape[1])._replace(
         previous=x - 0.5,
         expected=x - 0.25,
         lower=x[:, None] - 1,
@@ -47,17 +48,6 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
         forecast_lower=ahead[:, None] - 1,
         forecast_upper=ahead[:, None] + 1,
         score=np.full(len(x), 0.5),
-        is_anomaly=np.zeros(len(x), np.bool_),
-        alert=np.zeros(len(x), np.int64),
-        driver=np.full(len(x), -1),
-        channel=np.full(len(x), -1, np.int8),
-        late=np.zeros(len(x), np.bool_),
-        drift=np.zeros((len(x), x.shape[1]), np.bool_),
-        strength=np.zeros(len(x)),
-        channels=np.zeros((len(x), 2)),
-        warning=np.full((len(x), 4), np.nan),
-        warning_steps=np.full((len(x), horizon), np.nan),
-        changes=np.zeros((len(x), 2, 4), np.int64),
     )
 
 
