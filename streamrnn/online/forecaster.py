@@ -220,12 +220,11 @@ def observe(
                 config.harmonics,
             )
             scratch.experts[4 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
-        if config.horizon > 1:
-            hidden = at.readouts + 1 + at.readout
-            ahead.forecast_ahead(
-                config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
-                config.harmonics, hidden, cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
-            )  # fmt: skip
+        hidden = at.readouts + 1 + at.readout
+        ahead.forecast_ahead(
+            config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
+            config.harmonics, hidden, cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
+        )  # fmt: skip
         _mix(
             config, z, f, events, recent[0], inverse, scratch.experts, scratch.mixture_of, scratch.mixture_steps,
             scratch.pending_at, forecast[:, i],
@@ -293,9 +292,8 @@ def _learn(
             )
         if at.linear > 0:
             learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
-        if config.horizon > 1:
-            ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], phi, gain)
-    if config.horizon > 1 and events > config.horizon:
+        ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], phi, gain)
+    if events > config.horizon:
         ahead.learn_joint(config.ahead, z, f, at, events, phi, gain)
 
 
