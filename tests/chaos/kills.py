@@ -9,11 +9,29 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from tests.chaos.comparison import same_bytes
 from tests.pipeline.faulty import POINTS
 from tests.pipeline.workers import Application
 
 
-def kill_at_random(disturbed: Application, events: Sequence[Any], kills: int) -> int:
+def kill_and_compare(disturbed: Application, calm: Application, events: Sequence[Any], kills: int) -> int:
+    """One worker left in peace and two that are killed write the same; returns how many of the kills hit a commit."""
+    calm.client.produce(calm.input, events)
+    calm.start(0)
+    calm.wait_until_done(timeout=1200)
+    assert calm.stop(0) == 0
+
+    in_commit = _kill_at_random(disturbed, events, kills)
+    disturbed.wait_until_done(timeout=1200)
+    digests = disturbed.digests()
+    assert [disturbed.stop(number) for number in range(2)] == [0, 0]
+
+    same_bytes(disturbed, digests, calm, calm.digests(), len(events))
+    assert in_commit >= kills // 4
+    return in_commit
+
+
+def _kill_at_random(disturbed: Application, events: Sequence[Any], kills: int) -> int:
     """Feed the events in as many shares as there are kills; two workers are left. Returns how many died in a commit."""
     # Every kill shall meet work: each comes with its share of the events, in small polls.
     share = len(events) // kills

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.chaos.comparison import alerts, same_bytes
-from tests.chaos.kills import kill_at_random
+from tests.chaos.kills import kill_and_compare
 from tests.pipeline.workers import Application, generate
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -26,19 +26,8 @@ EVENTS, SERIES, KILLS = (200_000, 200, 100) if LONG else (16_000, 40, 9)
 def test_kills_change_no_byte(application: Callable[..., Application], capsys: pytest.CaptureFixture[str]) -> None:
     disturbed, calm = application(alerts=True), application(alerts=True)
     events = generate(EVENTS, SERIES, 4, seed=1, start=1_767_225_600)
-    calm.client.produce(calm.input, events)
-    calm.start(0)
-    calm.wait_until_done(timeout=1200)
-    assert calm.stop(0) == 0
-
-    in_commit = kill_at_random(disturbed, events, KILLS)
-    disturbed.wait_until_done(timeout=1200)
-    digests = disturbed.digests()
-    assert [disturbed.stop(number) for number in range(2)] == [0, 0]
-
-    same_bytes(disturbed, digests, calm, calm.digests(), EVENTS)
+    in_commit = kill_and_compare(disturbed, calm, events, KILLS)
     assert sum(map(len, alerts(calm).values())) > SERIES
-    assert in_commit >= KILLS // 4
     uncommitted = len(disturbed.client.read(disturbed.output, committed=False)) - EVENTS
     with capsys.disabled():
         print(
