@@ -28,9 +28,6 @@ from streamrnn.state import fields, layout, put_arrays, row_bytes, total_bytes
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-_FORECAST = {"task": "forecast"}
-"""The task of a shape that names none."""
-
 
 class AnswersToEvents(Protocol):
     """What every task answers."""
@@ -156,7 +153,7 @@ class KeptModel(ABC, Generic[Answers]):
         if found is None:
             return None
         manifest, shared = found
-        stored, shape = _FORECAST | manifest.shape, _FORECAST | _plain(self._shape)
+        stored, shape = manifest.shape, _plain(self._shape)
         if stored != shape:
             names = sorted({*stored, *shape})
             differ = [

@@ -106,7 +106,9 @@ def _limits(config: Config) -> Float64:
 def shape_of(config: Config) -> dict[str, Any]:
     """The settings that give stored state its meaning; rates and thresholds are free to change."""
     free = {"learning_rate", "gradient_clip", "update_every"}
-    shape = {f"model.{name}": value for name, value in config.model.model_dump(mode="json").items() if name not in free}
+    shape: dict[str, Any] = {"task": config.task}
+    model = config.model.model_dump(mode="json", exclude=free)
+    shape |= {f"model.{name}": value for name, value in model.items()}
     shape["event.targets"] = list(targets_of(config.event))
     shape["event.features"] = list(config.event.features)
     return shape
