@@ -133,11 +133,11 @@ class EventDecoder:
                 good.append(record)
             records = good
         features = self._columns_of(rows, self._event.features)
-        targets, labels = self._learned(rows)
+        targets, labels = self._learned(rows, features)
         return Decoded(keys, np.array(times, np.int64), targets, features, records, rejected, labels)
 
-    def _learned(self, rows: list[dict[str, Any]]) -> tuple[Float64, Labels | None]:
-        """Targets (events, targets), and what the events say of labels."""
+    def _learned(self, rows: list[dict[str, Any]], features: Float64) -> tuple[Float64, Labels | None]:
+        """Targets (events, targets), and what the events say of labels; `features` is as in `Decoded`."""
         return self._columns_of(rows, self._targets), None
 
     def _fields(self, value: bytes | None) -> dict[str, Any]:

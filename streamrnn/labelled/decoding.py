@@ -67,7 +67,7 @@ class LabelledDecoder(EventDecoder):
         features = self._event.features
         return fields.get(self._event.label) is not None and all(fields.get(name) is None for name in features)
 
-    def _learned(self, rows: list[dict[str, Any]]) -> tuple[Float64, Labels | None]:
+    def _learned(self, rows: list[dict[str, Any]], features: Float64) -> tuple[Float64, Labels | None]:
         names = [row.get(self._event.id) for row in rows]
         classes: dict[str, int] = {}
         if self._config.task == "classification":
@@ -76,7 +76,7 @@ class LabelledDecoder(EventDecoder):
             targets = np.array(numbers, np.float64).reshape(-1, 1)  # None becomes NaN
         else:
             targets = self._columns_of(rows, [self._event.label])
-        alone = np.array([self._is_alone(row) for row in rows], np.bool_)
+        alone = ~np.isnan(targets[:, 0]) & np.isnan(features).all(axis=1)
         return targets, Labels(digests(names), names, alone, list(classes))
 
 
