@@ -225,11 +225,13 @@ class FileConnector(Connector):
         self.sample = self._peek()
         """The file's first rows (of a pipe: the first), wherever this run goes on."""
         self._next = 0
-        self._output = Appender(output, None if output is not None else _standard(sys.stdout, "output"))
-        self._dead_letters = Appender(
-            dead_letters, None if dead_letters is not None else _standard(sys.stderr, "error")
-        )
-        self._alerts = Appender(alerts)
+        self._written = {
+            "output": Appender(output, None if output is not None else _standard(sys.stdout, "output")),
+            "dead_letters": Appender(
+                dead_letters, None if dead_letters is not None else _standard(sys.stderr, "error")
+            ),
+            "alerts": Appender(alerts),
+        }
         self._offset: int | None = None
         self.row_clock = False
         """Without a time column rows count as one second apart."""
@@ -276,11 +278,10 @@ class FileConnector(Connector):
             self._next = self._offset
             self._reader.seek(int(str(facts["input_position"])))
             self._delivered = self._reader.position
-        self._output.truncate(int(str(facts.get("output_length", 0))))
-        self._dead_letters.truncate(int(str(facts.get("dead_letters_length", 0))))
-        self._alerts.truncate(int(str(facts.get("alerts_length", 0))))
-        self._output.open()
-        self._alerts.open()
+        for name, appender in self._written.items():
+            appender.truncate(int(str(facts.get(f"{name}_length", 0))))
+            if name != "dead_letters":  # a file of those says that something was wrong
+                appender.open()
 
     def __enter__(self) -> Self:
         return self
@@ -351,17 +352,17 @@ class FileConnector(Connector):
 
     def commit(self, commit: Commit) -> None:
         """See `Connector.commit`; what is written between two snapshots is cut back by a restart."""
-        self._output.write(_lines(commit.outputs.get(self.partition, ())))
-        self._dead_letters.write(b"".join(map(_dead_letter_line, commit.dead_letters.get(self.partition, ()))))
-        self._alerts.write(_lines(commit.alerts.get(self.partition, ())))
+        self._written["output"].write(_lines(commit.outputs.get(self.partition, ())))
+        letters = commit.dead_letters.get(self.partition, ())
+        self._written["dead_letters"].write(b"".join(map(_dead_letter_line, letters)))
+        self._written["alerts"].write(_lines(commit.alerts.get(self.partition, ())))
         offset = commit.offsets.get(self.partition)
         if offset is not None:
             self._offset = offset
         snapshot = commit.snapshots.get(self.partition)
         if snapshot and self._folder is not None:
-            self._output.sync()
-            self._dead_letters.sync()
-            self._alerts.sync()
+            for appender in self._written.values():
+                appender.sync()
             self._folder.write(snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
@@ -371,17 +372,14 @@ class FileConnector(Connector):
             "input_position": self._delivered,
             "fingerprint": self._reader.fingerprint(length),
             "fingerprint_length": length,
-            "output_length": self._output.length,
-            "dead_letters_length": self._dead_letters.length,
-            "alerts_length": self._alerts.length,
+            **{f"{name}_length": appender.length for name, appender in self._written.items()},
         }
 
     def close(self, timeout: float) -> None:
         """See `Connector.close`."""
         self._reader.close()
-        self._output.close()
-        self._dead_letters.close()
-        self._alerts.close()
+        for appender in self._written.values():
+            appender.close()
         if self._folder is not None:
             self._folder.close()
 

@@ -25,7 +25,7 @@ class Outputs:
     def __init__(self, config: KafkaConfig, changelog: str, topics: Topics) -> None:
         self._input = config.input_topic
         self._output = config.output_topic
-        self._alerts = config.alerts_topic
+        self._alerts = config.alerts_topic  # None: nobody asked for them
         self._dead_letters = config.dead_letters
         self._changelog = changelog
         self._limits = topics.record_limits
@@ -34,11 +34,10 @@ class Outputs:
     def batches(self, commit: Commit) -> list[Batch]:
         """Outputs, alerts and dead letters."""
         found: list[Batch] = []
-        for partition, messages in commit.outputs.items():
-            found += self._placed(self._output, partition.number, _dated(messages))
-        if self._alerts is not None:
-            for partition, messages in commit.alerts.items():
-                found += self._placed(self._alerts, partition.number, _dated(messages))
+        wanted = [(self._output, commit.outputs)] + ([(self._alerts, commit.alerts)] if self._alerts else [])
+        for topic, said in wanted:
+            for partition, messages in said.items():
+                found += self._placed(topic, partition.number, _dated(messages))
         for partition, messages in commit.dead_letters.items():
             found += self._placed(self._dead_letters, partition.number, _dated([self._fit(one) for one in messages]))
         return found
