@@ -59,6 +59,13 @@ class Outcome(NamedTuple):
     digest: str
 
 
+def with_state(config: Config, **state: object) -> Config:
+    """The same with other settings of `state`."""
+    tree = config.model_dump()
+    tree["state"] |= state
+    return Config.model_validate(tree)
+
+
 def cut(records: Sequence[Record], cuts: Iterable[int]) -> Iterator[Sequence[Record]]:
     """`records` in batches that end at `cuts`."""
     marks = sorted({0, len(records), *(mark for mark in cuts if 0 <= mark <= len(records))})

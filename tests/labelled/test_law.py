@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config
 from streamrnn.connectors.base import Record
 from tests.labelled.streams import configured, stream
-from tests.streams import Outcome, every, run
+from tests.streams import Outcome, every, run, with_state
 
 COUNT = 400
 CONFIGS = {
@@ -62,9 +61,8 @@ def test_a_model_restored_from_its_snapshots_goes_on_with_the_same_bytes(
 def test_series_that_left_the_memory_return_as_if_they_never_had(
     name: str, cuts: list[int], reborn: list[int], max_series: int | None, ttl: str | None
 ) -> None:
-    tree = CONFIGS[name].model_dump()
-    tree["state"] |= {"max_series": max_series, "series_ttl": ttl}
-    assert run(Config.model_validate(tree), records(name), cuts, reborn) == undisturbed(name)
+    bounded = with_state(CONFIGS[name], max_series=max_series, series_ttl=ttl)
+    assert run(bounded, records(name), cuts, reborn) == undisturbed(name)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

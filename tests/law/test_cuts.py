@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config
 from streamrnn.connectors.base import Record
-from tests.streams import Outcome, configured, every, run, stream
+from tests.streams import Outcome, configured, every, run, stream, with_state
 
 COUNT = 300
 CONFIGS = {
@@ -72,12 +71,6 @@ def test_series_that_left_the_memory_return_as_if_they_never_had(
 ) -> None:
     bounded = with_state(CONFIGS[name], max_series=max_series, series_ttl=ttl)
     assert run(bounded, records(name), cuts, reborn) == undisturbed(name)
-
-
-def with_state(config: Config, **state: object) -> Config:
-    tree = config.model_dump()
-    tree["state"] |= state
-    return Config.model_validate(tree)
 
 
 @given(seed=st.integers(0, 2**32), extra=st.integers(0, 50), at=st.lists(st.integers(0, COUNT), max_size=5))
