@@ -98,6 +98,10 @@ class Broker:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def properties(self) -> str:
         listeners = {
             "PLAINTEXT": (self.port, self.port, "PLAINTEXT"),
@@ -163,7 +167,7 @@ class Broker:
 
     def start(self, *, wait: bool = True) -> Self:
         """Start it (again), and wait until it serves. Call it from the main thread: the broker dies with its caller."""
-        assert self.process is None or self.process.poll() is not None, "it runs already"
+        assert not self.running, "it runs already"
         found = artifacts()
         self.data.mkdir(parents=True, exist_ok=True)
         logs = self.data / "logs"
@@ -189,7 +193,7 @@ class Broker:
     def wait_ready(self, timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if self.process is None or self.process.poll() is not None:
+            if not self.running:
                 raise RuntimeError(f"the broker ended while starting:\n{self.last_words()}")
             with suppress(OSError):
                 if READY in self.log.read_text(errors="replace"):
@@ -209,7 +213,7 @@ class Broker:
         return self.process.wait()
 
     def _signal(self, number: int) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.running:
             self.process.send_signal(number)
 
     def stop(self, timeout: float = 15.0) -> None:

@@ -16,6 +16,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
+    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -33,6 +34,7 @@ from streamrnn.errors import BrokerUnavailable, CommitFailed, ConfigurationError
 BATCH = 256 << 10  # bytes; large batches cost less per record on both sides
 REQUEST = 4 << 20  # bytes of one produce request, all partitions of a broker together
 MAGIC = 2  # the record format of every broker since 0.11
+UNREADY_PAUSE = 0.05  # seconds between attempts to reach a broker that is gone
 
 
 class Batch(NamedTuple):
@@ -41,6 +43,24 @@ class Batch(NamedTuple):
     topic: str
     partition: int
     messages: Sequence[Message]
+
+
+def _report_unready_nodes(client: Any) -> None:
+    """Let `await_ready` answer False for a node that cannot be reached, as the sender expects of it.
+
+    It raises instead. The sender then forgets the request that was to go there, so that a commit whose coordinator has
+    died would wait for an answer until the deadline although another broker had long taken over.
+    """
+    plain = client.await_ready
+
+    def await_ready(node_id: Any, timeout_ms: float = 30000) -> bool:
+        try:
+            return bool(plain(node_id, timeout_ms))
+        except KafkaConnectionError:
+            time.sleep(UNREADY_PAUSE)  # the sender tries again at once
+            return False
+
+    client.await_ready = await_ready
 
 
 class Writer:
@@ -73,6 +93,7 @@ class Writer:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
+        _report_unready_nodes(self._producer._sender._client)
         # The client would split a batch that is too long for its topic, and forget whom to tell about the halves.
         self._batch_sizes = {topic: min(BATCH, limit) for topic, limit in record_limits.items()}
         self._known: set[str] = set()
