@@ -165,5 +165,5 @@ class RNNAnomalyDetector(base.AnomalyDetector):
         for name, value in x.items():
             if isinstance(value, date):
                 return round(seconds_of(value) * 1e6), {other: x[other] for other in x if other != name}
-        interval = self._model.interval if self._model is not None and self._time else SECOND
+        interval = (self._model.interval if self._model is not None else 0) or SECOND
         return self._time + interval, x

@@ -20,6 +20,7 @@ from streamrnn.online.lines import fill, grown_scales, learn_moments, new_scales
 Float64 = NDArray[np.float64]
 
 KEPT = 512  # events that a model with another number of features begins with
+FARTHEST = 10_000  # steps ahead that a date may ask for
 
 
 class RNNForecaster(time_series.base.Forecaster):
@@ -50,7 +51,8 @@ class RNNForecaster(time_series.base.Forecaster):
 
     Notes
     -----
-    A date or datetime among the features is the event's time; without one, events are one second apart. All
+    A date or datetime among the features is the event's time; without one, events are one second apart. In `xs` it says
+    which step is meant, by the usual time between two events: river's `evaluate` leaves the next one out. All
     other features belong to the value they come with, so `forecast` wants them for every step (`xs`); without `xs` the
     last ones are taken to stay. A feature that was never seen before makes a new model, which first learns the last
     512 events.
@@ -97,6 +99,7 @@ class RNNForecaster(time_series.base.Forecaster):
         self._waiting: tuple[int, Float64] | None = None
         self._last = np.zeros(0)
         self._time = 0
+        self._dated = False  # whether the newest time is a date rather than counted
 
     @classmethod
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:
@@ -116,6 +119,7 @@ class RNNForecaster(time_series.base.Forecaster):
         """Learn from the value `y` and the features `x` that belong to it; a missing value (None, NaN) is skipped."""
         seconds, features = _split(x)
         time = self._next_time() if seconds is None else round(seconds * 1e6)
+        self._dated = seconds is not None
         self._model.set_rate(self.learning_rate)
         self._encoder.learn(features)
         if self._encoder.used > self._model.settings.features:
@@ -150,50 +154,65 @@ class RNNForecaster(time_series.base.Forecaster):
         return phi[1:]
 
     def _next_time(self) -> int:
-        return self._time + (self._model.interval if self._time else SECOND)
+        return self._time + (self._model.interval or SECOND)
 
     def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[float]:
         """The values expected at the next `horizon` steps; `xs` are the features of each; 0 before the first value.
 
-        Raises ValueError when `xs` has another length.
+        Raises ValueError when `xs` has another length, or asks for a time more than 10,000 steps ahead.
         """
-        if xs is not None and len(xs) != horizon:
-            raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
-        direct, step_by_step = self._ahead(horizon, xs)
-        steps: list[float] = direct.forecast[:horizon, 0].tolist() if step_by_step is None else step_by_step[:horizon]
-        return steps if all(map(math.isfinite, steps)) else [step if math.isfinite(step) else 0.0 for step in steps]
+        wanted = self._steps(horizon, xs)
+        direct, step_by_step = self._ahead(wanted, xs)
+        expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
+        return [expected[step - 1] if math.isfinite(expected[step - 1]) else 0.0 for step in wanted]
 
     def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
         """Lower and upper bounds that shall hold `level` of the values, for up to the model's own `horizon` steps.
 
         Raises ValueError for more.
         """
-        if horizon > self.horizon:
-            raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={horizon}")
-        answer, _ = self._ahead(1, None if not xs else xs[:1])
-        return [
-            (float(low), float(up))
-            for low, up in zip(answer.lower[0, :horizon, 0], answer.upper[0, :horizon, 0], strict=True)
-        ]
+        wanted = self._steps(horizon, xs)
+        if wanted and wanted[-1] > self.horizon:
+            raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={wanted[-1]}")
+        answer, _ = self._ahead([1], None if not xs else xs[:1])
+        return [(float(answer.lower[0, step - 1, 0]), float(answer.upper[0, step - 1, 0])) for step in wanted]
 
-    def _ahead(self, horizon: int, xs: list[dict[Any, Any]] | None) -> tuple[Answer, list[float] | None]:
-        """The direct answer, and where that is not enough the steps one by one."""
-        if self._waiting is None and horizon <= self.horizon:
+    def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> list[int]:
+        """How many steps ahead each of the wanted values lies: one after the other, unless `xs` tells their times."""
+        if xs is None:
+            return list(range(1, horizon + 1))
+        if len(xs) != horizon:
+            raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
+        steps: list[int] = []
+        for x in xs:
+            seconds, _ = _split(x)
+            steps.append(steps[-1] + 1 if steps else 1)
+            if seconds is not None and self._dated and self._model.interval:
+                steps[-1] = max(steps[-1], round((seconds * 1e6 - self._time) / self._model.interval))
+        if steps and steps[-1] > FARTHEST:
+            raise ValueError(f"xs asks for {steps[-1]:,} steps ahead; at most {FARTHEST:,}")
+        return steps
+
+    def _ahead(self, wanted: list[int], xs: list[dict[Any, Any]] | None) -> tuple[Answer, list[float] | None]:
+        """The direct answer and, where that is not enough for the `wanted` steps, the steps one by one."""
+        farthest = wanted[-1] if wanted else 0
+        if self._waiting is None and farthest <= self.horizon:
             return self._model.answer, None
-        nothing, interval = np.full(1, math.nan), self._model.interval
+        nothing, interval = np.full(1, math.nan), self._model.interval or SECOND
         if self._waiting is None:
-            ahead = [(self._time + k * interval, nothing, self._last) for k in range(1, horizon)]
+            ahead = [(self._time + k * interval, nothing, self._last) for k in range(1, farthest)]
             later, _ = self._model.look_ahead(ahead)
             first = self._model.answer.forecast[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
-        known = [_split(x)[1] for x in xs] if xs is not None else []
-        steps = [self._scaled(self._encoder.encode(x)[: self._encoder.used]) for x in known] or [self._last]
+        steps, after = [self._last] * max(farthest, 1), 0
+        for x, step in zip(xs or [], wanted, strict=False):
+            features = self._scaled(self._encoder.encode(_split(x)[1])[: self._encoder.used])
+            steps[after:step] = [features] * (step - after)  # a step that is left out takes those of the next
+            after = step
         begin = (*self._waiting, steps[0])
-        if (xs is None or horizon == 1) and horizon <= self.horizon:
+        if (xs is None or farthest == 1) and farthest <= self.horizon:
             return self._model.look_ahead([begin])[1], None
-        ahead = [
-            (self._time + k * interval, nothing, steps[min(k, len(steps) - 1)]) for k in range(1, horizon)
-        ]  # fmt: skip
+        ahead = [(self._time + k * interval, nothing, steps[k]) for k in range(1, farthest)]
         expected, answer = self._model.look_ahead([begin, *ahead])
         return answer, [float(value[0]) for value in expected]
 

@@ -88,8 +88,8 @@ class OneSeries:
 
     @property
     def interval(self) -> int:
-        """Microseconds from one event to the next."""
-        return int(self.series.clock[LIVE, INTERVAL]) or SECOND
+        """Microseconds from one event to the next, 0 while they are not known."""
+        return int(self.series.clock[LIVE, INTERVAL])
 
     @property
     def hidden_state(self) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from river import datasets, evaluate, metrics
 
 import streamrnn
 from streamrnn.config import Config
@@ -92,6 +93,39 @@ def test_features_of_the_step_to_forecast_count() -> None:
         model.forecast(2, [{"wind": 1.0}])
     model.learn_one(3.0, {"wind": 0.0, "rain": 1.0})  # a new feature: a new model, which learns the last events first
     assert model.forecast(1, [{"wind": 1.0}])[0] == pytest.approx(10.0, abs=2.5)
+
+
+@pytest.mark.parametrize("year", [1949, 2026])
+@pytest.mark.parametrize("featured", [False, True])
+def test_dates_say_which_steps_are_wanted(year: int, featured: bool) -> None:
+    def day(number: int) -> dict[str, Any]:
+        date = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        return {"day": date, "weekend": float(number % 7 > 4)} if featured else {"day": date}
+
+    model = streamrnn.RNNForecaster(horizon=3)
+    assert model.forecast(1, [day(5)]) == [0.0]
+    model.learn_one(1.0, day(0))
+    assert model.forecast(2, [day(4), day(5)]) == [1.0, 1.0]  # how far apart days are is not known yet
+    values = series(400)
+    for t, value in enumerate(values):
+        model.learn_one(value, day(t))
+    end = len(values) - 1
+    next_five = model.forecast(5, [day(end + k) for k in range(1, 6)])
+    assert len(set(next_five)) == 5
+    assert model.forecast(3, [day(end + k) for k in (1, 3, 5)]) == pytest.approx(next_five[::2], rel=0.03)
+    assert model.forecast(1, [day(end - 7)]) == pytest.approx(next_five[:1], rel=0.03)  # no step is in the past
+    intervals = model.forecast_interval(3, [day(end + k) for k in (1, 2, 3)])
+    assert model.forecast_interval(1, [day(end + 3)])[0] == pytest.approx(intervals[2], rel=0.03)
+    with pytest.raises(ValueError, match="horizon=9"):
+        model.forecast_interval(1, [day(end + 9)])
+    with pytest.raises(ValueError, match="at most 10,000"):
+        model.forecast(1, [day(end + 10_001)])
+
+
+def test_river_evaluates_the_steps_it_asks_for() -> None:
+    """`evaluate.evaluate` asks for the steps after the next one; only their dates say so (see docs/accuracy.md)."""
+    scores = evaluate.evaluate(datasets.AirlinePassengers(), streamrnn.RNNForecaster(horizon=3), metrics.MAE(), 3)
+    assert max(scores.get()) < 20.0
 
 
 def test_a_forecaster_without_values_and_with_missing_ones() -> None:
