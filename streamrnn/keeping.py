@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -142,13 +143,16 @@ class KeptModel(ABC, Generic[Answers]):
         problem: ValueError | None = None
         self.series.reserve(expected or 0)
         count, rows = 0, reader.read(messages)
-        while some := dict(islice(rows, ROWS_AT_ONCE)):
-            try:
-                self.series.put(some)
-            except ValueError as error:
-                problem = problem or error  # another shape: the manifest at the end says which
-            count += len(some)
-            yield count
+        # The system clears a page of memory before it gives it away, which takes longer than to fill it.
+        with ThreadPoolExecutor(1, "streamrnn-memory") as ahead:
+            while some := dict(islice(rows, ROWS_AT_ONCE)):
+                ahead.submit(self.series.ask_for_memory)
+                try:
+                    self.series.put(some)
+                except ValueError as error:
+                    problem = problem or error  # another shape: the manifest at the end says which
+                count += len(some)
+                yield count
         found = reader.finish()
         if found is None:
             return None

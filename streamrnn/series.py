@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.errors import StateError
-from streamrnn.state import clear_row, get_rows, put_rows, with_rows
+from streamrnn.state import ask_for_memory, clear_row, get_rows, put_rows, with_rows
 
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
 _FIRST_ROWS = 16
 ROWS_AT_ONCE = 200
 """Rows to copy together: enough that numpy does the work, few enough to fit the processor's cache or nearly."""
+_ROWS_AHEAD = 500
+"""How far beyond the last row memory is asked for: a batch or two, as one that just begins is not overtaken."""
 
 
 class RowStore:
@@ -159,6 +161,11 @@ class SeriesTable(Generic[Tree]):
         if rows > len(self.dirty):
             self.arrays = with_rows(self.arrays, rows)
             self.dirty = np.concatenate([self.dirty, np.zeros(rows - len(self.dirty), np.bool_)])
+
+    def ask_for_memory(self) -> None:
+        """Have memory provided for rows that will soon be filled, from another thread than the one that fills them."""
+        first = len(self._rows) + _ROWS_AHEAD
+        ask_for_memory(self.arrays, first, first + ROWS_AT_ONCE)
 
     def store_away(self, key: str) -> None:
         """Move one series out of memory."""

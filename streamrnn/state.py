@@ -6,11 +6,17 @@ evicting, snapshotting and restoring a series are plain copies of its row throug
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+_POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, Linux 5.14
 
 Array = npt.NDArray[Any]
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
@@ -89,6 +95,26 @@ def _selection(rows: Sequence[int]) -> slice | list[int]:
     if len(rows) == last - first + 1 and all(row == first + i for i, row in enumerate(rows)):
         return slice(first, last + 1)
     return list(rows)
+
+
+def ask_for_memory(tree: tuple[Any, ...], first: int, last: int) -> None:
+    """Have the system provide the memory of rows `first` to `last`, which it does for new arrays when they are used.
+
+    Changes no content and may fail: then the rows get their memory when they are written to. Without the GIL.
+    """
+    if sys.platform != "linux":
+        return
+    for _, array in fields(tree):
+        rows = array[first:last]
+        begin = -(-rows.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
+        size = (rows.ctypes.data + rows.nbytes - begin) // mmap.PAGESIZE * mmap.PAGESIZE
+        if size > 0:
+            _libc().madvise(ctypes.c_void_p(begin), ctypes.c_size_t(size), _POPULATE_WRITE)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def clear_row(tree: tuple[Any, ...], row: int) -> None:

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.state import clear_row, fields, get_rows, layout, put_arrays, put_rows, row_bytes, total_bytes, with_rows
+from streamrnn.state import (
+    ask_for_memory,
+    clear_row,
+    fields,
+    get_rows,
+    layout,
+    put_arrays,
+    put_rows,
+    row_bytes,
+    total_bytes,
+    with_rows,
+)
 
 
 class Inner(NamedTuple):
@@ -100,3 +113,18 @@ def test_many_rows_move_like_one_after_the_other(rows: list[int]) -> None:
     assert get_rows(other, rows) == data
     untouched = sorted({*range(2, 9)} - {*rows})
     assert not untouched or set(get_rows(other, untouched)) == {bytes(60)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory comes when it is written to")
+def test_memory_that_is_asked_for_is_there_and_holds_what_it_held() -> None:
+    megabyte = 1 << 20
+    rows = np.zeros((64, megabyte), np.uint8)
+    rows[3] = 7
+    process = psutil.Process()
+    before = process.memory_info().rss
+    ask_for_memory((rows,), 32, 64)
+    assert 24 * megabyte < process.memory_info().rss - before < 40 * megabyte
+    ask_for_memory((rows,), 0, 1000)
+    ask_for_memory((rows,), 64, 128)
+    assert rows[3].all()
+    assert rows.sum() == 7 * megabyte
