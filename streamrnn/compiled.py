@@ -7,6 +7,7 @@ only in the file that holds the function, so a changed callee elsewhere would ot
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import platform
@@ -112,12 +113,25 @@ def kernel(function: Function) -> Function:
 
 
 @contextmanager
-def without_blas() -> Iterator[None]:
-    """While kernels are compiled or loaded here, numba does not look for the BLAS in scipy.
+def compiling() -> Iterator[None]:
+    """Kernels are compiled or loaded here and nothing else is done, in a process of our own.
 
-    No kernel uses it, and scipy.linalg takes a quarter of a second to import. For our own processes only: other numba
-    code in this process would find no `np.dot`.
+    No garbage is collected: the compiler keeps nearly all it makes, and a tenth of the cold start went into looking.
+    And numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
+    import; other numba code in this process would find no `np.dot`.
     """
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        with _without_blas():
+            yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+@contextmanager
+def _without_blas() -> Iterator[None]:
     name = "scipy.linalg"
     if name in sys.modules:
         yield

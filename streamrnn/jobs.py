@@ -202,7 +202,7 @@ def _scorecard(config: Config) -> Scorecard | LabelScorecard:
 
 def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
-    from streamrnn.compiled import cache_folder, without_blas
+    from streamrnn.compiled import cache_folder, compiling
 
     model, folder = make_model(config), cache_folder()
     cached = folder.is_dir() and any(folder.rglob(f"{model.compiled_as}-*.nbc"))
@@ -210,6 +210,6 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
         console.print(
             "compiling the model for this machine, once: some twenty seconds ...", style="dim", highlight=False
         )
-    with without_blas():
+    with compiling():
         model.warm_up()
     model.close()

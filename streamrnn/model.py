@@ -220,24 +220,23 @@ class PartitionModel(KeptModel[Answers]):
     def warm_up(self) -> None:
         """See `KeptModel`.
 
-        Another process compiles the later passes into the cache meanwhile, where the system can fork and nothing else
-        runs.
+        The forecast takes longest to compile: another process compiles the other passes into the cache meanwhile, where
+        the system can fork and nothing else runs.
         """
         batch = Batch(
             np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, self._targets)), np.zeros((1, self._features))
         )
         passes = self._passes(batch, self._answers(1))
-        early, late = passes[:2], passes[2:]
+        forecast, others = passes[1], (passes[0], *passes[2:])
         helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
         if helper == 0:
             try:
-                for run in late:
+                for run in others:
                     run()
             finally:
                 os._exit(0)
-        for run in early:
-            run()
+        forecast()
         if helper is not None:
             os.waitpid(helper, 0)
-        for run in late:
+        for run in others:
             run()
