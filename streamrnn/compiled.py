@@ -40,6 +40,7 @@ _KERNELS = (
     "learning/*.py",
     "online/*.py",
     "estimators/kernels.py",
+    "estimators/one_event.py",
     "labelled/kernels.py",
     "labelled/outcomes.py",
     "labelled/state.py",

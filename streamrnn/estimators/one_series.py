@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.errors import ConfigurationError
+from streamrnn.estimators import one_event
 from streamrnn.online import forecaster, intervals
 from streamrnn.online.calendar import INTERVAL
 
@@ -78,6 +79,11 @@ class OneSeries:
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
         self.answer = new_answer(settings.horizon, settings.targets)
+        self._kept: NDArray[np.uint8] | None = None  # see `one_event.py`
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the addresses of the arrays: a copy has arrays of its own."""
+        return {**self.__dict__, "_kept": None}
 
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from the next event on."""
@@ -85,6 +91,7 @@ class OneSeries:
         if recurrent.optimizer.rate != rate:
             optimizer = recurrent.optimizer._replace(rate=rate)
             self.config = self.config._replace(recurrent=recurrent._replace(optimizer=optimizer))
+            self._kept = None
 
     @property
     def interval(self) -> int:
@@ -102,13 +109,15 @@ class OneSeries:
         self._observe(LIVE, time, values, features, self.answer)
 
     def _observe(self, row: int, time: int, values: Float64, features: Float64, answer: Answer) -> None:
-        forecaster.observe(
-            self.config, self._shared, self.series, self._scratch, row, time, values, features, answer.forecast
-        )
-        intervals.observe(
-            self._interval_config, self._levels, self.intervals, row, values, answer.forecast, answer.lower,
-            answer.upper,
-        )  # fmt: skip
+        if self._kept is None:
+            self._kept = one_event.keep(
+                one_event.Arguments(
+                    self.config, self._shared, self.series, self._scratch, self._interval_config, self._levels,
+                    self.intervals,
+                )
+            )  # fmt: skip
+        observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
+        observe(self._kept, row, time, values, features, answer.forecast, answer.lower, answer.upper)
 
     def look_ahead(self, events: Iterable[tuple[int, Float64, Float64]]) -> tuple[list[Float64], Answer]:
         """What `learn` would answer to these events, leaving everything as it is.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import math
 import pickle
 import random
@@ -75,6 +77,41 @@ def test_looking_further_than_the_horizon_goes_on_from_step_to_step_and_changes_
     assert model.forecast(0) == []
     with pytest.raises(ValueError, match="horizon=3"):
         model.forecast_interval(3)
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_goes_on_alone(horizon: int, copied: Callable[[Any], Any]) -> None:
+    values = series(500)
+    model, undisturbed = (streamrnn.RNNForecaster(horizon=horizon, preset="lite") for _ in range(2))
+    for value in values[:400]:
+        model.learn_one(value)
+        undisturbed.learn_one(value)
+    twin = copied(model)
+    del model
+    gc.collect()
+    ballast = [np.full(100_000, math.nan) for _ in range(20)]  # where the arrays of the first one were
+    for value in values[400:]:
+        twin.learn_one(value)
+        undisturbed.learn_one(value)
+        assert twin.forecast(horizon) == undisturbed.forecast(horizon)
+    assert all(np.isnan(one).all() for one in ballast)
+
+
+def test_a_learning_rate_that_is_changed_is_used_at_once() -> None:
+    fast, frozen = streamrnn.RNNForecaster(horizon=1), streamrnn.RNNForecaster(horizon=1)
+    for value in series(300):
+        fast.learn_one(value)
+        frozen.learn_one(value)
+    frozen.mutate({"learning_rate": 0.0})
+    learned = frozen._model.series.recurrent.weights.parameters[0]
+    weights = learned.copy()
+    for value in series(320)[300:]:
+        fast.learn_one(value)
+        frozen.learn_one(value)
+    assert weights.any()
+    assert (learned == weights).all()
+    assert not (fast._model.series.recurrent.weights.parameters[0] == weights).all()
 
 
 def test_features_of_the_step_to_forecast_count() -> None:

@@ -1,0 +1,122 @@
+"""The service's kernels for a caller who brings one event at a time.
+
+To take the arguments of a call apart takes numba three times as long as the event itself: sixty numbers of the
+settings, forty arrays. So it is done once: `keep` has them written to a buffer as compiled code holds them, and the
+kernels below find them there. The buffer knows the arrays by their addresses: whoever keeps it keeps the arrays too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from streamrnn.cells.vector import intrinsic
+from streamrnn.compiled import kernel
+from streamrnn.online import forecaster, intervals
+
+Float64 = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+class Arguments(NamedTuple):
+    """What all events of a series have in common."""
+
+    config: forecaster.ForecasterConfig
+    shared: forecaster.ForecasterShared
+    series: forecaster.ForecasterSeries
+    scratch: forecaster.ForecasterScratch
+    interval_config: intervals.IntervalConfig
+    levels: Float64
+    intervals: intervals.IntervalSeries
+
+
+_KINDS: dict[int, Any] = {}
+"""numba's type of the arguments with a horizon of 1, and of more: settings that are None make it another one."""
+
+
+@intrinsic
+def _size(_: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, context.get_abi_sizeof(args[0].type))
+
+    return types.intp(arguments), generate
+
+
+@intrinsic
+def _write(_: Any, buffer: Any, arguments: Any) -> Any:
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[1], _place(context, builder, sig.args[0], args[0], args[1].type), align=1)
+        return context.get_dummy_value()
+
+    return types.void(buffer, arguments), generate
+
+
+def _reader(several: int) -> Any:
+    def read(_: Any, buffer: Any) -> Any:
+        kind = _KINDS[several]
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            form = context.get_value_type(kind)
+            return builder.load(_place(context, builder, sig.args[0], args[0], form), align=1)
+
+        return kind(buffer), generate
+
+    return intrinsic(read)
+
+
+_read_next, _read_several = _reader(0), _reader(1)
+
+
+def _place(context: Any, builder: Any, kind: Any, buffer: Any, form: Any) -> Any:
+    array = context.make_array(kind)(context, builder, buffer)
+    return builder.bitcast(array.data, form.as_pointer())
+
+
+@kernel
+def _bytes_of(arguments: Arguments) -> int:
+    size: int = _size(arguments)
+    return size
+
+
+@kernel
+def _keep(buffer: Bytes, arguments: Arguments) -> None:
+    _write(buffer, arguments)
+
+
+def keep(arguments: Arguments) -> Bytes:
+    """A buffer for `observe_next` (horizon 1) or `observe_several`, good for as long as the arrays are."""
+    kind = numba.typeof(arguments)  # type: ignore[no-untyped-call]
+    several = int(arguments.config.horizon > 1)
+    if _KINDS.setdefault(several, kind) != kind:
+        raise TypeError(f"{kind} is not what the kernels are made for")
+    buffer = np.zeros(_bytes_of(arguments), np.uint8)
+    _keep(buffer, arguments)
+    return buffer
+
+
+@kernel
+def observe_next(
+    buffer: Bytes, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
+) -> None:
+    """Take in one event of `row`, forecast the next and bound it; see `forecaster.observe`, `intervals.observe`."""
+    _observe(_read_next(buffer), row, time, x, u, forecast, lower, upper)
+
+
+@kernel
+def observe_several(
+    buffer: Bytes, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
+) -> None:
+    """The same with a horizon over 1."""
+    _observe(_read_several(buffer), row, time, x, u, forecast, lower, upper)
+
+
+@kernel
+def _observe(
+    of: Arguments, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
+) -> None:
+    forecaster.observe(of.config, of.shared, of.series, of.scratch, row, time, x, u, forecast)
+    intervals.observe(of.interval_config, of.levels, of.intervals, row, x, forecast, lower, upper)
