@@ -79,7 +79,7 @@ class OneSeries:
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
         self.answer = new_answer(settings.horizon, settings.targets)
-        self._kept: NDArray[np.uint8] | None = None  # see `one_event.py`
+        self._kept: NDArray[np.uint8] | None = self._keep()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the addresses of the arrays: a copy has arrays of its own."""
@@ -110,14 +110,18 @@ class OneSeries:
 
     def _observe(self, row: int, time: int, values: Float64, features: Float64, answer: Answer) -> None:
         if self._kept is None:
-            self._kept = one_event.keep(
-                one_event.Arguments(
-                    self.config, self._shared, self.series, self._scratch, self._interval_config, self._levels,
-                    self.intervals,
-                )
-            )  # fmt: skip
+            self._kept = self._keep()
         observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
         observe(self._kept, row, time, values, features, answer.forecast, answer.lower, answer.upper)
+
+    def _keep(self) -> NDArray[np.uint8]:
+        """See `one_event.py`."""
+        return one_event.keep(
+            one_event.Arguments(
+                self.config, self._shared, self.series, self._scratch, self._interval_config, self._levels,
+                self.intervals,
+            )
+        )  # fmt: skip
 
     def look_ahead(self, events: Iterable[tuple[int, Float64, Float64]]) -> tuple[list[Float64], Answer]:
         """What `learn` would answer to these events, leaving everything as it is.
