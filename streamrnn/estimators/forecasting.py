@@ -161,8 +161,8 @@ class RNNForecaster(time_series.base.Forecaster):
 
         Raises ValueError when `xs` has another length, or asks for a time more than 10,000 steps ahead.
         """
-        wanted = self._steps(horizon, xs)
-        direct, step_by_step = self._ahead(wanted, xs)
+        wanted, features = self._steps(horizon, xs)
+        direct, step_by_step = self._ahead(wanted, features)
         expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
         return [expected[step - 1] if math.isfinite(expected[step - 1]) else 0.0 for step in wanted]
 
@@ -171,29 +171,35 @@ class RNNForecaster(time_series.base.Forecaster):
 
         Raises ValueError for more.
         """
-        wanted = self._steps(horizon, xs)
+        wanted, features = self._steps(horizon, xs)
         if wanted and wanted[-1] > self.horizon:
             raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={wanted[-1]}")
-        answer, _ = self._ahead([1], None if not xs else xs[:1])
+        answer, _ = self._ahead([1], features[:1])
         return [(float(answer.lower[0, step - 1, 0]), float(answer.upper[0, step - 1, 0])) for step in wanted]
 
-    def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> list[int]:
-        """How many steps ahead each of the wanted values lies: one after the other, unless `xs` tells their times."""
+    def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> tuple[list[int], list[dict[Any, Any]]]:
+        """How many steps ahead each wanted value lies, and its features where they are told.
+
+        One after the other, unless `xs` tells their times.
+        """
         if xs is None:
-            return list(range(1, horizon + 1))
+            return list(range(1, horizon + 1)), []
         if len(xs) != horizon:
             raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
         steps: list[int] = []
+        told: list[dict[Any, Any]] = []
         for x in xs:
-            seconds, _ = _split(x)
-            steps.append(steps[-1] + 1 if steps else 1)
+            seconds, features = _split(x)
+            step = steps[-1] + 1 if steps else 1
             if seconds is not None and self._dated and self._model.interval:
-                steps[-1] = max(steps[-1], round((seconds * 1e6 - self._time) / self._model.interval))
+                step = max(step, round((seconds * 1e6 - self._time) / self._model.interval))
+            steps.append(step)
+            told.append(features)
         if steps and steps[-1] > FARTHEST:
             raise ValueError(f"xs asks for {steps[-1]:,} steps ahead; at most {FARTHEST:,}")
-        return steps
+        return steps, told
 
-    def _ahead(self, wanted: list[int], xs: list[dict[Any, Any]] | None) -> tuple[Answer, list[float] | None]:
+    def _ahead(self, wanted: list[int], told: list[dict[Any, Any]]) -> tuple[Answer, list[float] | None]:
         """The direct answer and, where that is not enough for the `wanted` steps, the steps one by one."""
         farthest = wanted[-1] if wanted else 0
         if self._waiting is None and farthest <= self.horizon:
@@ -205,12 +211,12 @@ class RNNForecaster(time_series.base.Forecaster):
             first = self._model.answer.forecast[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
         steps, after = [self._last] * max(farthest, 1), 0
-        for x, step in zip(xs or [], wanted, strict=False):
-            features = self._scaled(self._encoder.encode(_split(x)[1])[: self._encoder.used])
-            steps[after:step] = [features] * (step - after)  # a step that is left out takes those of the next
+        for step, features in zip(wanted, told, strict=False):
+            scaled = self._scaled(self._encoder.encode(features)[: self._encoder.used])
+            steps[after:step] = [scaled] * (step - after)  # a step that is left out takes those of the next
             after = step
         begin = (*self._waiting, steps[0])
-        if (xs is None or farthest == 1) and farthest <= self.horizon:
+        if (not told or farthest == 1) and farthest <= self.horizon:
             return self._model.look_ahead([begin])[1], None
         ahead = [(self._time + k * interval, nothing, steps[k]) for k in range(1, farthest)]
         expected, answer = self._model.look_ahead([begin, *ahead])

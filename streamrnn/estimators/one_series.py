@@ -79,11 +79,16 @@ class OneSeries:
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
         self.answer = new_answer(settings.horizon, settings.targets)
-        self._kept: NDArray[np.uint8] | None = self._keep()
+        self._arguments = self._keep()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the addresses of the arrays: a copy has arrays of its own."""
-        return {**self.__dict__, "_kept": None}
+        return {name: value for name, value in self.__dict__.items() if name != "_arguments"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With the addresses of these arrays."""
+        self.__dict__.update(state)
+        self._arguments = self._keep()
 
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from the next event on."""
@@ -91,7 +96,7 @@ class OneSeries:
         if recurrent.optimizer.rate != rate:
             optimizer = recurrent.optimizer._replace(rate=rate)
             self.config = self.config._replace(recurrent=recurrent._replace(optimizer=optimizer))
-            self._kept = None
+            self._arguments = self._keep()
 
     @property
     def interval(self) -> int:
@@ -109,13 +114,11 @@ class OneSeries:
         self._observe(LIVE, time, values, features, self.answer)
 
     def _observe(self, row: int, time: int, values: Float64, features: Float64, answer: Answer) -> None:
-        if self._kept is None:
-            self._kept = self._keep()
         observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
-        observe(self._kept, row, time, values, features, answer.forecast, answer.lower, answer.upper)
+        observe(self._arguments, row, time, values, features, answer.forecast, answer.lower, answer.upper)
 
     def _keep(self) -> NDArray[np.uint8]:
-        """See `one_event.py`."""
+        """All that the events have in common, for the kernels of `one_event.py`."""
         return one_event.keep(
             one_event.Arguments(
                 self.config, self._shared, self.series, self._scratch, self._interval_config, self._levels,
