@@ -121,24 +121,14 @@ def compiling() -> Iterator[None]:
     And numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
     import; other numba code in this process would find no `np.dot`.
     """
-    collected = gc.isenabled()
+    blas, collects, hides = "scipy.linalg", gc.isenabled(), "scipy.linalg" not in sys.modules
     gc.disable()
+    if hides:
+        sys.modules[blas] = None  # type: ignore[assignment]
     try:
-        with _without_blas():
-            yield
+        yield
     finally:
-        if collected:
+        if hides:
+            del sys.modules[blas]
+        if collects:
             gc.enable()
-
-
-@contextmanager
-def _without_blas() -> Iterator[None]:
-    name = "scipy.linalg"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
