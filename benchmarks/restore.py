@@ -33,9 +33,8 @@ def write_state(config: Config, folder: Path, series: int) -> None:
     random = np.random.default_rng(0)
     model, snapshots = PartitionModel(config), SnapshotFolder(folder)
     model.series.reserve(series)
-    half = (
-        series * 52 // 100
-    )  # the records of one snapshot are in memory together, and it merges what outgrows the first
+    # Two snapshots, as the records of one are in memory together; one that outgrew the first would be merged with it.
+    half = series * 52 // 100
     for part in (range(half), range(half, series)):
         keys = [f"series {number}" for number in part]
         for hour in range(3):
@@ -82,6 +81,8 @@ def main() -> None:
         writer = get_context("spawn").Process(target=write_state, args=(config, Path(name), options.series))
         writer.start()  # a process of its own: the one that restores begins afresh, as after a crash
         writer.join()
+        if writer.exitcode:
+            raise SystemExit(f"the state could not be written (exit code {writer.exitcode})")
         size = options.series * PartitionModel(config).bytes_per_series
         print(f"{size / 1e9:.2f} GB, {size / options.series / 1e3:.0f} kB a series")
         print(f"that much memory the first time: {touched(size):.1f} s, once more: {touched(size):.1f} s", flush=True)

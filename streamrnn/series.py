@@ -25,7 +25,7 @@ _FIRST_ROWS = 16
 ROWS_AT_ONCE = 200
 """Rows to copy together: enough that numpy does the work, few enough to fit the processor's cache or nearly."""
 _ROWS_AHEAD = 500
-"""How far beyond the last row memory is asked for: a batch or two, as one that just begins is not overtaken."""
+"""How far beyond the last row memory is asked for: far enough that it is there before the rows are."""
 
 
 class RowStore:
