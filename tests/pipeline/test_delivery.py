@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.pipeline.workers import ROOT, Application, quiet_environment
+from tests.pipeline.workers import ROOT, START, Application, generate, quiet_environment
 
 pytestmark = pytest.mark.kafka
 Make = Callable[..., Application]
@@ -89,6 +90,23 @@ def _settings(topic: str, values: dict[str, str]) -> list[Any]:
     from kafka.admin import ConfigResource, ConfigResourceType
 
     return [ConfigResource(ConfigResourceType.TOPIC, topic, configs=values)]
+
+
+def test_a_file_is_answered_as_the_topic_is(application: Make, tmp_path: Path) -> None:
+    """With the default model; that `evaluate` scores the same forecasts is shown in tests/evaluation."""
+    app = application(partitions=1, **{"model.preset": "standard"})
+    app.produce(2_000, series=5)
+    app.start(0)
+    app.wait_until_done()
+    assert app.stop(0) == 0
+    events, answers = tmp_path / "events.jsonl", tmp_path / "answers.jsonl"
+    events.write_bytes(b"".join(value + b"\n" for _, _, value in generate(2_000, 5, 1, seed=1, start=START)))
+    command = [sys.executable, "-m", "streamrnn", "run", "--input", events, "--output", answers]
+    done = subprocess.run(command, cwd=ROOT, env=quiet_environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = dict(enumerate(answers.read_bytes().splitlines()))
+    in_file = _without_source({(0, number): line for number, line in lines.items()})
+    assert in_file == _without_source(app.outputs())
 
 
 def test_a_second_interrupt_ends_at_once(application: Make) -> None:

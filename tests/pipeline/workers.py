@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 from tests.broker.client import Client
 
 ROOT = Path(__file__).parents[2]
+START = 1_767_225_600  # 2026-01-01
 
 
 class Application:
@@ -52,7 +53,7 @@ class Application:
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self.logs: dict[int, Path] = {}
 
-    def produce(self, events: int, series: int, seed: int = 1, time: int = 1_767_225_600) -> None:
+    def produce(self, events: int, series: int, seed: int = 1, time: int = START) -> None:
         """`events` events of `series` series in turn, each series in one partition."""
         self.client.produce(self.input, list(generate(events, series, self.partitions, seed, time)))
 
