@@ -26,7 +26,7 @@ from safetensors.numpy import save as save_arrays
 
 from streamrnn.connectors.base import Message
 from streamrnn.errors import SnapshotCorrupt, SnapshotVersion
-from streamrnn.state import Array
+from streamrnn.state import Array, Row
 
 FORMAT = 1
 LARGEST_RECORD = 800_000
@@ -69,19 +69,19 @@ def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int) -> b
     return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + payload
 
 
-def _checksum(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int) -> int:
+def _checksum(key: bytes, payload: Row, chunk: int, chunks: int, offset: int) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
     about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + key
     return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
 
 
-def digest_of(content: bytes | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
+def digest_of(content: Row | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
     """Digest of one row, or of a whole state: the partition's arrays and the digest of every series' row.
 
     The same whatever order or memory the series are in, so two states are equal when their digests are.
     """
     digest = hashlib.blake2b(digest_size=16)
-    if isinstance(content, bytes):
+    if not isinstance(content, Mapping):
         digest.update(content)
         return digest.digest()
     for name in sorted(content):
@@ -94,7 +94,7 @@ def digest_of(content: bytes | Mapping[str, Array], rows: Mapping[str, bytes] | 
 class Part(NamedTuple):
     """One verified record."""
 
-    payload: bytes
+    payload: memoryview
     chunk: int
     chunks: int
     offset: int
@@ -116,7 +116,7 @@ def open_record(key: bytes, value: bytes) -> Part:
             f"the state was written in format {form}, and this streamrnn reads up to {FORMAT}: "
             "run the newer version, or `streamrnn reset` to start again"
         )
-    payload = value[_HEADER.size :]
+    payload = memoryview(value)[_HEADER.size :]
     if form < 1 or checksum != _checksum(key, payload, chunk, chunks, offset):
         raise SnapshotCorrupt(f"snapshot record {key!r:.80} is damaged: its checksum does not match")
     if not chunk < chunks:
@@ -132,7 +132,7 @@ class SnapshotReader:
         self._shared: dict[int, Part] = {}
         self._partial: dict[str, dict[int, Part]] = {}
 
-    def read(self, messages: Iterable[Message]) -> Iterator[tuple[str, bytes | None]]:
+    def read(self, messages: Iterable[Message]) -> Iterator[tuple[str, Row | None]]:
         """Yield (series, row) as rows become complete, (series, None) for a deleted series; later ones win."""
         for message in messages:
             key, value = message.key or b"", message.value
@@ -148,7 +148,7 @@ class SnapshotReader:
             else:
                 raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot: is this topic used by others?")
 
-    def _series(self, key: bytes, value: bytes | None) -> Iterator[tuple[str, bytes | None]]:
+    def _series(self, key: bytes, value: bytes | None) -> Iterator[tuple[str, Row | None]]:
         try:
             series = key[len(_SERIES) :].split(b"/", 1)[1].decode()
         except (IndexError, UnicodeDecodeError):
@@ -176,7 +176,7 @@ class SnapshotReader:
         if self._partial:
             raise SnapshotCorrupt(f"series {next(iter(self._partial))!r} is incomplete")
         try:
-            manifest = Manifest(**json.loads(self._manifest.payload))
+            manifest = Manifest(**json.loads(bytes(self._manifest.payload)))
         except (ValueError, TypeError) as error:
             raise SnapshotCorrupt(f"the snapshot's manifest cannot be read: {error}") from error
         last = self._shared.get(0)

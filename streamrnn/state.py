@@ -11,14 +11,18 @@ import mmap
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+_WIDE = 4096  # bytes per row from which on numpy copies one row as fast as many together
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, Linux 5.14
 
 Array = npt.NDArray[Any]
+Row = bytes | memoryview
+"""A series' bytes through all arrays."""
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
 
@@ -67,26 +71,43 @@ def total_bytes(tree: tuple[Any, ...]) -> int:
 def get_rows(tree: tuple[Any, ...], rows: Sequence[int]) -> list[bytes]:
     """The bytes of each row through all arrays, in field order."""
     at = _selection(rows)
-    block = np.concatenate([view[at] for view in _byte_rows(tree)], axis=1)
+    block = np.concatenate([span.array[at] for span in _spans(tree)], axis=1)
     return [row.tobytes() for row in block]
 
 
-def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[bytes]) -> None:
+def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[Row]) -> None:
     """Write what `get_rows` gave, each row named once. Raises ValueError when a length differs."""
     size = row_bytes(tree)
     for one in data:
         if len(one) != size:
             raise ValueError(f"a row has {size} bytes, not {len(one)}")
-    at, position = _selection(rows), 0
-    block = np.frombuffer(b"".join(data), np.uint8).reshape(len(rows), size)
-    for view in _byte_rows(tree):
-        view[at] = block[:, position : position + view.shape[1]]
-        position += view.shape[1]
+    at = _selection(rows)
+    for wide, group in groupby(_spans(tree), lambda span: span.end - span.begin >= _WIDE):
+        if wide:
+            for array, begin, end in group:
+                for row, one in zip(rows, data, strict=True):
+                    array[row] = np.frombuffer(one, np.uint8, end - begin, begin)
+        else:
+            spans = list(group)
+            first = spans[0].begin
+            block = np.frombuffer(b"".join([one[first : spans[-1].end] for one in data]), np.uint8)
+            for array, begin, end in spans:
+                array[at] = block.reshape(len(rows), -1)[:, begin - first : end - first]
 
 
-def _byte_rows(tree: tuple[Any, ...]) -> list[npt.NDArray[np.uint8]]:
-    """Every array as bytes: (rows, bytes per row)."""
-    return [array.reshape(len(array), -1).view(np.uint8) for _, array in fields(tree) if array.size]
+class _Span(NamedTuple):
+    array: npt.NDArray[np.uint8]  # as bytes, (rows, bytes per row)
+    begin: int  # of its bytes within a row's
+    end: int
+
+
+def _spans(tree: tuple[Any, ...]) -> Iterator[_Span]:
+    end = 0
+    for _, array in fields(tree):
+        if array.size:
+            view = array.reshape(len(array), -1).view(np.uint8)
+            begin, end = end, end + view.shape[1]
+            yield _Span(view, begin, end)
 
 
 def _selection(rows: Sequence[int]) -> slice | list[int]:

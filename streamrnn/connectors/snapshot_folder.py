@@ -14,8 +14,9 @@ import json
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import crc32c
 
@@ -28,6 +29,7 @@ _HEAD = struct.Struct("<HI")  # format, bytes of facts
 _FRAME = struct.Struct("<II")  # bytes of key, bytes of value
 _DIGEST_SIZE = 32  # of the whole file, at its end
 _HEAD_DIGEST_SIZE = 16  # of the head alone: its facts are used before the rest is read
+_BLOCK = 8 << 20  # bytes to read at once
 _SUFFIX = ".snapshot"
 _NAMES = "[0-9]" * 12 + _SUFFIX  # a copy that somebody put beside them under another name is not ours
 
@@ -103,17 +105,18 @@ class SnapshotFolder:
             stream.seek(0)
             digest.update(stream.read(here))
             remaining -= here
-            while remaining > 0:
-                frame = stream.read(_FRAME.size)
-                sizes = _FRAME.unpack(frame) if len(frame) == _FRAME.size else (0, 1 << 62)
-                remaining -= _FRAME.size + sum(sizes)
-                if remaining < 0:
-                    raise SnapshotCorrupt(f"the snapshot {file} is cut or damaged")
-                key, value = stream.read(sizes[0]), stream.read(sizes[1])
-                _add(digest, frame, key, value)
-                yield Message(key, value or None)
-            if stream.read() != digest.digest():
-                raise SnapshotCorrupt(f"the snapshot {file} is damaged: its checksum does not match")
+            with _ReadAhead(stream) as content:
+                while remaining > 0:
+                    frame = content.take(_FRAME.size)
+                    sizes = _FRAME.unpack(frame) if len(frame) == _FRAME.size else (0, 1 << 62)
+                    remaining -= _FRAME.size + sum(sizes)
+                    if remaining < 0:
+                        raise SnapshotCorrupt(f"the snapshot {file} is cut or damaged")
+                    key, value = content.take(sizes[0]), content.take(sizes[1])
+                    _add(digest, frame, key, value)
+                    yield Message(key, value or None)
+                if content.take(_DIGEST_SIZE + 1) != digest.digest():
+                    raise SnapshotCorrupt(f"the snapshot {file} is damaged: its checksum does not match")
 
     def write(self, messages: Sequence[Message], facts: Mapping[str, object]) -> None:
         """Add one snapshot. Raises `StateError` when it cannot be written; the earlier ones are then still good."""
@@ -177,6 +180,36 @@ class SnapshotFolder:
     def close(self) -> None:
         """Let others use the folder."""
         self._lock.close()
+
+
+class _ReadAhead:
+    """The rest of a file, read by a second thread while the bytes before are used."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._thread = ThreadPoolExecutor(1, "streamrnn-read")
+        self._coming = self._thread.submit(stream.read, _BLOCK)
+        self._block = b""
+        self._used = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes, fewer at the end of the file."""
+        begin, self._used = self._used, self._used + size
+        if self._used <= len(self._block):
+            return self._block[begin : self._used]
+        parts, missing = [self._block[begin:]], self._used - len(self._block)
+        while missing and (block := self._coming.result()):
+            self._coming = self._thread.submit(self._stream.read, _BLOCK)
+            parts.append(block[:missing])
+            self._block, self._used = block, len(parts[-1])
+            missing -= self._used
+        return b"".join(parts)
 
 
 def _locked(path: Path) -> IO[bytes]:

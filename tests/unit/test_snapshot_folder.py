@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamrnn.connectors import snapshot_folder
 from streamrnn.connectors.base import Message
 from streamrnn.connectors.snapshot_folder import SnapshotFolder, clear
 from streamrnn.errors import SnapshotCorrupt, SnapshotVersion, StateError
@@ -70,6 +71,14 @@ def test_an_empty_folder_has_no_state(tmp_path: Path) -> None:
 
 def test_what_was_written_is_read(chain: Path) -> None:
     assert read(chain) == ("3" * 20, content(FIRST, SECOND, THIRD))
+    assert read(chain) == ("3" * 20, content(FIRST, SECOND, THIRD))
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 799, 800, 10_000])
+def test_records_longer_shorter_and_across_the_blocks_read(
+    chain: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_folder, "_BLOCK", block)
     assert read(chain) == ("3" * 20, content(FIRST, SECOND, THIRD))
 
 

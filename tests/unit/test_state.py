@@ -115,6 +115,20 @@ def test_many_rows_move_like_one_after_the_other(rows: list[int]) -> None:
     assert not untouched or set(get_rows(other, untouched)) == {bytes(60)}
 
 
+@given(
+    widths=st.lists(st.sampled_from([0, 1, 4, 511, 512, 700]), min_size=1, max_size=5),
+    rows=st.lists(st.integers(0, 4), min_size=1, max_size=5, unique=True),
+)
+def test_rows_of_wide_and_narrow_arrays_move(widths: list[int], rows: list[int]) -> None:
+    random = np.random.Generator(np.random.Philox(key=1))
+    one = tuple(random.normal(size=(5, width)) for width in widths)
+    other = with_rows(tuple(array[:0] for array in one), 5)
+    put_rows(other, rows, [memoryview(row) for row in get_rows(one, rows)] if sum(widths) else [b""] * len(rows))
+    for array, moved in zip(one, other, strict=True):
+        assert moved[rows].tobytes() == array[rows].tobytes()
+        assert not np.delete(moved, rows, axis=0).any()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory comes when it is written to")
 def test_memory_that_is_asked_for_is_there_and_holds_what_it_held() -> None:
     megabyte = 1 << 20
