@@ -15,7 +15,7 @@ from streamrnn.connectors.kafka.clients import client_options, made, millisecond
 from streamrnn.errors import BrokerUnavailable
 
 SLICE = 0.25  # seconds of one wait for the broker
-FETCH = 8 << 20  # bytes of one partition per answer: a restore reads megabytes in a row
+FETCH = 4 << 20  # bytes of one partition per answer: for more the client is given new memory by the system each time
 
 
 class Reader:
