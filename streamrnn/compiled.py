@@ -85,9 +85,14 @@ class _Cache(FunctionCache):
     _impl_class = _Results
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was kept, None where nothing is or can be."""
-        with suppress(OSError):
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        """What was kept, None where nothing is or can be.
+
+        numba's own would first load every implementation it has, in case that it has to compile, which sees to that
+        itself: that is a quarter of a second.
+        """
+        guard: Any = self._guard_against_spurious_io_errors()
+        with suppress(OSError), guard:
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
