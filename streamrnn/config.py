@@ -364,7 +364,7 @@ class Config(Section):
         names = [*event.features, event.key, event.time, event.id, event.label]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             yield f"event: used for more than one purpose: {', '.join(doubled)}"
-        for name in ("horizon", "levels", "seasonality", "update_every"):
+        for name in ("preset", "horizon", "levels", "seasonality", "update_every"):
             if getattr(self.model, name) != getattr(plain, name):
                 yield f"model.{name}: only for task forecast"
         for name, value in self.anomaly:

@@ -152,6 +152,7 @@ def test_records_follow_their_schema(task: str) -> None:
         ("regression", {"event__targets": ["y"]}, "event.targets: nothing is forecast"),
         ("regression", {"labels__classes": ["a", "b"]}, "labels.classes: only for task classification"),
         ("regression", {"event__id": "a"}, "event: used for more than one purpose: a"),
+        ("classification", {"model__preset": "lite"}, "model.preset: only for task forecast (task is classification)"),
         ("classification", {"model__horizon": 3}, "model.horizon: only for task forecast (task is classification)"),
         ("classification", {"model__seasonality": ["1d"]}, "model.seasonality: only for task forecast"),
         ("classification", {"model__update_every": 2}, "model.update_every: only for task forecast"),
