@@ -204,12 +204,19 @@ class _ReadAhead:
         if self._used <= len(self._block):
             return self._block[begin : self._used]
         parts, missing = [self._block[begin:]], self._used - len(self._block)
-        while missing and (block := self._coming.result()):
-            self._coming = self._thread.submit(self._stream.read, _BLOCK)
+        while missing and (block := self._next_block()):
             parts.append(block[:missing])
             self._block, self._used = block, len(parts[-1])
             missing -= self._used
         return b"".join(parts)
+
+    def _next_block(self) -> bytes:
+        try:
+            block = self._coming.result()
+        except OSError as error:
+            raise StateError(f"cannot read the snapshot {self._stream.name}: {error.strerror}") from error
+        self._coming = self._thread.submit(self._stream.read, _BLOCK)
+        return block
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -80,6 +83,21 @@ def test_records_longer_shorter_and_across_the_blocks_read(
 ) -> None:
     monkeypatch.setattr(snapshot_folder, "_BLOCK", block)
     assert read(chain) == ("3" * 20, content(FIRST, SECOND, THIRD))
+
+
+def test_a_disk_that_fails_in_the_middle_is_an_error_that_names_the_file(
+    chain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if size == snapshot_folder._BLOCK and self.tell() > 500:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().read(size)
+
+    monkeypatch.setattr(snapshot_folder, "_BLOCK", 300)
+    monkeypatch.setattr(SnapshotFolder, "_open", staticmethod(lambda file: Failing(io.FileIO(file))))
+    with pytest.raises(StateError, match=f"cannot read the snapshot {snapshots(chain)[0]}: Input/output error"):
+        read(chain)
 
 
 def test_many_snapshots_are_merged_and_nothing_is_lost(tmp_path: Path) -> None:
