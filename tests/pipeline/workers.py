@@ -44,7 +44,7 @@ class Application:
             "kafka.max_poll_records": 500,
             "kafka.session_timeout": "6s",
             "kafka.broker_timeout": "20s",
-            "model.preset": "lite",
+            **({} if "task" in settings else {"model.preset": "lite"}),
             "state.snapshot_interval": "1s",
             **({"kafka.alerts_topic": self.alerts} if alerts else {}),
             **settings,
