@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.errors import StateError
-from streamrnn.state import Row, ask_for_memory, clear_row, get_rows, put_rows, with_rows
+from streamrnn.state import RowBytes, ask_for_memory, clear_row, get_rows, put_rows, with_rows
 
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
@@ -189,13 +189,13 @@ class SeriesTable(Generic[Tree]):
         """The series' row, None if it is not in memory."""
         return self._rows.get(key)
 
-    def put(self, pairs: Mapping[str, Row | None]) -> None:
+    def put(self, pairs: Mapping[str, RowBytes | None]) -> None:
         """Restore series by their rows' bytes; None deletes one. Raises ValueError when a row's length differs."""
         if self._limit is not None and len(pairs) > 1:
             for key, data in pairs.items():  # one may have to make room for the next
                 self.put({key: data})
             return
-        rows: dict[int, Row] = {}
+        rows: dict[int, RowBytes] = {}
         for key, data in pairs.items():
             if self._store is not None:
                 self._store.delete(key)

@@ -26,7 +26,7 @@ from safetensors.numpy import save as save_arrays
 
 from streamrnn.connectors.base import Message
 from streamrnn.errors import SnapshotCorrupt, SnapshotVersion
-from streamrnn.state import Array, Row
+from streamrnn.state import Array, RowBytes
 
 FORMAT = 1
 LARGEST_RECORD = 800_000
@@ -69,13 +69,13 @@ def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int) -> b
     return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + payload
 
 
-def _checksum(key: bytes, payload: Row, chunk: int, chunks: int, offset: int) -> int:
+def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
     about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + key
     return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
 
 
-def digest_of(content: Row | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
+def digest_of(content: RowBytes | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
     """Digest of one row, or of a whole state: the partition's arrays and the digest of every series' row.
 
     The same whatever order or memory the series are in, so two states are equal when their digests are.
@@ -132,7 +132,7 @@ class SnapshotReader:
         self._shared: dict[int, Part] = {}
         self._partial: dict[str, dict[int, Part]] = {}
 
-    def read(self, messages: Iterable[Message]) -> Iterator[tuple[str, Row | None]]:
+    def read(self, messages: Iterable[Message]) -> Iterator[tuple[str, RowBytes | None]]:
         """Yield (series, row) as rows become complete, (series, None) for a deleted series; later ones win."""
         for message in messages:
             key, value = message.key or b"", message.value
@@ -148,7 +148,7 @@ class SnapshotReader:
             else:
                 raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot: is this topic used by others?")
 
-    def _series(self, key: bytes, value: bytes | None) -> Iterator[tuple[str, Row | None]]:
+    def _series(self, key: bytes, value: bytes | None) -> Iterator[tuple[str, RowBytes | None]]:
         try:
             series = key[len(_SERIES) :].split(b"/", 1)[1].decode()
         except (IndexError, UnicodeDecodeError):

@@ -21,7 +21,7 @@ _WIDE = 4096  # bytes per row from which on numpy copies one row as fast as many
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, Linux 5.14
 
 Array = npt.NDArray[Any]
-Row = bytes | memoryview
+RowBytes = bytes | memoryview
 """A series' bytes through all arrays."""
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
@@ -75,7 +75,7 @@ def get_rows(tree: tuple[Any, ...], rows: Sequence[int]) -> list[bytes]:
     return [row.tobytes() for row in block]
 
 
-def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[Row]) -> None:
+def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[RowBytes]) -> None:
     """Write what `get_rows` gave, each row named once. Raises ValueError when a length differs."""
     size = row_bytes(tree)
     for one in data:
