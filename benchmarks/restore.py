@@ -2,7 +2,7 @@
 
     python benchmarks/restore.py                    # 100,000 series of the default model: 10 GB of disk, 16 of memory
     python benchmarks/restore.py --series 10000     # a look
-    python benchmarks/restore.py --kafka            # from a changelog topic of a broker of its own, on this machine
+    python benchmarks/restore.py --kafka            # from a topic of a broker of its own: 10 GB of disk more
 
 Writes the state to a folder, then restores it several times: seconds, series per second, and the growth of the
 resident memory beside the bytes that `streamrnn inspect` reports. A restore needs as much new memory as it reads. The
