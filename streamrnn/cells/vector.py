@@ -317,7 +317,7 @@ def transpose_tile(_: Any, source: Any, at: Any, stride: Any, target: Any, to: A
 
 @intrinsic
 def prefetch(_: Any, array: Any, offset: Any) -> Any:
-    """Ask for the cache line of array[offset], to be written to, without waiting for it."""
+    """Have the cache line of array[offset] brought to the second level of the cache, without waiting for it."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
@@ -327,7 +327,7 @@ def prefetch(_: Any, array: Any, offset: Any) -> Any:
         if function is None:
             form = ir.FunctionType(ir.VoidType(), [pointer.type, _INT, _INT, _INT])
             function = ir.Function(builder.module, form, name)
-        builder.call(function, [pointer, *(ir.Constant(_INT, v) for v in (1, 3, 1))])
+        builder.call(function, [pointer, *(ir.Constant(_INT, v) for v in (0, 2, 1))])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate

@@ -30,7 +30,8 @@ Floats = NDArray[np.floating]
 Rows = NDArray[np.int64]
 
 HALVINGS = 8
-AHEAD = 2  # events between asking for a row's memory and using it
+AHEAD = 48  # events between asking for a row's memory and using it
+LINES = 32  # cache lines asked for at an event, besides an event's share of the tapes
 
 
 class Settings(NamedTuple):
@@ -257,20 +258,41 @@ def _move(
 
 
 @kernel
-def ask_for(cell: Any, settings: Settings, series: LearnerSeries, row: int) -> None:
-    """Have the memory of a row fetched while another event is still computed."""
-    size, number = interface.step_size(cell), series.steps[row]
-    line = 64 // series.tape.itemsize
-    tape, state, pending = series.tape[row], series.state[row], series.pending[row]
-    prefetch(state, 0)
-    prefetch(series.fresh, row)
-    prefetch(pending, 0)
-    steps = settings.ring if number % settings.update_every == 0 else 1
-    begin = 0 if steps > 1 else (number % settings.ring) * size
-    for j in range(begin, begin + steps * size, line):
-        prefetch(tape, j)
-    for j in range(line, state.size, line):
-        prefetch(state, j)
+def ask_ahead(
+    cell: Any, settings: Settings, series: LearnerSeries, rows: Rows, e: int, asked: int, place: int
+) -> tuple[int, int]:
+    """Have the memory of the next events fetched while event `e` is computed, a few cache lines at every event.
+
+    `asked` is the first event whose memory was not all asked for, `place` how far its tape was; returns what they are
+    now. A row that is due for an update needs its whole tape: asked for in one go, it would be waited for.
+    """
+    line, size, each = 64 // series.tape.itemsize, interface.step_size(cell), 2 * interface.output_size(cell) + 1
+    tape, pending, state = series.tape.shape[1], series.pending.shape[1], series.state.shape[1]
+    lines = LINES + tape // (line * settings.update_every)
+    if asked < e:
+        asked, place = e, 0
+    while asked < min(e + AHEAD, rows.size) and lines > 0:
+        row = rows[asked]
+        number = series.steps[row]
+        if place == 0:
+            if asked + AHEAD < rows.size:
+                prefetch(series.steps, rows[asked + AHEAD])
+            prefetch(series.fresh, row)
+            prefetch(series.pending, row * pending + (number - 1) % settings.ring * each)
+            prefetch(series.pending, row * pending + number % settings.ring * each)
+            for j in range(0, state, line):
+                prefetch(series.state, row * state + j)
+            for j in range(0, size, line):
+                prefetch(series.tape, row * tape + number % settings.ring * size + j)
+            lines -= 4 + (state + size) // line
+        end = tape if number % settings.update_every == 0 else 0
+        while place < end and lines > 0:
+            prefetch(series.tape, row * tape + place)
+            place += line
+            lines -= 1
+        if place >= end:
+            asked, place = asked + 1, 0
+    return asked, place
 
 
 @kernel
@@ -284,9 +306,9 @@ def learn_many(
     Writes `made` (events, output_size) and `losses` (events,). Where a batch ends changes no bit of any result.
     """
     last = weights.parameters.shape[0] - 1
+    asked, place = 0, 0
     for e in range(rows.size):
-        if e + AHEAD < rows.size:
-            ask_for(cell, settings, series, rows[e + AHEAD])
+        asked, place = ask_ahead(cell, settings, series, rows, e, asked, place)
         losses[e] = learn_one(
             cell, settings, loss, optimizer, initial, weights, min(rows[e], last), series, rows[e],
             inputs[e], targets[e], made[e], scratch,
