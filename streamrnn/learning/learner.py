@@ -31,6 +31,7 @@ Rows = NDArray[np.int64]
 
 HALVINGS = 8
 AHEAD = 48  # events between asking for a row's memory and using it
+TOGETHER = 8  # events whose tapes are touched in one go: a page is waited for, but several are looked up side by side
 LINES = 32  # cache lines asked for at an event, besides an event's share of the tapes
 
 
@@ -271,12 +272,15 @@ def ask_ahead(
     lines = LINES + tape // (line * settings.update_every)
     if asked < e:
         asked, place = e, 0
+    if e % TOGETHER == 0:
+        for k in range(e + AHEAD, min(e + AHEAD + TOGETHER, rows.size)):
+            prefetch(series.tape, rows[k] * tape + series.steps[rows[k]] % settings.ring * size)
     while asked < min(e + AHEAD, rows.size) and lines > 0:
         row = rows[asked]
         number = series.steps[row]
         if place == 0:
-            if asked + AHEAD < rows.size:
-                prefetch(series.steps, rows[asked + AHEAD])
+            if asked + AHEAD + 2 * TOGETHER < rows.size:
+                prefetch(series.steps, rows[asked + AHEAD + 2 * TOGETHER])
             prefetch(series.fresh, row)
             prefetch(series.pending, row * pending + (number - 1) % settings.ring * each)
             prefetch(series.pending, row * pending + number % settings.ring * each)
