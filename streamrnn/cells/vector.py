@@ -68,9 +68,9 @@ def _splat(builder: Any, scalar: Any, vector_type: Any) -> Any:
     return builder.shuffle_vector(first, undefined, zeros)
 
 
-def _mask(builder: Any, count: Any, lanes: int) -> Any:
+def _mask(builder: Any, count: Any, lanes: int, which: str = "<") -> Any:
     lane = ir.Constant(ir.VectorType(count.type, lanes), list(range(lanes)))
-    return builder.icmp_signed("<", lane, _splat(builder, count, lane.type))
+    return builder.icmp_signed(which, lane, _splat(builder, count, lane.type))
 
 
 def _masked(builder: Any, kind: str, vector_type: Any, result: Any, arguments: list[Any]) -> Any:
@@ -113,6 +113,21 @@ def load(_: Any, array: Any, offset: Any, count: Any) -> Any:
         value.add_incoming(whole, whole_block)
         value.add_incoming(part, part_block)
         return value
+
+    return vector(array, types.intp, types.intp), generate
+
+
+@intrinsic
+def load_from(_: Any, array: Any, offset: Any, first: Any) -> Any:
+    """Lanes array[offset], array[offset + 1], ...; zero before lane `first`, which may lie before the array."""
+    vector = Vector(array.dtype)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        form = context.get_value_type(vector)
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        align, zero = ir.Constant(_INT, vector.dtype.bitwidth // 8), ir.Constant(form, [0.0] * vector.lanes)
+        mask = _mask(builder, args[2], vector.lanes, ">=")
+        return _masked(builder, "load", form, form, [builder.bitcast(pointer, form.as_pointer()), align, mask, zero])
 
     return vector(array, types.intp, types.intp), generate
 

@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells.vector import (
+    item,
     lanes,
     load,
+    load_from,
     load_full,
     multiply_add,
     out_of_line,
@@ -68,29 +70,58 @@ def dot(a: Float64, b: Float64) -> float:
 
 @kernel
 def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
-    """Write g = P phi to `gain` (m,) and return q = phi.g."""
+    """Write g = P phi to `gain` (m,) and return q = phi.g.
+
+    One pass over P serves both triangles: a row's products with phi, and phi_i times the row. Four rows go at once, so
+    that g is read and written once for all of them; every sum has the order it had with one row after the other.
+    """
     out_of_line()
     m, n = phi.size, lanes(phi)
-    for i in range(m):
-        gain[i] = 0.0
-    k = 0
-    for i in range(m):
-        # one pass over the row serves both triangles: its products with phi, and phi_i times it
-        p = phi[i]
-        below = splat(phi, 0.0)
-        j = i
-        while m - j >= n:
-            row = load_full(precision, k)
-            below = multiply_add(row, load_full(phi, j), below)
-            store_full(gain, j, multiply_add(p, row, load_full(gain, j)))
+    zero = splat(phi, 0.0)
+    for j in range(0, m, n):
+        store(gain, j, m - j, zero)
+    i, k = 0, 0
+    while m - i >= n:
+        # columns are counted from column i, where the second, third and fourth row have not begun yet
+        w = m - i
+        k0, k1, k2, k3 = k, k + w - 1, k + 2 * w - 3, k + 3 * w - 6
+        p0, p1, p2, p3 = item(phi, i), item(phi, i + 1), item(phi, i + 2), item(phi, i + 3)
+        r0, r1 = load_full(precision, k0), load_from(precision, k1, 1)
+        r2, r3 = load_from(precision, k2, 2), load_from(precision, k3, 3)
+        f, g = load_full(phi, i), load_full(gain, i)
+        b0, b1, b2, b3 = r0 * f, r1 * f, r2 * f, r3 * f
+        g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
+        store_full(gain, i, g)
+        j = n
+        while w - j >= n:
+            r0, r1 = load_full(precision, k0 + j), load_full(precision, k1 + j)
+            r2, r3 = load_full(precision, k2 + j), load_full(precision, k3 + j)
+            f, g = load_full(phi, i + j), load_full(gain, i + j)
+            b0, b1 = multiply_add(r0, f, b0), multiply_add(r1, f, b1)
+            b2, b3 = multiply_add(r2, f, b2), multiply_add(r3, f, b3)
+            g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
+            store_full(gain, i + j, g)
             j += n
-            k += n
-        if j < m:
-            row = load(precision, k, m - j)
-            below = multiply_add(row, load(phi, j, m - j), below)
-            store(gain, j, m - j, multiply_add(p, row, load(gain, j, m - j)))
-            k += m - j
-        gain[i] += float(total(below)) - p * precision[k - (m - i)]
+        left = w - j
+        if left > 0:
+            r0, r1 = load(precision, k0 + j, left), load(precision, k1 + j, left)
+            r2, r3 = load(precision, k2 + j, left), load(precision, k3 + j, left)
+            f, g = load(phi, i + j, left), load(gain, i + j, left)
+            b0, b1 = multiply_add(r0, f, b0), multiply_add(r1, f, b1)
+            b2, b3 = multiply_add(r2, f, b2), multiply_add(r3, f, b3)
+            g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
+            store(gain, i + j, left, g)
+        gain[i] += float(total(b0)) - p0 * precision[k0]
+        gain[i + 1] += float(total(b1)) - p1 * precision[k1 + 1]
+        gain[i + 2] += float(total(b2)) - p2 * precision[k2 + 2]
+        gain[i + 3] += float(total(b3)) - p3 * precision[k3 + 3]
+        i, k = i + 4, k3 + w
+    while i < m:
+        left, p = m - i, phi[i]
+        row = load(precision, k, left)
+        store(gain, i, left, multiply_add(p, row, load(gain, i, left)))
+        gain[i] += float(total(row * load(phi, i, left))) - p * precision[k]
+        i, k = i + 1, k + left
     return dot(phi, gain)
 
 
@@ -112,20 +143,28 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
     trace = 0.0
-    k = 0
+    i, k = 0, 0
     n = lanes(gain)
-    for i in range(m):
+    while m - i >= n:
+        # The row's last elements are a full vector too, computed before the others are written over what they share: a
+        # masked one would keep the next row waiting until it has reached the cache.
         scaled = -gain[i] * factor
         trace += precision[k] * inverse + scaled * gain[i]
+        end = k + m - i
+        last = multiply_add(scaled, load_full(gain, m - n), load_full(precision, end - n) * inverse)
         j = i
-        while m - j >= n:
+        while m - j > n:
             store_full(precision, k, multiply_add(scaled, load_full(gain, j), load_full(precision, k) * inverse))
             j += n
             k += n
-        if j < m:
-            row = load(precision, k, m - j) * inverse
-            store(precision, k, m - j, multiply_add(scaled, load(gain, j, m - j), row))
-            k += m - j
+        store_full(precision, end - n, last)
+        i, k = i + 1, end
+    while i < m:
+        scaled, left = -gain[i] * factor, m - i
+        trace += precision[k] * inverse + scaled * gain[i]
+        row = load(precision, k, left) * inverse
+        store(precision, k, left, multiply_add(scaled, load(gain, i, left), row))
+        i, k = i + 1, k + left
     limit = WINDUP * m * initial
     if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
         start_precision(precision, m, initial)
