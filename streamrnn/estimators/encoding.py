@@ -132,6 +132,8 @@ def is_category(value: Any) -> bool:
 
 def number_of(value: Any) -> float:
     """The number in a feature's column: 1 for a category, seconds since 1970 for a time, NaN for a missing value."""
+    if isinstance(value, float):
+        return float(value)
     if value is None:
         return math.nan
     if isinstance(value, date):

@@ -101,7 +101,8 @@ class OneSeries:
     @property
     def interval(self) -> int:
         """Microseconds from one event to the next, 0 while they are not known."""
-        return int(self.series.clock[LIVE, INTERVAL])
+        interval: int = self.series.clock.item(LIVE, INTERVAL)
+        return interval
 
     @property
     def hidden_state(self) -> NDArray[Any]:

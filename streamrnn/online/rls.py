@@ -129,7 +129,7 @@ def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
 def learn_weights(weights: Float64, gain: Float64, q: float, forgetting: float, error: float) -> None:
     """w += e g / (lam + q)."""
     step = error / (forgetting + q)
-    if not np.isfinite(step):
+    if not (np.isfinite(step) and np.isfinite(q)):
         return
     for i in range(gain.size):
         weights[i] += step * gain[i]

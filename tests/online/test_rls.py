@@ -29,6 +29,29 @@ def test_equals_discounted_least_squares(features: int) -> None:
     np.testing.assert_allclose(unpack(precision, features), np.linalg.inv(matrix), rtol=1e-7, atol=1e-10)
 
 
+@pytest.mark.parametrize("features", [*range(1, 27), 40, 81])
+def test_one_step_equals_the_matrix_form_and_touches_nothing_else(features: int) -> None:
+    random = np.random.default_rng(features)
+    size, forgetting, found = rls.packed_size(features), 0.97, []
+    half = random.normal(size=(features, features))
+    before = half @ half.T + np.eye(features)
+    phi = random.normal(size=features)
+    for offset in range(9):  # bits must not depend on where the numbers lie
+        room = np.full(size + 25, 7.0)
+        precision, gain = room[offset : offset + size], np.full(features + 16, 7.0)
+        precision[:] = before[np.triu_indices(features)]
+        q = rls.find_gain(precision, phi, gain[8 : 8 + features])
+        rls.learn_precision(precision, gain[8 : 8 + features], q, forgetting, 1e9)
+        assert (np.delete(room, slice(offset, offset + size)) == 7.0).all()
+        assert (np.delete(gain, slice(8, 8 + features)) == 7.0).all()
+        found.append((q, gain[8 : 8 + features].tobytes(), precision.tobytes()))
+    assert len(set(found)) == 1
+    exact = before @ phi
+    np.testing.assert_allclose(np.frombuffer(found[0][1]), exact, rtol=1e-11, atol=1e-11)
+    after = (before - np.outer(exact, exact) / (forgetting + phi @ exact)) / forgetting
+    np.testing.assert_allclose(unpack(np.frombuffer(found[0][2]), features), after, rtol=1e-9, atol=1e-10)
+
+
 def test_outputs_may_share_a_gain() -> None:
     random = np.random.default_rng(1)
     phi, y = random.normal(size=(50, 4)), random.normal(size=(50, 2))
@@ -56,11 +79,14 @@ def test_precision_does_not_wind_up_when_nothing_happens() -> None:
     assert np.trace(unpack(precision, 3)) <= rls.WINDUP * 3 * 0.05 * (1 + 1e-9)
 
 
-def test_starts_again_when_it_is_no_longer_finite() -> None:
-    precision, gain = np.full(6, np.inf), np.zeros(3)
-    q = rls.find_gain(precision, np.ones(3), gain)
+@pytest.mark.parametrize("features", [3, 21])
+@pytest.mark.parametrize("wrong", [np.inf, np.nan])
+def test_starts_again_when_it_is_no_longer_finite(features: int, wrong: float) -> None:
+    precision, gain = np.ones(rls.packed_size(features)), np.zeros(features)
+    precision[features // 2] = wrong
+    q = rls.find_gain(precision, np.ones(features), gain)
     rls.learn_precision(precision, gain, q, 0.99, 0.05)
-    np.testing.assert_array_equal(unpack(precision, 3), 0.05 * np.eye(3))
-    weights = np.ones(3)
+    np.testing.assert_array_equal(unpack(precision, features), 0.05 * np.eye(features))
+    weights = np.ones(features)
     rls.learn_weights(weights, gain, q, 0.99, 1.0)
     np.testing.assert_array_equal(weights, 1.0)
