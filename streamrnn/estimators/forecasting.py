@@ -182,10 +182,10 @@ class RNNForecaster(time_series.base.Forecaster):
 
         One after the other, unless `xs` tells their times.
         """
-        if xs is not None and len(xs) != horizon:
+        if xs is None:
+            return list(range(1, horizon + 1)), []
+        if len(xs) != horizon:
             raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
-        if not xs or not any(xs):
-            return list(range(1, horizon + 1)), [] if xs is None else list(xs)
         steps: list[int] = []
         told: list[dict[Any, Any]] = []
         for x in xs:

@@ -101,8 +101,7 @@ class OneSeries:
     @property
     def interval(self) -> int:
         """Microseconds from one event to the next, 0 while they are not known."""
-        interval: int = self.series.clock.item(LIVE, INTERVAL)
-        return interval
+        return int(self.series.clock[LIVE, INTERVAL])
 
     @property
     def hidden_state(self) -> NDArray[Any]:
