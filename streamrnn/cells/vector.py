@@ -68,9 +68,9 @@ def _splat(builder: Any, scalar: Any, vector_type: Any) -> Any:
     return builder.shuffle_vector(first, undefined, zeros)
 
 
-def _mask(builder: Any, count: Any, lanes: int, which: str = "<") -> Any:
+def _mask(builder: Any, count: Any, lanes: int, comparison: str = "<") -> Any:
     lane = ir.Constant(ir.VectorType(count.type, lanes), list(range(lanes)))
-    return builder.icmp_signed(which, lane, _splat(builder, count, lane.type))
+    return builder.icmp_signed(comparison, lane, _splat(builder, count, lane.type))
 
 
 def _masked(builder: Any, kind: str, vector_type: Any, result: Any, arguments: list[Any]) -> Any:
@@ -80,6 +80,18 @@ def _masked(builder: Any, kind: str, vector_type: Any, result: Any, arguments: l
     if function is None:
         function = ir.Function(builder.module, ir.FunctionType(result, [a.type for a in arguments]), name)
     return builder.call(function, arguments)
+
+
+def _vector_pointer(context: Any, builder: Any, sig: Any, args: Any, form: Any) -> Any:
+    """Where a kernel's (array, offset) lies, as the address of a whole vector."""
+    return builder.bitcast(_element_pointer(context, builder, sig.args[0], args[0], args[1]), form.as_pointer())
+
+
+def _load_masked(builder: Any, form: Any, pointer: Any, mask: Any) -> Any:
+    """The lanes of the mask; zero in the others, which are not read."""
+    bits = 32 if isinstance(form.element, ir.FloatType) else 64
+    zero = ir.Constant(form, [0.0] * form.count)
+    return _masked(builder, "load", form, form, [pointer, ir.Constant(_INT, bits // 8), mask, zero])
 
 
 @intrinsic
@@ -96,18 +108,14 @@ def load(_: Any, array: Any, offset: Any, count: Any) -> Any:
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         form = context.get_value_type(vector)
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        pointer = builder.bitcast(pointer, form.as_pointer())
-        align = vector.dtype.bitwidth // 8
+        pointer = _vector_pointer(context, builder, sig, args, form)
         full = builder.icmp_signed(">=", args[2], ir.Constant(args[2].type, vector.lanes))
         with builder.if_else(full, likely=True) as (then, otherwise):
             with then:
-                whole = builder.load(pointer, align=align)
+                whole = builder.load(pointer, align=vector.dtype.bitwidth // 8)
                 whole_block = builder.basic_block
             with otherwise:
-                mask = _mask(builder, args[2], vector.lanes)
-                zero = ir.Constant(form, [0.0] * vector.lanes)
-                part = _masked(builder, "load", form, form, [pointer, ir.Constant(_INT, align), mask, zero])
+                part = _load_masked(builder, form, pointer, _mask(builder, args[2], vector.lanes))
                 part_block = builder.basic_block
         value = builder.phi(form)
         value.add_incoming(whole, whole_block)
@@ -119,15 +127,13 @@ def load(_: Any, array: Any, offset: Any, count: Any) -> Any:
 
 @intrinsic
 def load_from(_: Any, array: Any, offset: Any, first: Any) -> Any:
-    """Lanes array[offset], array[offset + 1], ...; zero before lane `first`, which may lie before the array."""
+    """Lanes array[offset], array[offset + 1], ...; zero before lane `first`; `offset` itself is in the array."""
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         form = context.get_value_type(vector)
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        align, zero = ir.Constant(_INT, vector.dtype.bitwidth // 8), ir.Constant(form, [0.0] * vector.lanes)
-        mask = _mask(builder, args[2], vector.lanes, ">=")
-        return _masked(builder, "load", form, form, [builder.bitcast(pointer, form.as_pointer()), align, mask, zero])
+        pointer = _vector_pointer(context, builder, sig, args, form)
+        return _load_masked(builder, form, pointer, _mask(builder, args[2], vector.lanes, ">="))
 
     return vector(array, types.intp, types.intp), generate
 
@@ -137,8 +143,7 @@ def store(_: Any, array: Any, offset: Any, count: Any, vector: Any) -> Any:
     """Write the first `count` lanes (all when there are fewer) to array[offset], array[offset + 1], ..."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        pointer = builder.bitcast(pointer, args[3].type.as_pointer())
+        pointer = _vector_pointer(context, builder, sig, args, args[3].type)
         align = vector.dtype.bitwidth // 8
         full = builder.icmp_signed(">=", args[2], ir.Constant(args[2].type, vector.lanes))
         with builder.if_else(full, likely=True) as (then, otherwise):
@@ -164,9 +169,8 @@ def load_full(_: Any, array: Any, offset: Any) -> Any:
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        form = context.get_value_type(vector)
-        return builder.load(builder.bitcast(pointer, form.as_pointer()), align=vector.dtype.bitwidth // 8)
+        pointer = _vector_pointer(context, builder, sig, args, context.get_value_type(vector))
+        return builder.load(pointer, align=vector.dtype.bitwidth // 8)
 
     return vector(array, types.intp), generate
 

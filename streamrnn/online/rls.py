@@ -92,18 +92,8 @@ def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
         b0, b1, b2, b3 = r0 * f, r1 * f, r2 * f, r3 * f
         g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
         store_full(gain, i, g)
-        j = n
-        while w - j >= n:
-            r0, r1 = load_full(precision, k0 + j), load_full(precision, k1 + j)
-            r2, r3 = load_full(precision, k2 + j), load_full(precision, k3 + j)
-            f, g = load_full(phi, i + j), load_full(gain, i + j)
-            b0, b1 = multiply_add(r0, f, b0), multiply_add(r1, f, b1)
-            b2, b3 = multiply_add(r2, f, b2), multiply_add(r3, f, b3)
-            g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
-            store_full(gain, i + j, g)
-            j += n
-        left = w - j
-        if left > 0:
+        for j in range(n, w, n):
+            left = w - j
             r0, r1 = load(precision, k0 + j, left), load(precision, k1 + j, left)
             r2, r3 = load(precision, k2 + j, left), load(precision, k3 + j, left)
             f, g = load(phi, i + j, left), load(gain, i + j, left)
