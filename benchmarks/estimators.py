@@ -33,7 +33,7 @@ import streamrnn
 HORIZON, GRACE = 3, 12
 ASKED = HORIZON + 1  # the benchmark holds forecasts against the values from the one after the next on
 ROUNDS = 9
-TURNS = 5  # of every forecaster; deep-river's draw other first weights each time
+TURNS = 5  # of every forecaster; deep-river seeds torch, so only the first model made draws other weights
 
 
 def scaled(model: Any) -> Any:
