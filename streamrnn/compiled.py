@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from llvmlite import binding  # type: ignore[import-untyped]
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 
-from streamrnn.linking import Part
+from streamrnn.linking import Part, Whole
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -78,6 +79,17 @@ class _Folder(UserProvidedCacheLocator):
 class _Results(CompileResultCacheImpl):
     _locator_classes = [_Folder]  # noqa: RUF012  # numba's
 
+    def reduce(self, cres: Any) -> Any:
+        """Machine code and the names in it.
+
+        numba would add the LLVM code, for callers to link, which nobody does with what came from the cache (`Part`); to
+        read it back takes longer than all the rest.
+        """
+        names = cres.fndesc.llvm_func_name, cres.fndesc.llvm_cpython_wrapper_name
+        listed = "\n".join(f'define void @"{name}"() {{ ret void }}' for name in names)
+        cres.library._shared_module = binding.parse_assembly(listed)
+        return super().reduce(cres._replace(type_annotation=""))  # type: ignore[no-untyped-call]
+
 
 class _Cache(FunctionCache):
     """numba's own would refuse to compile where it cannot write."""
@@ -103,7 +115,7 @@ class _Cache(FunctionCache):
 
 def kernel(function: Function) -> Function:
     """Compile `function` on its first call, in nopython mode, cached on disk, releasing the GIL."""
-    entered: Any = numba.njit(function, **OPTIONS)
+    entered: Any = numba.njit(function, pipeline_class=Whole, **OPTIONS)
     # numba takes its cache folder from a global: set it for this one function, and leave other libraries theirs.
     settings: Any = numba.config
     ambient = settings.CACHE_DIR

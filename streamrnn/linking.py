@@ -1,24 +1,41 @@
-"""Kernels that other kernels call: handed on to LLVM once, inside the caller, not compiled on their own as well.
+"""How kernels become machine code: once, whole, and without what numba does for Python we do not write.
 
 numba makes of every function it meets a finished piece of machine code with a wrapper for Python, then links the
 same function into its caller and optimizes it again, level by level. Here a function that is called from a kernel stops
-after the translation to LLVM's language; what is entered from Python is optimized once, with everything it calls. It
-halves the cold start, and there is one place less where the bits of a result could depend on what was cached.
+after the translation to LLVM's language (`Part`); what is entered from Python is optimized once, with everything it
+calls (`Whole`). It halves the cold start, and there is one place less where the bits of a result could depend on what
+was cached.
 
-This is numba's documented way to change its pipeline (`pipeline_class`); the library class below follows numba 0.68.
+This is numba's documented way to change its pipeline (`pipeline_class`); the library classes below follow numba 0.68.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
+from numba.core.types.functions import BaseFunction
+
+_NOT_NEEDED = {
+    "DumpParforDiagnostics",
+    "FindLiterallyCalls",
+    "InlineClosureLikes",
+    "InlineInlinables",
+    "InlineOverloads",
+    "LiteralUnroll",
+    "MakeFunctionToJitFunction",
+    "NopythonRewrites",
+    "WithLifting",
+}
+"""Passes that look for what no kernel has: closures, `with`, array expressions, functions to inline in Python."""
 
 
-class _Part(JITCodeLibrary):
+class _PartLibrary(JITCodeLibrary):
     """A function as LLVM code, to be linked into its callers; never machine code by itself."""
 
     def add_llvm_module(self, module: Any) -> None:
@@ -33,13 +50,21 @@ class _Part(JITCodeLibrary):
         self._finalized = True
 
 
+class _WholeLibrary(JITCodeLibrary):
+    """A function with everything it calls, optimized once: numba's first, cheaper turn prunes reference counts."""
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _PartLowering(NativeLowering):
     _name = "part_lowering"
 
     def run_pass(self, state: Any) -> bool:
         """Translate the function, and let callers find it under a key of its own."""
-        state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = state.flags.no_compile = True
         super().run_pass(state)
         key = [state.func_id].append  # numba wants a builtin function here; any one that equals no other will do
@@ -48,15 +73,63 @@ class _PartLowering(NativeLowering):
         return True
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _WholeLowering(NativeLowering):
+    _name = "whole_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """Translate the function and all it calls to machine code."""
+        state.library = _WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return bool(super().run_pass(state))
+
+
+@contextmanager
+def _builtins_resolved_once() -> Iterator[None]:
+    """What a builtin returns for arguments of given types is found out at its first call, not at every one.
+
+    numba tries all it knows, from numpy's functions to its lists, at each of some six thousand additions, comparisons
+    and indices; three hundred and fifty of them differ.
+    """
+    resolve, known = BaseFunction.get_call_type, {}  # type: ignore[var-annotated]
+
+    def look_up(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        key = self, tuple(args), tuple(sorted(kws.items()))
+        signature = known.get(key)
+        if signature is None:
+            signature = known[key] = resolve(self, context, args, kws)
+        return signature
+
+    BaseFunction.get_call_type = look_up  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        BaseFunction.get_call_type = resolve  # type: ignore[method-assign]
+
+
 class Part(CompilerBase):
     """numba's nopython pipeline up to LLVM code."""
+
+    lowering: type[NativeLowering] = _PartLowering
 
     def define_pipelines(self) -> list[Any]:
         """One pipeline, as numba wants it."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.passes = [
-            (_PartLowering, text) if step is NativeLowering else (step, text) for step, text in passes.passes
+            (self.lowering if step is NativeLowering else step, text)
+            for step, text in passes.passes
+            if step.__name__ not in _NOT_NEEDED
         ]
         passes._finalized = False
         passes.finalize()
         return [passes]
+
+
+class Whole(Part):
+    """The same, up to machine code, with all that is called."""
+
+    lowering = _WholeLowering
+
+    def _compile_core(self) -> Any:
+        with _builtins_resolved_once():
+            return super()._compile_core()

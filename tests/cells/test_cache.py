@@ -8,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
+from numba.core.types.functions import BaseFunction
+
+from streamrnn.compiled import kernel
 
 PROGRAM = """
 import numpy as np
@@ -72,3 +77,18 @@ def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path):
     command = [sys.executable, str(tmp_path / "program.py")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "42\n"
+
+
+def test_numba_is_left_as_it_was():
+    before = BaseFunction.get_call_type
+
+    @kernel
+    def total(x, first):
+        return x[0] + x[1] * first
+
+    assert [total(np.ones(2), 2), total(np.ones(2, np.int64), 2)] == [3.0, 3]
+    assert isinstance(total(np.ones(2, np.int64), 2), int)
+    for _ in range(2):
+        with pytest.raises(numba.TypingError, match="add"):
+            total(("a", 1), 2)
+    assert BaseFunction.get_call_type is before
