@@ -7,7 +7,6 @@ only in the file that holds the function, so a changed callee elsewhere would ot
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import platform
@@ -134,12 +133,10 @@ def kernel(function: Function) -> Function:
 def compiling() -> Iterator[None]:
     """Kernels are compiled or loaded here and nothing else is done, in a process of our own.
 
-    No garbage is collected: the compiler keeps nearly all it makes, and a tenth of the cold start went into looking.
-    And numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
+    numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
     import; other numba code in this process would find no `np.dot`.
     """
-    blas, collects, hides = "scipy.linalg", gc.isenabled(), "scipy.linalg" not in sys.modules
-    gc.disable()
+    blas, hides = "scipy.linalg", "scipy.linalg" not in sys.modules
     if hides:
         sys.modules[blas] = None  # type: ignore[assignment]
     try:
@@ -147,5 +144,3 @@ def compiling() -> Iterator[None]:
     finally:
         if hides:
             del sys.modules[blas]
-        if collects:
-            gc.enable()

@@ -77,14 +77,12 @@ def _place(context: Any, builder: Any, kind: Any, buffer: Any, form: Any) -> Any
 
 
 @kernel
-def _bytes_of(arguments: Arguments) -> int:
+def _keep(buffer: Bytes, arguments: Arguments) -> int:
+    """Write them to the buffer if they fit, and return the bytes they take."""
     size: int = _size(arguments)
+    if size <= buffer.size:
+        _write(buffer, arguments)
     return size
-
-
-@kernel
-def _keep(buffer: Bytes, arguments: Arguments) -> None:
-    _write(buffer, arguments)
 
 
 def keep(arguments: Arguments) -> Bytes:
@@ -93,7 +91,8 @@ def keep(arguments: Arguments) -> Bytes:
     several = int(arguments.config.horizon > 1)
     if _KINDS.setdefault(several, kind) != kind:
         raise TypeError(f"{kind} is not what the kernels are made for")
-    buffer = np.zeros(_bytes_of(arguments), np.uint8)
+    buffer = np.zeros(0, np.uint8)
+    buffer = np.zeros(_keep(buffer, arguments), np.uint8)
     _keep(buffer, arguments)
     return buffer
 
