@@ -95,16 +95,22 @@ class _Cache(FunctionCache):
 
     _impl_class = _Results
 
+    @staticmethod
+    def compiles() -> None:
+        """Called when a kernel is not here, before it is compiled."""
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was kept, None where nothing is or can be.
 
         numba's own would first load every implementation it has, in case that it has to compile, which sees to that
         itself: that is a quarter of a second.
         """
-        guard: Any = self._guard_against_spurious_io_errors()
+        found, guard = None, cast(Any, self._guard_against_spurious_io_errors())
         with suppress(OSError), guard:
-            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        return None
+            found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        if found is None:
+            _Cache.compiles()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep it if that is possible; otherwise the next process compiles it again."""
@@ -130,17 +136,22 @@ def kernel(function: Function) -> Function:
 
 
 @contextmanager
-def compiling() -> Iterator[None]:
+def compiling(begins: Callable[[], None]) -> Iterator[None]:
     """Kernels are compiled or loaded here and nothing else is done, in a process of our own.
+
+    `begins` is called before each kernel that this process has to compile.
 
     numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
     import; other numba code in this process would find no `np.dot`.
     """
-    blas, hides = "scipy.linalg", "scipy.linalg" not in sys.modules
+    blas, hides, process = "scipy.linalg", "scipy.linalg" not in sys.modules, os.getpid()
     if hides:
         sys.modules[blas] = None  # type: ignore[assignment]
+    silent = _Cache.compiles
+    _Cache.compiles = staticmethod(lambda: begins() if os.getpid() == process else None)  # type: ignore[method-assign]
     try:
         yield
     finally:
+        _Cache.compiles = staticmethod(silent)  # type: ignore[method-assign]
         if hides:
             del sys.modules[blas]

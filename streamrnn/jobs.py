@@ -203,15 +203,20 @@ def _scorecard(config: Config) -> Scorecard | LabelScorecard:
 
 def prepare(config: Config, console: Console, *, quiet: bool) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
-    from streamrnn.compiled import cache_folder, compiling
+    from streamrnn.compiled import compiling
 
-    model, folder = make_model(config), cache_folder()
-    cached = folder.is_dir() and any(folder.rglob(f"{model.compiled_as}-*.nbc"))
-    if not quiet and not cached:
-        console.print("compiling the model for this machine, once: some ten seconds ...", style="dim", highlight=False)
-    with compiling():
+    model, compiled = make_model(config), False
+
+    def begins() -> None:
+        nonlocal compiled
+        if not compiled and not quiet:
+            text = "compiling the model for this machine, once: some ten seconds ..."
+            console.print(text, style="dim", highlight=False)
+        compiled = True
+
+    with compiling(begins):
         model.warm_up()
     model.close()
-    if cached:  # compiling leaves garbage
+    if not compiled:  # which leaves garbage
         # All that the start has made stays to the end: look for no garbage in it, neither now and then nor at the exit.
         gc.freeze()

@@ -46,8 +46,6 @@ class KeptModel(ABC, Generic[Answers]):
 
     counter_names: ClassVar[tuple[str, ...]]
     """Of `shared.counters`: `events`, `late` and `watermark` are among them."""
-    compiled_as: str
-    """File and name of the kernel that takes longest to compile."""
 
     def __init__(self, config: Config, shape: dict[str, Any], shared: Any, rows: Any) -> None:
         """`shape` holds the settings that give the state its meaning, `rows` the arrays of one new series."""

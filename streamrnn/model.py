@@ -118,7 +118,6 @@ class PartitionModel(KeptModel[Answers]):
     """The forecaster of one partition; see `KeptModel`."""
 
     counter_names = COUNTERS
-    compiled_as = "fold.forecast"
 
     def __init__(self, config: Config) -> None:
         model, names = config.model, targets_of(config.event)

@@ -78,7 +78,7 @@ def _place(context: Any, builder: Any, kind: Any, buffer: Any, form: Any) -> Any
 
 @kernel
 def _keep(buffer: Bytes, arguments: Arguments) -> int:
-    """Write them to the buffer if they fit, and return the bytes they take."""
+    """Write the arguments to the buffer if they fit, and return the bytes they take."""
     size: int = _size(arguments)
     if size <= buffer.size:
         _write(buffer, arguments)

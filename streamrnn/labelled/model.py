@@ -78,7 +78,6 @@ class LabelledModel(KeptModel[Predictions]):
     def __init__(self, config: Config) -> None:
         self._config = _fold_config(config)
         self._classifies = config.task == "classification"
-        self.compiled_as = "kernels.classify" if self._classifies else "kernels.regress"
         self._features = len(config.event.features)
         shared, rows, scratch = allocate(self._config, config.model.seed)
         self._scratch: LabelledScratch = scratch

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numba.core.types.functions import BaseFunction
 
-from streamrnn.compiled import kernel
+from streamrnn.compiled import compiling, kernel
 
 PROGRAM = """
 import numpy as np
@@ -92,3 +92,23 @@ def test_numba_is_left_as_it_was():
         with pytest.raises(numba.TypingError, match="add"):
             total(("a", 1), 2)
     assert BaseFunction.get_call_type is before
+
+
+def test_it_is_told_what_has_to_be_compiled_for_these_types(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def doubled(values):
+        @kernel
+        def double(x):
+            return 2 * x
+
+        told = []
+        with compiling(lambda: told.append(len(told))):
+            assert [double(value) for value in values] == [2 * value for value in values]
+        double(2j)  # nobody asks any more
+        return len(told)
+
+    assert doubled([1, 2]) == 1
+    assert doubled([3]) == 0
+    assert doubled([3, 1.5]) == 1  # the same kernel for other types
+    assert doubled([3, 1.5]) == 0

@@ -30,11 +30,12 @@ def test_a_cold_and_a_warm_process_give_the_same_bytes(streamrnn: Streamrnn, tmp
     for name in ("cold", "warm", "again", "plain"):
         cache = tmp_path / ("plain" if name == "plain" else "cache")
         done = streamrnn(
-            "run", "--input", "x.jsonl", "--output", f"{name}.out", "--state", name, "--quiet",
+            "run", "--input", "x.jsonl", "--output", f"{name}.out", "--state", name,
             "--set", f"model.preset={preset}", "--set", "model.horizon=3", "--target", "a", "--target", "b",
             environment={"STREAMRNN_CACHE": str(cache)}, code=PLAIN if name == "plain" else "",
         )  # fmt: skip
         assert done.code == 0, done.err
+        assert ("compiling the model" in done.err) == (name in ("cold", "plain"))
         digest = json.loads(streamrnn("inspect", "--state", name, "--json").out)[0]["digest"]
         seen.append(((tmp_path / f"{name}.out").read_bytes(), digest))
         made = {file: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
