@@ -90,14 +90,14 @@ class _Results(CompileResultCacheImpl):
         return super().reduce(cres._replace(type_annotation=""))  # type: ignore[no-untyped-call]
 
 
+_told: list[Callable[[], None]] = []
+"""Called when a kernel is not in the cache, before it is compiled."""
+
+
 class _Cache(FunctionCache):
     """numba's own would refuse to compile where it cannot write."""
 
     _impl_class = _Results
-
-    @staticmethod
-    def compiles() -> None:
-        """Called when a kernel is not here, before it is compiled."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was kept, None where nothing is or can be.
@@ -109,7 +109,8 @@ class _Cache(FunctionCache):
         with suppress(OSError), guard:
             found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         if found is None:
-            _Cache.compiles()
+            for begins in _told:
+                begins()
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -147,11 +148,10 @@ def compiling(begins: Callable[[], None]) -> Iterator[None]:
     blas, hides, process = "scipy.linalg", "scipy.linalg" not in sys.modules, os.getpid()
     if hides:
         sys.modules[blas] = None  # type: ignore[assignment]
-    silent = _Cache.compiles
-    _Cache.compiles = staticmethod(lambda: begins() if os.getpid() == process else None)  # type: ignore[method-assign]
+    _told.append(lambda: begins() if os.getpid() == process else None)  # a fork compiles in silence
     try:
         yield
     finally:
-        _Cache.compiles = staticmethod(silent)  # type: ignore[method-assign]
+        _told.pop()
         if hides:
             del sys.modules[blas]

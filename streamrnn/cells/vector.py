@@ -180,8 +180,7 @@ def store_full(_: Any, array: Any, offset: Any, vector: Any) -> Any:
     """Write all lanes to array[offset], array[offset + 1], ..."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        pointer = builder.bitcast(pointer, args[2].type.as_pointer())
+        pointer = _vector_pointer(context, builder, sig, args, args[2].type)
         builder.store(args[2], pointer, align=vector.dtype.bitwidth // 8)
         return context.get_dummy_value()
 

@@ -10,11 +10,14 @@ import pytest
 from tests.commands import Streamrnn
 
 PLAIN = """
-import contextlib, streamrnn.linking
-assert streamrnn.linking._builtins_resolved_once
-streamrnn.linking._builtins_resolved_once = contextlib.nullcontext
+import contextlib
+from streamrnn import linking
+assert linking._builtins_resolved_once
+linking._builtins_resolved_once = contextlib.nullcontext
+linking._NOT_NEEDED.clear()
+del linking._WholeLibrary._optimize_final_module
 """
-"""A process that compiles as numba does by itself."""
+"""A process whose kernels go through all that numba does by itself."""
 
 
 @pytest.mark.slow
