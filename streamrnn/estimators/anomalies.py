@@ -117,7 +117,7 @@ class RNNAnomalyDetector(base.AnomalyDetector):
         model.set_rate(self.learning_rate)
         values = self._encoder.encode(features)[:targets]
         self._score(LIVE, model, time, values)
-        model.learn(time, values, np.zeros(0))
+        model.learn(time, values)
         self._time = time
 
     def score_one(self, x: Mapping[Any, Any]) -> float:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 ROOM = 8  # columns are made room for by so many at a time
+_EPOCH, _EPOCH_UTC = datetime(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 SHARED = 16  # names per column that are remembered, at most
 
 
@@ -150,4 +151,4 @@ def seconds_of(time: date) -> float:
     """Seconds since 1970; a time without zone is taken as UTC."""
     if not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day)
-    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
+    return (time - (_EPOCH if time.tzinfo is None else _EPOCH_UTC)).total_seconds()

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import date
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from river import time_series
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder, number_of, seconds_of
-from streamrnn.estimators.one_series import SECOND, Answer, OneSeries, Settings
+from streamrnn.estimators.one_event import Answer
+from streamrnn.estimators.one_series import SECOND, OneSeries, Settings
 from streamrnn.online.lines import fill, grown_scales, learn_moments, new_scales
 
 Float64 = NDArray[np.float64]
@@ -96,7 +98,7 @@ class RNNForecaster(time_series.base.Forecaster):
         self._scales = new_scales(0, 0)
         self._kept: deque[tuple[int, float, dict[Any, Any]]] = deque(maxlen=KEPT)
         # With features the newest value waits: the step that follows it is forecast with the features of that step.
-        self._waiting: tuple[int, Float64] | None = None
+        self._waiting: tuple[int, float] | None = None
         self._last = np.zeros(0)
         self._time = 0
         self._dated = False  # whether the newest time is a date rather than counted
@@ -117,28 +119,28 @@ class RNNForecaster(time_series.base.Forecaster):
 
     def learn_one(self, y: float, x: Mapping[Any, Any] | None = None) -> None:
         """Learn from the value `y` and the features `x` that belong to it; a missing value (None, NaN) is skipped."""
-        seconds, features = _split(x)
+        seconds, features = _split(x) if x else (None, {})
         time = self._next_time() if seconds is None else round(seconds * 1e6)
         self._dated = seconds is not None
         self._model.set_rate(self.learning_rate)
-        self._encoder.learn(features)
-        if self._encoder.used > self._model.settings.features:
-            self._grow()
+        if features:
+            self._encoder.learn(features)
+            if self._encoder.used > self._model.settings.features:
+                self._grow()
         self._kept.append((time, number_of(y), features))
         self._learn(*self._kept[-1])
 
     def _learn(self, time: int, y: float, features: Mapping[Any, Any]) -> None:
-        value = np.array([y])
         self._time = time
         if self._encoder.used == 0:
-            self._model.learn(time, value, self._last)
+            self._model.learn(time, y)
             return
         raw = self._encoder.encode(features)[: self._encoder.used]
         learn_moments(self._scales.inputs, raw)
         self._last = self._scaled(raw)
         if self._waiting is not None:
             self._model.learn(*self._waiting, self._last)
-        self._waiting = time, value
+        self._waiting = time, y
 
     def _grow(self) -> None:
         settings = self._model.settings._replace(features=self._encoder.used, learning_rate=self.learning_rate)
@@ -164,7 +166,7 @@ class RNNForecaster(time_series.base.Forecaster):
         wanted, features = self._steps(horizon, xs)
         direct, step_by_step = self._ahead(wanted, features)
         expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
-        return [expected[step - 1] if math.isfinite(expected[step - 1]) else 0.0 for step in wanted]
+        return [value if isfinite(value := expected[step - 1]) else 0.0 for step in wanted]
 
     def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
         """Lower and upper bounds that shall hold `level` of the values, for up to the model's own `horizon` steps.
@@ -188,15 +190,17 @@ class RNNForecaster(time_series.base.Forecaster):
             raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
         steps: list[int] = []
         told: list[dict[Any, Any]] = []
+        interval = self._model.interval if self._dated else 0
+        step = 0
         for x in xs:
-            seconds, features = _split(x)
-            step = steps[-1] + 1 if steps else 1
-            if seconds is not None and self._dated and self._model.interval:
-                step = max(step, round((seconds * 1e6 - self._time) / self._model.interval))
+            seconds, features = _split(x) if x else (None, {})
+            step += 1
+            if interval and seconds is not None:
+                step = max(step, round((seconds * 1e6 - self._time) / interval))
             steps.append(step)
             told.append(features)
-        if steps and steps[-1] > FARTHEST:
-            raise ValueError(f"xs asks for {steps[-1]:,} steps ahead; at most {FARTHEST:,}")
+        if step > FARTHEST:
+            raise ValueError(f"xs asks for {step:,} steps ahead; at most {FARTHEST:,}")
         return steps, told
 
     def _ahead(self, wanted: list[int], told: list[dict[Any, Any]]) -> tuple[Answer, list[float] | None]:
@@ -204,9 +208,9 @@ class RNNForecaster(time_series.base.Forecaster):
         farthest = wanted[-1] if wanted else 0
         if self._waiting is None and farthest <= self.horizon:
             return self._model.answer, None
-        nothing, interval = np.full(1, math.nan), self._model.interval or SECOND
+        interval = self._model.interval or SECOND
         if self._waiting is None:
-            ahead = [(self._time + k * interval, nothing, self._last) for k in range(1, farthest)]
+            ahead = [(self._time + k * interval, math.nan, self._last) for k in range(1, farthest)]
             later, _ = self._model.look_ahead(ahead)
             first = self._model.answer.forecast[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
@@ -218,17 +222,15 @@ class RNNForecaster(time_series.base.Forecaster):
         begin = (*self._waiting, steps[0])
         if (not told or farthest == 1) and farthest <= self.horizon:
             return self._model.look_ahead([begin])[1], None
-        ahead = [(self._time + k * interval, nothing, steps[k]) for k in range(1, farthest)]
+        ahead = [(self._time + k * interval, math.nan, steps[k]) for k in range(1, farthest)]
         expected, answer = self._model.look_ahead([begin, *ahead])
         return answer, [float(value[0]) for value in expected]
 
 
-def _split(x: Mapping[Any, Any] | None) -> tuple[float | None, dict[Any, Any]]:
+def _split(x: Mapping[Any, Any]) -> tuple[float | None, dict[Any, Any]]:
     """The event's time in seconds, where a date or a datetime tells it, and the other features."""
     seconds: float | None = None
     features: dict[Any, Any] = {}
-    if not x:
-        return seconds, features
     for name, value in x.items():
         if isinstance(value, date):
             seconds = seconds_of(value) if seconds is None else seconds

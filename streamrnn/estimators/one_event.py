@@ -2,7 +2,8 @@
 
 To take the arguments of a call apart takes numba three times as long as the event itself: sixty numbers of the
 settings, forty arrays. So it is done once: `keep` has them written to a buffer as compiled code holds them, and the
-kernels below find them there. The buffer knows the arrays by their addresses: whoever keeps it keeps the arrays too.
+kernels below find them there, those that the event is read from and the answer written to as well. The buffer knows the
+arrays by their addresses: whoever keeps it keeps the arrays too.
 """
 
 from __future__ import annotations
@@ -22,9 +23,27 @@ Float64 = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
 
+class Event(NamedTuple):
+    """What came; NaN where missing."""
+
+    values: Float64  # (targets,)
+    features: Float64  # (features,)
+
+
+class Answer(NamedTuple):
+    """What is expected after an event; NaN for a target that was never seen."""
+
+    forecast: Float64  # (horizon, targets)
+    lower: Float64  # (1, horizon, targets)
+    upper: Float64  # (1, horizon, targets)
+
+
 class Arguments(NamedTuple):
     """What all events of a series have in common."""
 
+    row: int
+    event: Event
+    answer: Answer
     config: forecaster.ForecasterConfig
     shared: forecaster.ForecasterShared
     series: forecaster.ForecasterSeries
@@ -98,24 +117,19 @@ def keep(arguments: Arguments) -> Bytes:
 
 
 @kernel
-def observe_next(
-    buffer: Bytes, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
-) -> None:
-    """Take in one event of `row`, forecast the next and bound it; see `forecaster.observe`, `intervals.observe`."""
-    _observe(_read_next(buffer), row, time, x, u, forecast, lower, upper)
+def observe_next(buffer: Bytes, time: int) -> None:
+    """Take in the event, forecast the next and bound it; see `forecaster.observe`, `intervals.observe`."""
+    _observe(_read_next(buffer), time)
 
 
 @kernel
-def observe_several(
-    buffer: Bytes, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
-) -> None:
+def observe_several(buffer: Bytes, time: int) -> None:
     """The same with a horizon over 1."""
-    _observe(_read_several(buffer), row, time, x, u, forecast, lower, upper)
+    _observe(_read_several(buffer), time)
 
 
 @kernel
-def _observe(
-    of: Arguments, row: int, time: int, x: Float64, u: Float64, forecast: Float64, lower: Float64, upper: Float64
-) -> None:
-    forecaster.observe(of.config, of.shared, of.series, of.scratch, row, time, x, u, forecast)
-    intervals.observe(of.interval_config, of.levels, of.intervals, row, x, forecast, lower, upper)
+def _observe(of: Arguments, time: int) -> None:
+    (values, features), (forecast, lower, upper) = of.event, of.answer
+    forecaster.observe(of.config, of.shared, of.series, of.scratch, of.row, time, values, features, forecast)
+    intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, lower, upper)

@@ -7,7 +7,8 @@ ahead from: what is learned there is thrown away.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import one_event
+from streamrnn.estimators.one_event import Answer, Event
 from streamrnn.online import forecaster, intervals
 from streamrnn.online.calendar import INTERVAL
 
@@ -39,18 +41,17 @@ class Settings(NamedTuple):
     seed: int = 0
 
 
-class Answer(NamedTuple):
-    """What is expected after an event; NaN for a target that was never seen."""
-
-    forecast: Float64  # (horizon, targets)
-    lower: Float64  # (1, horizon, targets)
-    upper: Float64  # (1, horizon, targets)
-
-
 def new_answer(horizon: int, targets: int) -> Answer:
     """Nothing is expected yet."""
     bounds = (1, horizon, targets)
     return Answer(np.full(bounds[1:], math.nan), np.full(bounds, math.nan), np.full(bounds, math.nan))
+
+
+class Kept(NamedTuple):
+    """What is made once from the addresses of a model's arrays."""
+
+    observe: list[Callable[[int], None]]  # per row: take in the event that lies in the model's `_event`
+    copies: list[tuple[NDArray[Any], NDArray[Any]]]  # row `AHEAD` and row `LIVE` of every array
 
 
 class OneSeries:
@@ -78,17 +79,19 @@ class OneSeries:
         self._interval_config = intervals.IntervalConfig(settings.targets, settings.horizon, levels=1)
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
+        self._event = Event(np.full(settings.targets, math.nan), np.full(settings.features, math.nan))
         self.answer = new_answer(settings.horizon, settings.targets)
-        self._arguments = self._keep()
+        self._ahead = new_answer(settings.horizon, settings.targets)
+        self._keep()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the addresses of the arrays: a copy has arrays of its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_arguments"}
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """With the addresses of these arrays."""
         self.__dict__.update(state)
-        self._arguments = self._keep()
+        self._keep()
 
     def set_rate(self, rate: float) -> None:
         """Use another learning rate from the next event on."""
@@ -96,12 +99,12 @@ class OneSeries:
         if recurrent.optimizer.rate != rate:
             optimizer = recurrent.optimizer._replace(rate=rate)
             self.config = self.config._replace(recurrent=recurrent._replace(optimizer=optimizer))
-            self._arguments = self._keep()
+            self._keep()
 
     @property
     def interval(self) -> int:
         """Microseconds from one event to the next, 0 while they are not known."""
-        return int(self.series.clock[LIVE, INTERVAL])
+        return self.series.clock.item(LIVE, INTERVAL)
 
     @property
     def hidden_state(self) -> NDArray[Any]:
@@ -109,35 +112,45 @@ class OneSeries:
         state: NDArray[Any] = self.series.recurrent.state[LIVE].ravel().copy()
         return state
 
-    def learn(self, time: int, values: Float64, features: Float64) -> None:
+    def learn(self, time: int, values: Float64 | float, features: Float64 | float = math.nan) -> None:
         """Take in one event: values (targets,) and features (features,), NaN where missing."""
-        self._observe(LIVE, time, values, features, self.answer)
+        self._observe(LIVE, time, values, features)
 
-    def _observe(self, row: int, time: int, values: Float64, features: Float64, answer: Answer) -> None:
+    def _observe(self, row: int, time: int, values: Float64 | float, features: Float64 | float) -> None:
+        self._event.values[:] = values
+        if self.settings.features:
+            self._event.features[:] = features
+        self._kept.observe[row](time)
+
+    def _keep(self) -> None:
         observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
-        observe(self._arguments, row, time, values, features, answer.forecast, answer.lower, answer.upper)
-
-    def _keep(self) -> NDArray[np.uint8]:
-        """All that the events have in common, for the kernels of `one_event.py`."""
-        return one_event.keep(
-            one_event.Arguments(
-                self.config, self._shared, self.series, self._scratch, self._interval_config, self._levels,
-                self.intervals,
+        buffers = [
+            one_event.keep(
+                one_event.Arguments(
+                    row, self._event, answer, self.config, self._shared, self.series, self._scratch,
+                    self._interval_config, self._levels, self.intervals,
+                )
             )
-        )  # fmt: skip
+            for row, answer in ((LIVE, self.answer), (AHEAD, self._ahead))
+        ]  # fmt: skip
+        copies = [(part[AHEAD : AHEAD + 1], part[LIVE : LIVE + 1]) for part in arrays((self.series, self.intervals))]
+        self._kept = Kept([partial(observe, buffer) for buffer in buffers], copies)
 
-    def look_ahead(self, events: Iterable[tuple[int, Float64, Float64]]) -> tuple[list[Float64], Answer]:
+    def look_ahead(
+        self, events: Iterable[tuple[int, Float64 | float, Float64 | float]]
+    ) -> tuple[list[Float64], Answer]:
         """What `learn` would answer to these events, leaving everything as it is.
 
-        Returns the next values (targets,) expected after each of them, and the whole answer to the last.
+        Returns the next values (targets,) expected after each of them, and the whole answer to the last, which the next
+        call overwrites.
         """
-        copy_row(self.series)
-        copy_row(self.intervals)
-        answer, expected = new_answer(self.settings.horizon, self.settings.targets), []
+        for ahead, live in self._kept.copies:
+            ahead[:] = live
+        expected = []
         for time, values, features in events:
-            self._observe(AHEAD, time, values, features, answer)
-            expected.append(answer.forecast[0].copy())
-        return expected, answer
+            self._observe(AHEAD, time, values, features)
+            expected.append(self._ahead.forecast[0].copy())
+        return expected, self._ahead
 
     def with_targets(self, targets: int) -> OneSeries:
         """The same series with further targets, which were never seen.
@@ -153,13 +166,19 @@ class OneSeries:
         return grown
 
 
-def copy_row(tree: Iterable[Any]) -> None:
-    """Make row `AHEAD` of every array what row `LIVE` is."""
+def arrays(tree: Iterable[Any]) -> Iterator[NDArray[Any]]:
+    """All arrays of a named tuple, and of those inside it."""
     for part in tree:
         if isinstance(part, np.ndarray):
-            part[AHEAD] = part[LIVE]
+            yield part
         else:
-            copy_row(part)
+            yield from arrays(part)
+
+
+def copy_row(tree: Iterable[Any]) -> None:
+    """Make row `AHEAD` of every array what row `LIVE` is."""
+    for part in arrays(tree):
+        part[AHEAD] = part[LIVE]
 
 
 def copy_corner(old: Iterable[Any], new: Iterable[Any]) -> None:

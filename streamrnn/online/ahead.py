@@ -49,13 +49,14 @@ class AheadConfig(NamedTuple):
 
 @kernel
 def learn_joint(
-    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, events: int, phi: Float64, gain: Float64
-) -> None:
+    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, events: int, recent: Float64, phi: Float64,
+    gain: Float64,
+) -> None:  # fmt: skip
     """Learn from the origin H events ago, all of whose steps have come."""
     out_of_line()
     if config is None:
         return
-    H, m, n = config.horizon, at.joint, at.values
+    H, m = config.horizon, at.joint
     sigma = z[at.scale + SIGMA]
     precision = z[at.joint_precision : at.seasonal_weights]
     if precision[0] == 0.0:
@@ -67,13 +68,12 @@ def learn_joint(
     forgetting = config.forgetting
     q = rls.find_gain(precision, phi, gain)
     origin = events - 1 - H
-    x = z[at.history + origin % n]
     any_known = False
     for k in range(2, H + 1):
         if z[at.known + (origin + k) % (H + 1)] > 0.0:
             any_known = True
             w = z[at.joint_weights + (k - 2) * m : at.joint_weights + (k - 1) * m]
-            y = clip((z[at.history + (origin + k) % n] - x) / sigma, STEP_CLIP)
+            y = clip((recent[H - k] - recent[H]) / sigma, STEP_CLIP)
             rls.learn_weights(w, gain, q, forgetting, y - rls.dot(w, phi))
     if any_known:
         rls.learn_precision(precision, gain, q, forgetting, config.initial_precision)
@@ -81,40 +81,37 @@ def learn_joint(
 
 @kernel
 def _fill_seasonal(
-    config: AheadConfig, phi: Float64, z: Float64, at: Layout, events: int, levels: int, bins: int
+    config: AheadConfig, phi: Float64, z: Float64, at: Layout, events: int, recent: Float64, age: int, inverse: float
 ) -> None:
-    """Features of the origin at which `events` events had been seen.
-
-    `levels`: offset of the levels of the bin in which the step ends, `bins` apart; -1 where there are none.
-    """
-    out_of_line()
-    n = at.values
-    x = z[at.history + (events - 1) % n]
-    inverse = 1.0 / z[at.scale + SIGMA]
-    means = at.means + (events % config.horizon) * LEVELS
+    """What an origin `age` events ago, when `events` had been seen, knows of every step: all but the levels."""
+    x, means = recent[age], at.means + (events % config.horizon) * LEVELS
     phi[0] = 1.0
     phi[1] = clip((x - z[at.scale + MEAN]) * inverse, LAG_CLIP)
     for j in range(LEVELS):
-        phi[2 + j] = clip((z[levels + j * bins] - x) * inverse, STEP_CLIP) if levels >= 0 else 0.0
         phi[2 + LEVELS + j] = clip((z[means + j] - x) * inverse, STEP_CLIP)
-    newer = x
     for j in range(SEASONAL_LAGS):
-        older = z[at.history + (events - 2 - j) % n]
-        phi[COMMON + j] = clip((newer - older) * inverse, LAG_CLIP)
-        newer = older
+        phi[COMMON + j] = clip((recent[age + j] - recent[age + j + 1]) * inverse, LAG_CLIP)
+
+
+@kernel
+def _fill_levels(phi: Float64, z: Float64, x: float, levels: int, bins: int, inverse: float) -> None:
+    """The levels, `bins` apart from z[levels] on, of the bin in which a step ends; -1 where there are none."""
+    for j in range(LEVELS):
+        phi[2 + j] = clip((z[levels + j * bins] - x) * inverse, STEP_CLIP) if levels >= 0 else 0.0
 
 
 @kernel
 def learn_seasonal(
-    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, phi: Float64,
-    gain: Float64,
+    config: AheadConfig | None, z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float,
+    recent: Float64, phi: Float64, gain: Float64,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago, for every k; before `observe_levels`."""
     out_of_line()
     if config is None:
         return
-    H, m, n, events = config.horizon, at.seasonal, at.values, clock[EVENTS]
+    H, m, events = config.horizon, at.seasonal, clock[EVENTS]
     sigma = z[at.scale + SIGMA]
+    inverse = 1.0 / sigma
     precision = z[at.seasonal_precision : at.levels]
     if precision[0] == 0.0:
         rls.start_precision(precision, m, config.initial_precision)
@@ -124,7 +121,7 @@ def learn_seasonal(
     has_levels = season[KIND] != NONE and visits > 0
     phi, gain = phi[:m], gain[:m]
     forgetting = config.forgetting
-    x = z[at.history + (events - 1) % n]
+    x = recent[0]
     # which step's phi moves P: a fixed scramble of the event number, so that it never keeps step with a season
     chosen = 2 + ((events * 40503) >> 4) % (H - 1)
     for k in range(2, min(H, events - 1) + 1):
@@ -132,10 +129,11 @@ def learn_seasonal(
         if has_levels:
             # an origin more than one period ago saw this bin's levels before their last update
             levels = at.levels + b + (LEVELS * bins if k > season[BINS] and visits > 1 else 0)
-        _fill_seasonal(config, phi, z, at, events - k, levels, bins)
+        _fill_seasonal(config, phi, z, at, events - k, recent, k, inverse)
+        _fill_levels(phi, z, recent[k], levels, bins, inverse)
         q = rls.find_gain(precision, phi, gain)
         w = z[at.seasonal_weights + (k - 2) * m : at.seasonal_weights + (k - 1) * m]
-        y = clip((x - z[at.history + (events - 1 - k) % n]) / sigma, STEP_CLIP)
+        y = clip((x - recent[k]) / sigma, STEP_CLIP)
         rls.learn_weights(w, gain, q, forgetting, y - rls.dot(w, phi))
         if k == chosen:
             rls.learn_precision(precision, gain, q, forgetting, config.initial_precision)
@@ -180,13 +178,14 @@ def forecast_ahead(
     rest = -(mean + z[deviations + here]) if has_season else 0.0
     m = at.seasonal
     own = phi[:m]
+    _fill_seasonal(config, own, z, at, events, recent, 0, inverse)
     for k in range(2, H + 1):
         b = bin_of(phases[k], season[BINS]) if has_season else 0
         known = has_season and f[at.visits + b] > 0
         rest *= RETURN
         out[2, k - 1] = 0.0
         if inverse > 0.0:
-            _fill_seasonal(config, own, z, at, events, at.levels + b if known else -1, bins)
+            _fill_levels(own, z, x, at.levels + b if known else -1, bins, inverse)
             out[2, k - 1] = rls.dot(own, z[at.seasonal_weights + (k - 2) * m : at.seasonal_weights + (k - 1) * m])
         profile = mean + z[deviations + b]
         out[3, k - 1] = (z[at.levels + b] - x) * inverse if known else 0.0

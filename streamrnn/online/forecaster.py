@@ -25,7 +25,6 @@ from streamrnn.online import ahead, calendar, drift, levels, mixing, rls, season
 from streamrnn.online.autoregression import fill_autoregression
 from streamrnn.online.calendar import BINS, BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
 from streamrnn.online.inputs import fill_inputs, newest_first, scale_features
-from streamrnn.online.layout import Layout
 from streamrnn.online.presets import ForecasterConfig, forecaster_config, mixture_steps
 from streamrnn.online.readout import forecast_step, learn_readout
 from streamrnn.online.recurrent import (
@@ -155,21 +154,22 @@ def observe(
     tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], series.recurrent.tape[row])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
-        z, f = series.numbers[row, i], series.singles[row, i]
+        z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
+        _put(config, z, events, x[i])
+        newest_first(z, at.history, at.values, events, recent)
         if teach and not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
-            step = clip((x[i] - _last(z, at, events - 1)) / z[at.scale + SIGMA], STEP_CLIP)
+            step = clip((x[i] - recent[1]) / z[at.scale + SIGMA], STEP_CLIP)
             for j in range(recurrent.networks):
                 readout = at.readouts + j * at.readout_stride
                 net = i * recurrent.networks + j
                 learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, z, readout, at.readout, step)
-        _learn(config, z, f, clock, phases, x[i], scratch.phi, scratch.gain)
-        _settle(config, z, f, events, math.isnan(x[i]), scratch.mixture_steps, scratch.pending_at)
+        _learn(config, z, f, clock, phases, math.isnan(x[i]), recent, scratch.phi, scratch.gain)
+        _settle(config, z, f, events, math.isnan(x[i]), recent, scratch.mixture_steps, scratch.pending_at)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = abs(x[i] - z[at.scale + EXPECTED]) / z[at.scale + SIGMA]
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, z)
-        _remember(config, z, f, clock, phases, x[i])
-        newest_first(z, at.history, at.values, events, scratch.recent[i])
+        _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
     if clock[season_at(0)][KIND] != BY_TIME and (events == 32 or events == 64 or events == 128 or events == 256):
         before = clock[season_at(0)][calendar.PERIOD]
@@ -241,13 +241,6 @@ def _fill_phases(clock: Int64, phases: Float64) -> None:
 
 
 @kernel
-def _last(z: Float64, at: Layout, events: int) -> float:
-    """The value of the newest of `events` events."""
-    value: float = z[at.history + (events - 1) % at.values]
-    return value
-
-
-@kernel
 def _replay_period(
     config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, recent: Float64, events: int
 ) -> None:
@@ -264,49 +257,51 @@ def _replay_period(
 
 
 @kernel
-def _learn(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, x: float, phi: Float64,
-    gain: Float64,
-) -> None:  # fmt: skip
-    """Put the value into the history and teach the linear experts."""
-    out_of_line()
-    at, events = config.at, clock[EVENTS]
-    missing, sigma = math.isnan(x), z[at.scale + SIGMA]
-    begun = z[at.scale + SEEN] > 0.0
+def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
+    """Put the value into the history; the forecast in place of a missing one."""
+    at, missing = config.at, math.isnan(x)
     z[at.known + events % (config.horizon + 1)] = 0.0 if missing else 1.0
-    if not begun:
-        if not missing:
-            for k in range(at.values):
-                z[at.history + k] = x
-        return
-    previous = _last(z, at, events - 1)
-    z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
+    if z[at.scale + SEEN] > 0.0:
+        z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
+    elif not missing:
+        for k in range(at.values):
+            z[at.history + k] = x
+
+
+@kernel
+def _learn(
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64,
+    phi: Float64, gain: Float64,
+) -> None:  # fmt: skip
+    """Teach the linear experts the newest value."""
+    out_of_line()
+    at, events, sigma = config.at, clock[EVENTS], z[config.at.scale + SIGMA]
     if not sigma > 0.0:
         return
     initial = config.initial_precision
     if not missing:
-        step = clip((x - previous) / sigma, STEP_CLIP)
+        step = clip((recent[0] - recent[1]) / sigma, STEP_CLIP)
         for j in range(config.recurrent.networks):
             learn_readout(
                 z, at.readouts + j * at.readout_stride, at.readout, step, config.recurrent.forgetting, initial, gain
             )
         if at.linear > 0:
             learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
-        ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], phi, gain)
+        ahead.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], recent, phi, gain)
     if events > config.horizon:
-        ahead.learn_joint(config.ahead, z, f, at, events, phi, gain)
+        ahead.learn_joint(config.ahead, z, f, at, events, recent, phi, gain)
 
 
 @kernel
 def _settle(
-    config: ForecasterConfig, z: Float64, f: Float32, events: int, missing: bool, steps: Int64, pending_at: Int64
-) -> None:
+    config: ForecasterConfig, z: Float64, f: Float32, events: int, missing: bool, recent: Float64, steps: Int64,
+    pending_at: Int64,
+) -> None:  # fmt: skip
     """Tell the mixtures what came."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
     if missing or not sigma > 0.0:
         return
-    x = _last(z, at, events)
     for a in range(steps.size):
         k = steps[a]
         if events <= k:
@@ -317,7 +312,7 @@ def _settle(
             z[at.mixtures + a * at.mixture : at.mixtures + (a + 1) * at.mixture],
             experts,
             f[pending : pending + experts + 2],
-            (x - _last(z, at, events - k)) / sigma,
+            (recent[0] - recent[k]) / sigma,
             config.step_discount if k == 1 else config.ahead_discount,
             config.step_rate if k == 1 else config.ahead_rate,
         )
@@ -338,15 +333,16 @@ def _adapt(config: ForecasterConfig, z: Float64) -> None:
 
 
 @kernel
-def _remember(config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, x: float) -> None:
+def _remember(
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64
+) -> None:
     """Move scale, levels and seasonal tables."""
     out_of_line()
     at, events = config.at, clock[EVENTS]
-    missing, begun = math.isnan(x), z[at.scale + SEEN] > 0.0
-    if missing and not begun:
+    if missing and z[at.scale + SEEN] == 0.0:
         return
     sigma = z[at.scale + SIGMA]
-    value, previous = _last(z, at, events), _last(z, at, events - 1)
+    value, previous = recent[0], recent[1]
     step = math.nan
     if not missing:
         step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0

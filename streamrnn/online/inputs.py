@@ -122,10 +122,11 @@ def fill_lags(out: Float64, o: int, recent: Float64, lags: int, inverse: float) 
 @kernel
 def newest_first(z: Float64, ring: int, size: int, events: int, out: Float64) -> None:
     """out[j] = the value j events ago; the ring at z[ring] holds the newest of `events` at (events - 1) % size."""
-    k = (events - 1) % size
-    for j in range(size):
-        out[j] = z[ring + k]
-        k = k - 1 if k > 0 else size - 1
+    newest = (events - 1) % size
+    for j in range(newest + 1):
+        out[j] = z[ring + newest - j]
+    for j in range(newest + 1, size):
+        out[j] = z[ring + size + newest - j]
 
 
 @kernel
