@@ -188,6 +188,29 @@ def store_full(_: Any, array: Any, offset: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def join(_: Any, count: Any, first: Any, second: Any) -> Any:
+    """The first `count` lanes of one vector and the others of another."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(_mask(builder, args[0], first.lanes), args[1], args[2])
+
+    return first(types.intp, first, second), generate
+
+
+@intrinsic
+def until_aligned(_: Any, array: Any) -> Any:
+    """How many elements lie before the first whose address is a multiple of a vector's size."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(array)(context, builder, args[0]).data
+        address = builder.ptrtoint(data, context.get_value_type(types.intp))
+        over = builder.and_(builder.neg(address), ir.Constant(address.type, VECTOR_BYTES - 1))
+        return builder.udiv(over, ir.Constant(address.type, array.dtype.bitwidth // 8))
+
+    return types.intp(array), generate
+
+
+@intrinsic
 def item(_: Any, array: Any, offset: Any) -> Any:
     """array[offset] without the check for a negative index."""
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from streamrnn.cells.vector import (
     item,
+    join,
     lanes,
     load,
     load_from,
@@ -27,6 +28,7 @@ from streamrnn.cells.vector import (
     store,
     store_full,
     total,
+    until_aligned,
 )
 from streamrnn.compiled import kernel
 
@@ -133,22 +135,33 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
     trace = 0.0
-    i, k = 0, 0
-    n = lanes(gain)
-    while m - i >= n:
-        # The row's last elements are a full vector too, computed before the others are written over what they share: a
-        # masked one would keep the next row waiting until it has reached the cache.
-        scaled = -gain[i] * factor
-        trace += precision[k] * inverse + scaled * gain[i]
-        end = k + m - i
-        last = multiply_add(scaled, load_full(gain, m - n), load_full(precision, end - n) * inverse)
-        j = i
-        while m - j > n:
-            store_full(precision, k, multiply_add(scaled, load_full(gain, j), load_full(precision, k) * inverse))
-            j += n
-            k += n
-        store_full(precision, end - n, last)
-        i, k = i + 1, end
+    i, k, n = 0, 0, lanes(gain)
+    if m >= n:
+        # Row after row, but in vectors that lie where the cache's lines do, whichever row their lanes belong to: one
+        # that crosses a line costs twice, and rows begin anywhere.
+        scaled, row, end = -gain[0] * factor, 0, m
+        trace += precision[0] * inverse + scaled * gain[0]
+        k = until_aligned(precision)
+        store(precision, 0, k, multiply_add(scaled, load_full(gain, 0), load_full(precision, 0) * inverse))
+        while True:
+            j = i + k - row
+            while end - k >= n:
+                store_full(precision, k, multiply_add(scaled, load_full(gain, j), load_full(precision, k) * inverse))
+                j, k = j + n, k + n
+            left, i, row = end - k, i + 1, end
+            if m - i < n:
+                before = load(precision, k, left) * inverse
+                store(precision, k, left, multiply_add(scaled, load(gain, j, left), before))
+                k = row
+                break
+            following = -gain[i] * factor
+            trace += precision[row] * inverse + following * gain[i]
+            if left > 0:
+                both = join(left, splat(gain, scaled), splat(gain, following))
+                gains = join(left, load(gain, j, left), load_from(gain, i - left, left))
+                store_full(precision, k, multiply_add(both, gains, load_full(precision, k) * inverse))
+                k += n
+            scaled, end = following, row + m - i
     while i < m:
         scaled, left = -gain[i] * factor, m - i
         trace += precision[k] * inverse + scaled * gain[i]
