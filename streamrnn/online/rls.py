@@ -134,13 +134,18 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
     m = gain.size
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
-    trace = 0.0
+    trace, limit = inverse * _diagonal(precision, m) - factor * dot(gain, gain), WINDUP * m * initial
+    if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
+        start_precision(precision, m, initial)
+        return
+    if trace > limit:  # in a series of many events that is most of the time: no second pass for it
+        inverse *= limit / trace
+        factor *= limit / trace
     i, k, n = 0, 0, lanes(gain)
     if m >= n:
         # Row after row, but in vectors that lie where the cache's lines do, whichever row their lanes belong to: one
         # that crosses a line costs twice, and rows begin anywhere.
         scaled, row, end = -gain[0] * factor, 0, m
-        trace += precision[0] * inverse + scaled * gain[0]
         k = until_aligned(precision)
         store(precision, 0, k, multiply_add(scaled, load_full(gain, 0), load_full(precision, 0) * inverse))
         while True:
@@ -155,7 +160,6 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
                 k = row
                 break
             following = -gain[i] * factor
-            trace += precision[row] * inverse + following * gain[i]
             if left > 0:
                 both = join(left, splat(gain, scaled), splat(gain, following))
                 gains = join(left, load(gain, j, left), load_from(gain, i - left, left))
@@ -164,17 +168,27 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
             scaled, end = following, row + m - i
     while i < m:
         scaled, left = -gain[i] * factor, m - i
-        trace += precision[k] * inverse + scaled * gain[i]
         row = load(precision, k, left) * inverse
         store(precision, k, left, multiply_add(scaled, load(gain, i, left), row))
         i, k = i + 1, k + left
-    limit = WINDUP * m * initial
-    if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
-        start_precision(precision, m, initial)
-    elif trace > limit:
-        shrink = limit / trace
-        for k in range(m * (m + 1) // 2):
-            precision[k] *= shrink
+
+
+@kernel
+def _diagonal(precision: Float64, m: int) -> float:
+    """The trace of P, as four sums so that none waits for another."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    i, k = 0, 0
+    while i + 4 <= m:
+        w = m - i
+        a += precision[k]
+        b += precision[k + w]
+        c += precision[k + 2 * w - 1]
+        d += precision[k + 3 * w - 3]
+        i, k = i + 4, k + 4 * w - 6
+    while i < m:
+        a += precision[k]
+        i, k = i + 1, k + m - i
+    return (a + b) + (c + d)
 
 
 @kernel
