@@ -7,8 +7,7 @@ ahead from: what is learned there is thrown away.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,13 +44,6 @@ def new_answer(horizon: int, targets: int) -> Answer:
     """Nothing is expected yet."""
     bounds = (1, horizon, targets)
     return Answer(np.full(bounds[1:], math.nan), np.full(bounds, math.nan), np.full(bounds, math.nan))
-
-
-class Kept(NamedTuple):
-    """What is made once from the addresses of a model's arrays."""
-
-    observe: list[Callable[[int], None]]  # per row: take in the event that lies in the model's `_event`
-    copies: list[tuple[NDArray[Any], NDArray[Any]]]  # row `AHEAD` and row `LIVE` of every array
 
 
 class OneSeries:
@@ -120,11 +112,12 @@ class OneSeries:
         self._event.values[:] = values
         if self.settings.features:
             self._event.features[:] = features
-        self._kept.observe[row](time)
+        observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
+        observe(self._kept[row], time)
 
     def _keep(self) -> None:
-        observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
-        buffers = [
+        """Keep all that the events of each row have in common, for the kernels of `one_event.py`."""
+        self._kept = [
             one_event.keep(
                 one_event.Arguments(
                     row, self._event, answer, self.config, self._shared, self.series, self._scratch,
@@ -133,8 +126,6 @@ class OneSeries:
             )
             for row, answer in ((LIVE, self.answer), (AHEAD, self._ahead))
         ]  # fmt: skip
-        copies = [(part[AHEAD : AHEAD + 1], part[LIVE : LIVE + 1]) for part in arrays((self.series, self.intervals))]
-        self._kept = Kept([partial(observe, buffer) for buffer in buffers], copies)
 
     def look_ahead(
         self, events: Iterable[tuple[int, Float64 | float, Float64 | float]]
@@ -144,8 +135,7 @@ class OneSeries:
         Returns the next values (targets,) expected after each of them, and the whole answer to the last, which the next
         call overwrites.
         """
-        for ahead, live in self._kept.copies:
-            ahead[:] = live
+        copy_row((self.series, self.intervals))
         expected = []
         for time, values, features in events:
             self._observe(AHEAD, time, values, features)
@@ -166,19 +156,13 @@ class OneSeries:
         return grown
 
 
-def arrays(tree: Iterable[Any]) -> Iterator[NDArray[Any]]:
-    """All arrays of a named tuple, and of those inside it."""
-    for part in tree:
-        if isinstance(part, np.ndarray):
-            yield part
-        else:
-            yield from arrays(part)
-
-
 def copy_row(tree: Iterable[Any]) -> None:
     """Make row `AHEAD` of every array what row `LIVE` is."""
-    for part in arrays(tree):
-        part[AHEAD] = part[LIVE]
+    for part in tree:
+        if isinstance(part, np.ndarray):
+            part[AHEAD] = part[LIVE]
+        else:
+            copy_row(part)
 
 
 def copy_corner(old: Iterable[Any], new: Iterable[Any]) -> None:
