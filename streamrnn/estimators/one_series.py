@@ -104,15 +104,13 @@ class OneSeries:
         state: NDArray[Any] = self.series.recurrent.state[LIVE].ravel().copy()
         return state
 
-    def learn(self, time: int, values: Float64 | float, features: Float64 | float = math.nan) -> None:
+    def learn(self, time: int, values: Float64 | float, features: Float64 | float = math.nan, row: int = LIVE) -> None:
         """Take in one event: values (targets,) and features (features,), NaN where missing."""
-        self._observe(LIVE, time, values, features)
-
-    def _observe(self, row: int, time: int, values: Float64 | float, features: Float64 | float) -> None:
+        settings = self.settings
         self._event.values[:] = values
-        if self.settings.features:
+        if settings.features:
             self._event.features[:] = features
-        observe = one_event.observe_next if self.settings.horizon == 1 else one_event.observe_several
+        observe = one_event.observe_next if settings.horizon == 1 else one_event.observe_several
         observe(self._kept[row], time)
 
     def _keep(self) -> None:
@@ -138,7 +136,7 @@ class OneSeries:
         copy_row((self.series, self.intervals))
         expected = []
         for time, values, features in events:
-            self._observe(AHEAD, time, values, features)
+            self.learn(time, values, features, AHEAD)
             expected.append(self._ahead.forecast[0].copy())
         return expected, self._ahead
 
