@@ -119,7 +119,7 @@ class RNNForecaster(time_series.base.Forecaster):
 
     def learn_one(self, y: float, x: Mapping[Any, Any] | None = None) -> None:
         """Learn from the value `y` and the features `x` that belong to it; a missing value (None, NaN) is skipped."""
-        seconds, features = _split(x) if x else (None, {})
+        seconds, features = (_time_in(x), _features_in(x)) if x else (None, {})
         time = self._next_time() if seconds is None else round(seconds * 1e6)
         self._dated = seconds is not None
         self._model.set_rate(self.learning_rate)
@@ -163,8 +163,8 @@ class RNNForecaster(time_series.base.Forecaster):
 
         Raises ValueError when `xs` has another length, or asks for a time more than 10,000 steps ahead.
         """
-        wanted, features = self._steps(horizon, xs)
-        direct, step_by_step = self._ahead(wanted, features)
+        wanted = self._steps(horizon, xs)
+        direct, step_by_step = self._ahead(wanted, xs or [])
         expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
         return [value if isfinite(value := expected[step - 1]) else 0.0 for step in wanted]
 
@@ -173,37 +173,32 @@ class RNNForecaster(time_series.base.Forecaster):
 
         Raises ValueError for more.
         """
-        wanted, features = self._steps(horizon, xs)
+        wanted = self._steps(horizon, xs)
         if wanted and wanted[-1] > self.horizon:
             raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={wanted[-1]}")
-        answer, _ = self._ahead([1], features[:1])
+        answer, _ = self._ahead([1], list(xs or [])[:1])
         return [(float(answer.lower[0, step - 1, 0]), float(answer.upper[0, step - 1, 0])) for step in wanted]
 
-    def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> tuple[list[int], list[dict[Any, Any]]]:
-        """How many steps ahead each wanted value lies, and its features where they are told.
-
-        One after the other, unless `xs` tells their times.
-        """
+    def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> list[int]:
+        """How many steps ahead each wanted value lies: one after the other, unless `xs` tells their times."""
         if xs is None:
-            return list(range(1, horizon + 1)), []
+            return list(range(1, horizon + 1))
         if len(xs) != horizon:
             raise ValueError(f"xs has {len(xs)} entries for a horizon of {horizon}")
         steps: list[int] = []
-        told: list[dict[Any, Any]] = []
         interval = self._model.interval if self._dated else 0
         step = 0
         for x in xs:
-            seconds, features = _split(x) if x else (None, {})
             step += 1
-            if interval and seconds is not None:
+            seconds = _time_in(x) if interval else None
+            if seconds is not None:
                 step = max(step, round((seconds * 1e6 - self._time) / interval))
             steps.append(step)
-            told.append(features)
         if step > FARTHEST:
             raise ValueError(f"xs asks for {step:,} steps ahead; at most {FARTHEST:,}")
-        return steps, told
+        return steps
 
-    def _ahead(self, wanted: list[int], told: list[dict[Any, Any]]) -> tuple[Answer, list[float] | None]:
+    def _ahead(self, wanted: list[int], xs: list[dict[Any, Any]]) -> tuple[Answer, list[float] | None]:
         """The direct answer and, where that is not enough for the `wanted` steps, the steps one by one."""
         farthest = wanted[-1] if wanted else 0
         if self._waiting is None and farthest <= self.horizon:
@@ -215,25 +210,26 @@ class RNNForecaster(time_series.base.Forecaster):
             first = self._model.answer.forecast[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
         steps, after = [self._last] * max(farthest, 1), 0
-        for step, features in zip(wanted, told, strict=False):
-            scaled = self._scaled(self._encoder.encode(features)[: self._encoder.used])
+        for step, x in zip(wanted, xs, strict=False):
+            scaled = self._scaled(self._encoder.encode(_features_in(x))[: self._encoder.used])
             steps[after:step] = [scaled] * (step - after)  # a step that is left out takes those of the next
             after = step
         begin = (*self._waiting, steps[0])
-        if (not told or farthest == 1) and farthest <= self.horizon:
+        if (not xs or farthest == 1) and farthest <= self.horizon:
             return self._model.look_ahead([begin])[1], None
         ahead = [(self._time + k * interval, math.nan, steps[k]) for k in range(1, farthest)]
         expected, answer = self._model.look_ahead([begin, *ahead])
         return answer, [float(value[0]) for value in expected]
 
 
-def _split(x: Mapping[Any, Any]) -> tuple[float | None, dict[Any, Any]]:
-    """The event's time in seconds, where a date or a datetime tells it, and the other features."""
-    seconds: float | None = None
-    features: dict[Any, Any] = {}
-    for name, value in x.items():
+def _time_in(x: Mapping[Any, Any]) -> float | None:
+    """The event's time in seconds, where a date or a datetime tells it."""
+    for value in x.values():
         if isinstance(value, date):
-            seconds = seconds_of(value) if seconds is None else seconds
-        else:
-            features[name] = value
-    return seconds, features
+            return seconds_of(value)
+    return None
+
+
+def _features_in(x: Mapping[Any, Any]) -> dict[Any, Any]:
+    """All that is no time."""
+    return {name: value for name, value in x.items() if not isinstance(value, date)}
