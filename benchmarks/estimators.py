@@ -198,11 +198,14 @@ def best_without_dates(rows: Sequence[tuple[dict[str, Any], float]]) -> float:
     return float(np.mean(np.abs(ahead[1:] - ahead[:-1])))
 
 
-def forecasters(horizon: int) -> dict[str, Any]:
-    """Ours, river's and deep-river's."""
+def own_forecasters(horizon: int) -> dict[str, Any]:
+    """By preset."""
+    return {preset: streamrnn.RNNForecaster(horizon, preset) for preset in ("lite", "standard")}
+
+
+def other_forecasters() -> dict[str, Any]:
+    """River's and deep-river's."""
     return {
-        "streamrnn RNNForecaster": streamrnn.RNNForecaster(horizon),
-        "streamrnn, preset lite": streamrnn.RNNForecaster(horizon, preset="lite"),
         "Holt-Winters": time_series.HoltWinters(alpha=0.3, beta=0.1, gamma=0.1, seasonality=12),
         "SNARIMAX": time_series.SNARIMAX(p=1, d=1, q=0, m=12, sp=1, sd=0, sq=0),
         **deep_river_models(),
@@ -220,21 +223,24 @@ def deep_river() -> None:
         # The values asked for begin with the one after the next: who sees the dates needs to look a step further.
         tables = (("targets only", targets_only, HORIZON), ("with the other columns", rows, HORIZON + 1))
         for title, some, horizon in tables:
-            for model in list(forecasters(horizon).values())[:2]:
+            for model in own_forecasters(horizon).values():
                 horizon_error(model, some[:100])  # compiling is not what is measured
             numbers = [({name: x[name] for name in x if name != "month"}, y) for x, y in some]
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in forecasters(horizon)}
+            found: dict[str, list[tuple[float, float]]] = {}
             for _ in range(TURNS):  # in turn, so that a slow minute of the machine slows all of them
-                for name, model in forecasters(horizon).items():
-                    ours = isinstance(model, streamrnn.RNNForecaster)
-                    found[name].append(horizon_error(model, some if ours else numbers))
+                for models, given in ((own_forecasters(horizon), some), (other_forecasters(), numbers)):
+                    for name, model in models.items():
+                        found.setdefault(name, []).append(horizon_error(model, given))
             middle = {name: tuple(map(statistics.median, zip(*runs, strict=True))) for name, runs in found.items()}
-            error, took = middle["streamrnn RNNForecaster"]
-            print(f"\n{type(data).__name__}, {title}: {len(some):,} events")
+            print(f"\n{type(data).__name__}, {title}: {len(some):,} events; (times lite, times standard)")
             if title == "targets only":
-                print(f"  {'the very next values':24} MAE {best_without_dates(some):9.3f}")
-            for name, (other, their) in middle.items():
-                print(f"  {name:24} MAE {other:9.3f} ({other / error:6.1f}x)   {their:8.1f} us ({their / took:6.1f}x)")
+                print(f"  {'the very next values':20} MAE {best_without_dates(some):9.3f}")
+            lite, standard = middle["lite"], middle["standard"]
+            for name, (error, took) in middle.items():
+                print(
+                    f"  {name:20} MAE {error:9.3f} ({error / lite[0]:5.1f}x, {error / standard[0]:5.1f}x)"
+                    f"   {took:8.1f} us ({took / lite[1]:6.1f}x, {took / standard[1]:6.1f}x)"
+                )
 
 
 def main() -> None:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 ROOM = 8  # columns are made room for by so many at a time
-_EPOCH, _EPOCH_UTC = datetime(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 SHARED = 16  # names per column that are remembered, at most
+
+_EPOCH, _EPOCH_UTC = datetime(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

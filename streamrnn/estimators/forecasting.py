@@ -6,7 +6,6 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import date
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -166,7 +165,7 @@ class RNNForecaster(time_series.base.Forecaster):
         wanted = self._steps(horizon, xs)
         direct, step_by_step = self._ahead(wanted, xs or [])
         expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
-        return [value if isfinite(value := expected[step - 1]) else 0.0 for step in wanted]
+        return [value if math.isfinite(value := expected[step - 1]) else 0.0 for step in wanted]
 
     def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
         """Lower and upper bounds that shall hold `level` of the values, for up to the model's own `horizon` steps.

@@ -105,7 +105,10 @@ class OneSeries:
         return state
 
     def learn(self, time: int, values: Float64 | float, features: Float64 | float = math.nan, row: int = LIVE) -> None:
-        """Take in one event: values (targets,) and features (features,), NaN where missing."""
+        """Take in one event: values (targets,) and features (features,), NaN where missing.
+
+        In row `LIVE`, whose answer is `answer`; `look_ahead` learns in row `AHEAD`, to throw it away.
+        """
         settings = self.settings
         self._event.values[:] = values
         if settings.features:

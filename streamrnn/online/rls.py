@@ -138,7 +138,7 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
     if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
         start_precision(precision, m, initial)
         return
-    if trace > limit:  # in a series of many events that is most of the time: no second pass for it
+    if trace > limit:  # after long forgetting that is at every event: scaled back in the same pass
         inverse *= limit / trace
         factor *= limit / trace
     i, k, n = 0, 0, lanes(gain)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from streamrnn.cells import linear
-from streamrnn.cells.vector import clamp, lanes, load, sigmoid, store, tanh
+from streamrnn.cells.activation import sigmoid, tanh
+from streamrnn.cells.vector import clamp, lanes, load, store
 from streamrnn.compiled import kernel
 
 SHAPES = [(1, 1), (5, 3), (3, 16), (7, 33), (17, 130), (32, 96), (33, 40)]
