@@ -31,10 +31,10 @@ from sources import Float64
 
 from streamrnn.cells.gru import GRU
 from streamrnn.cells.lru import LRU
-from streamrnn.config import Config
+from streamrnn.config.tree import Config
 from streamrnn.evaluation import baselines
 from streamrnn.evaluation.parallel import default_processes
-from streamrnn.model import PartitionModel
+from streamrnn.forecasting.model import ForecastModel
 
 TRAIN, FIRST, LAST = 2880, 3600, 14400
 PRESETS = ("lite", "standard", "full")
@@ -204,7 +204,7 @@ def main() -> None:
     horizons = chosen.horizons or ((1,) if chosen.quick else (1, 24, 48))
     request = Request(chosen.ett, chosen.nab, seeds, chosen.quick, chosen.jobs, horizons, chosen.presets)
     print("compiling", file=sys.stderr, flush=True)
-    PartitionModel(Config()).close()
+    ForecastModel(Config()).close()
     through_the_product(np.arange(9), np.arange(9.0), {})
     for name in chosen.tables or TABLES:
         print(f"table {name}", file=sys.stderr, flush=True)

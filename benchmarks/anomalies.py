@@ -20,11 +20,11 @@ from fleet import COUNT, FAULT, FAULTS, answers, noise_of, sensors
 from nab_folds import folds
 from rich.console import Console
 
-from streamrnn import nab
-from streamrnn.config import Config
-from streamrnn.evaluation.labelled import evaluate_folder, table
-from streamrnn.model import PartitionModel
-from streamrnn.online import anomaly, warning
+from streamrnn.anomaly import detector, early_warning
+from streamrnn.config.tree import Config
+from streamrnn.evaluation import nab
+from streamrnn.evaluation.nab_jobs import evaluate_folder, table
+from streamrnn.forecasting.model import ForecastModel
 from tests.anomaly import test_warning as foretold
 from tests.anomaly.simulate import KINDS, scored, series, warned
 
@@ -97,14 +97,14 @@ def warnings(seeds: int) -> None:
             _, outcome = warned(values[:, None], forecasts[:, :, None], [(None, foretold.LIMIT)])
             at = np.arange(foretold.COUNT)
             use = (at >= foretold.LEARNED) & (at < foretold.COUNT - foretold.HORIZON) & (values <= foretold.LIMIT)
-            stated.append(outcome[use, warning.PROBABILITY])
+            stated.append(outcome[use, early_warning.PROBABILITY])
             happened.append(foretold.outcomes(values)[use])
             lines.append(foretold.line(values)[use])
             above = values > foretold.LIMIT
             for c in np.flatnonzero(above[1:] & ~above[:-1]) + 1:
                 if c > foretold.LEARNED and not above[c - 30 : c].any():
                     crossings += 1
-                    warns = np.flatnonzero(outcome[c - foretold.HORIZON : c, warning.WARN])
+                    warns = np.flatnonzero(outcome[c - foretold.HORIZON : c, early_warning.WARN])
                     leads += [foretold.HORIZON - warns[0]] if len(warns) else []
         p, y, naive = np.concatenate(stated), np.concatenate(happened), np.concatenate(lines)
         tenths = [(p >= t / 10) & (p < (t + 1) / 10) for t in range(10)]
@@ -129,11 +129,11 @@ def cost() -> None:
     began = time.perf_counter()
     model, _ = answers(fleet)
     whole = (time.perf_counter() - began) / fleet.size * 1e6
-    state = anomaly.allocate(anomaly.AnomalyConfig(targets=1), 1)
+    state = detector.allocate(detector.AnomalyConfig(targets=1), 1)
     own = sum(array.nbytes for array in state)
     print(f"\nCost: scoring {min(times):.2f} us an event, {min(times) / whole:.1%} of the model's {whole:.1f} us")
     print(f"      {own:,} bytes a series of the model's {model.bytes_per_series:,}")
-    assert isinstance(model, PartitionModel)
+    assert isinstance(model, ForecastModel)
 
 
 def benchmark(folder: Path) -> None:

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from fleet import COUNT, FAULT, FAULTS, answers, noise_of, sensors
 
-from streamrnn import nab
-from streamrnn.config import Config
-from streamrnn.events import Decoded
-from streamrnn.forecasts import Answers
-from streamrnn.loading import load
-from streamrnn.model import PartitionModel
-from streamrnn.online.anomaly import CHANNEL_NAMES
+from streamrnn.anomaly.detector import CHANNEL_NAMES
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config
+from streamrnn.evaluation import nab
+from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded
 
 Array = npt.NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def real(folder: Path) -> str:
         count = len(file.values)
         no_features = np.zeros((count, 0))
         decoded = Decoded(["s"] * count, file.times, file.values[:, None].copy(), no_features, nothing, [])
-        said = PartitionModel(Config()).process(decoded)
+        said = ForecastModel(Config()).process(decoded)
         for event in np.flatnonzero(nab.first_events(said.alert)).tolist():
             if not file.probation <= event < count - AFTER:
                 continue

@@ -32,12 +32,12 @@ from streamrnn.cells.gru import GRU  # noqa: E402
 from streamrnn.cells.lru import LRU  # noqa: E402
 from streamrnn.cells.lstm import LSTM  # noqa: E402
 from streamrnn.cells.mlp import make_mlp  # noqa: E402
-from streamrnn.config import Config  # noqa: E402
-from streamrnn.events import Decoded  # noqa: E402
+from streamrnn.config.tree import Config  # noqa: E402
+from streamrnn.forecasting.model import ForecastModel  # noqa: E402
 from streamrnn.learning.learner import Learner, make_settings  # noqa: E402
 from streamrnn.learning.losses import make_loss  # noqa: E402
 from streamrnn.learning.optimizers import make_optimizer  # noqa: E402
-from streamrnn.model import PartitionModel  # noqa: E402
+from streamrnn.records.events import Decoded  # noqa: E402
 
 INPUTS = 8
 CELLS: dict[str, Callable[[int], Any]] = {
@@ -180,7 +180,7 @@ def series_cost(counts: tuple[int, ...] = (10, 1000, 100_000), events: int = 200
 
 def model_cost(preset: str, counts: tuple[int, ...] = (10, 20_000), events: int = 20_000) -> dict[int, float]:
     """Microseconds per event of the whole model with events of random series, by number of series."""
-    models = {count: PartitionModel(Config.model_validate({"model": {"preset": preset}})) for count in counts}
+    models = {count: ForecastModel(Config.model_validate({"model": {"preset": preset}})) for count in counts}
     random = np.random.default_rng(0)
     nothing: Any = []
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.config import Config
-from streamrnn.events import Decoded
-from streamrnn.forecasts import Answers
-from streamrnn.model import PartitionModel
-from streamrnn.simulation import Sensor
+from streamrnn.app.fleet import Sensor
+from streamrnn.config.tree import Config
+from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded
 
 Array = npt.NDArray[np.float64]
 
@@ -75,10 +75,10 @@ FAULTS: dict[str, Callable[[Array, Array], None]] = {
 }
 
 
-def answers(values: Array, config: Config | None = None) -> tuple[PartitionModel, Answers]:
+def answers(values: Array, config: Config | None = None) -> tuple[ForecastModel, Answers]:
     """The model and what it says of `(count, sensors)` readings that arrive row by row; answers in that order."""
     count, number = values.shape
-    model = PartitionModel(config or Config())
+    model = ForecastModel(config or Config())
     keys = [f"s{i}" for i in range(number)] * count
     times = np.repeat(START + INTERVAL * np.arange(count), number)
     nothing: Any = []

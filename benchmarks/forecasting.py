@@ -9,24 +9,24 @@ import numpy as np
 from sources import HOUR, Float64, Int64
 
 from streamrnn.cells.dense import Dense, Network
-from streamrnn.compiled import kernel
-from streamrnn.config import Config
-from streamrnn.events import Decoded
-from streamrnn.forecasts import Answers
+from streamrnn.config.tree import Config
+from streamrnn.forecasting import forecaster
+from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.layout import readout_numbers
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.forecasting.presets import with_layout
+from streamrnn.kernels.jit import kernel
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import make_loss
 from streamrnn.learning.optimizers import make_optimizer
-from streamrnn.model import PartitionModel
-from streamrnn.online import forecaster
-from streamrnn.online.layout import readout_numbers
-from streamrnn.online.presets import with_layout
+from streamrnn.records.events import Decoded
 
 
 def through_the_product(times: Int64, x: Float64, settings: dict[str, Any]) -> tuple[Answers, float, int]:
     """What `streamrnn run` answers to one series `(events,)` or `(events, targets)`, us per value, bytes per series."""
     values = np.ascontiguousarray(x.reshape(len(x), -1))
     names = [f"v{i}" for i in range(values.shape[1])]
-    model = PartitionModel(Config.model_validate({"event": {"targets": names}, "model": settings}))
+    model = ForecastModel(Config.model_validate({"event": {"targets": names}, "model": settings}))
     try:
         begin = time.process_time()  # the machine may be busy
         answers = model.process(Decoded(["x"] * len(values), times, values, np.zeros((len(values), 0)), [], []))

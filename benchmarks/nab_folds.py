@@ -1,6 +1,6 @@
 """Cross-validation over the files of the Numenta Anomaly Benchmark, with everything chosen inside the training folds.
 
-The strength of `streamrnn.online.anomaly` is one member of a family: which statistics of the profile residual (level
+The strength of `streamrnn.anomaly.detector` is one member of a family: which statistics of the profile residual (level
 over 6, 12 or 24 events, spread over 24 or 48, jump over 12 or 24), with which weights, how many values their lists
 keep, the weight of new extremes, and the strength that opens an alert. `folds` draws members at random, takes on each
 set of training files the one with the best standard score, and scores it on the files left out. The fast channels
@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn import nab
-from streamrnn.online import anomaly, profile, records
-from streamrnn.online.alerts import AlertConfig
+from streamrnn.anomaly import detector, extremes, hourly_profile
+from streamrnn.anomaly.alerts import AlertConfig
+from streamrnn.evaluation import nab
 from tests.kernels import loop
 
 Array = npt.NDArray[np.float64]
@@ -32,29 +32,35 @@ SPLITS, REPEATS, MEMBERS = 5, 5, 60
 def _decades(times: npt.NDArray[np.int64], x: Array, kind: int, window: int, kept: int, memory: int) -> Array:
     """Decades of one statistic of the profile residual at every row, as `channels.windows` scores it."""
     found, residuals = np.zeros(len(x)), np.zeros(len(x))
-    hours, whole = np.zeros((profile.MEMORIES, profile.HOURS, profile.COLUMNS)), np.zeros(profile.COLUMNS)
+    hours, whole = (
+        np.zeros((hourly_profile.MEMORIES, hourly_profile.HOURS, hourly_profile.COLUMNS)),
+        np.zeros(hourly_profile.COLUMNS),
+    )
     largest, seen = np.zeros(kept, np.float32), 0.0
     for i in range(len(x)):
-        hour = (times[i] // profile.HOUR_US) % profile.HOURS
-        residuals[i] = profile.residual(hours, whole, memory, hour, x[i])
-        if i >= anomaly.WARM_UP:
+        hour = (times[i] // hourly_profile.HOUR_US) % hourly_profile.HOURS
+        residuals[i] = hourly_profile.residual(hours, whole, memory, hour, x[i])
+        if i >= detector.WARM_UP:
             recent = residuals[i - window + 1 : i + 1]
             measure = abs(recent.mean())
             if kind == 1:
                 measure = recent.std()
             elif kind == 2:
                 measure = abs(recent.mean() - residuals[i - 2 * window + 1 : i - window + 1].mean())
-            found[i] = records.rarity(largest, seen, measure, False, 0.02)
-            records.remember(largest, seen, measure)
+            found[i] = extremes.rarity(largest, seen, measure, False, 0.02)
+            extremes.remember(largest, seen, measure)
             seen += 1.0
-        profile.learn(hours, whole, hour, x[i])
+        hourly_profile.learn(hours, whole, hour, x[i])
     return found
 
 
 def _statistics(file: nab.LabelledFile, kept: int) -> Array:
     """`(statistics, rows)` contributions, means over both memories."""
     parts = [
-        [_decades(file.times, file.values, kind, window, kept * window, memory) for memory in range(profile.MEMORIES)]
+        [
+            _decades(file.times, file.values, kind, window, kept * window, memory)
+            for memory in range(hourly_profile.MEMORIES)
+        ]
         for kind, window in STATISTICS
     ]
     return np.asarray(np.log1p(np.maximum(parts, 0.0) / UNIT).mean(1))
@@ -66,8 +72,8 @@ def _extremes(x: Array) -> Array:
     width = high - low
     outside = np.maximum(np.maximum(x[1:] - high, low - x[1:]), 0.0)
     excess = np.divide(outside, width, out=np.zeros_like(width), where=width > 0)
-    excess[: anomaly.WARM_UP] = 0.0
-    return np.concatenate([[0.0], np.log1p(excess / anomaly.RANGE_UNIT)])
+    excess[: detector.WARM_UP] = 0.0
+    return np.concatenate([[0.0], np.log1p(excess / detector.RANGE_UNIT)])
 
 
 @loop

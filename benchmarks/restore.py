@@ -29,13 +29,13 @@ from kafka import KafkaProducer, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from streamrnn.config import Config
-from streamrnn.connectors.base import Message
+from streamrnn.config.tree import Config
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.writer import BATCH
-from streamrnn.connectors.snapshot_folder import SnapshotFolder
-from streamrnn.events import Decoded
-from streamrnn.model import PartitionModel
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded
+from streamrnn.records.log import Message
+from streamrnn.state.snapshot_folder import SnapshotFolder
 from tests.broker.client import Client
 from tests.broker.process import Broker
 
@@ -46,7 +46,7 @@ Source = Callable[[], AbstractContextManager[tuple[Iterator[Message], int]]]
 def write_state(config: Config, folder: Path, series: int) -> None:
     """Three events for each series, and their state in `folder`."""
     random = np.random.default_rng(0)
-    model, snapshots = PartitionModel(config), SnapshotFolder(folder)
+    model, snapshots = ForecastModel(config), SnapshotFolder(folder)
     model.series.reserve(series)
     # Two snapshots, as the records of one are in memory together; one that outgrew the first would be merged with it.
     half = series * 52 // 100
@@ -101,7 +101,7 @@ def restored(config: Config, source: Source) -> Iterator[tuple[float, int]]:
     process = psutil.Process()
     while True:
         with source() as (messages, records):
-            model = PartitionModel(config)
+            model = ForecastModel(config)
             before, begin = process.memory_info().rss, time.perf_counter()
             highest = before
             for _ in model.restore(messages, records):
@@ -137,7 +137,7 @@ def main() -> None:
             with Client(broker.bootstrap) as client:
                 copy_to_topic(state, client, "changelog")
             source = partial(from_topic, config, "changelog")
-        size = options.series * PartitionModel(config).bytes_per_series
+        size = options.series * ForecastModel(config).bytes_per_series
         print(f"{size / 1e9:.2f} GB, {size / options.series / 1e3:.0f} kB a series")
         print(f"that much memory the first time: {touched(size):.1f} s, once more: {touched(size):.1f} s", flush=True)
         found = []

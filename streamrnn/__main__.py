@@ -1,5 +1,5 @@
 """`python -m streamrnn` is `streamrnn`."""
 
-from streamrnn.cli import main
+from streamrnn.app.cli import main
 
 main()

@@ -33,7 +33,7 @@ class Streamrnn:
         self, *arguments: object, code: str = "", environment: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.Popen[bytes]:
         """Start it and do not wait. `code` runs in the process first: fault points go there."""
-        script = f"{code}\nfrom streamrnn.cli import main\nmain()\n"
+        script = f"{code}\nfrom streamrnn.app.cli import main\nmain()\n"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMRNN__")}
         # Wide, and without color: messages must be found in one piece.
         fixed = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1", "PYTHONWARNINGS": "error::ResourceWarning"}

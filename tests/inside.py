@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from streamrnn.cli import main
+from streamrnn.app.cli import main
 from tests.commands import SMALL
 
 

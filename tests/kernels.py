@@ -1,4 +1,4 @@
-"""Compiled loops of tests: as `streamrnn.compiled.kernel`, but they may allocate."""
+"""Compiled loops of tests: as `streamrnn.kernels.jit.kernel`, but they may allocate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 
-from streamrnn.compiled import OPTIONS, cache_folder
+from streamrnn.kernels.jit import OPTIONS, cache_folder
 
 
 def loop(function: Callable[..., Any]) -> Any:

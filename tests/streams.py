@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from streamrnn.config import Config
-from streamrnn.connectors.base import Message, Partition, Record
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.dead_letters import dead_letter
-from streamrnn.events import targets_of
-from streamrnn.keeping import KeptModel
-from streamrnn.loading import load
-from streamrnn.tasks import make_decoder, make_model
+from streamrnn.records.dead_letters import dead_letter
+from streamrnn.records.events import targets_of
+from streamrnn.records.log import Message, Partition, Record
+from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.state.partition_model import PartitionModel
 
 PARTITION = Partition("events", 0)
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z in milliseconds
@@ -110,7 +110,7 @@ def run(
     return Outcome(tuple(outputs), tuple(alerts), tuple(letters), digest)
 
 
-def restore(model: KeptModel[Any], messages: Iterable[Message]) -> int | None:
+def restore(model: PartitionModel[Any], messages: Iterable[Message]) -> int | None:
     """Restore to the end."""
     restoring = model.restore(messages)
     while True:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamrnn.simulation import FAULTS, water_flow
+from streamrnn.app.fleet import FAULTS, water_flow
 
 MAINS = 24
 FIRST_FAULT = 300  # events of a main that are left as they were measured

@@ -9,7 +9,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core.typing.templates import signature
 from numba.extending import overload
 
-from streamrnn.cells.vector import LINKED, Vector, clamp, intrinsic
+from streamrnn.kernels.vector import LINKED, Vector, clamp, intrinsic
 
 _INT = ir.IntType(32)
 

@@ -24,8 +24,8 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from streamrnn.cells.vector import LINKED
-from streamrnn.compiled import kernel
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import LINKED
 
 Floats = NDArray[np.floating]
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
 from streamrnn.cells.cell import Floats, Window, implements, step_offset, unbroken_steps
-from streamrnn.cells.linear import add_outer, add_product, dot
-from streamrnn.cells.vector import out_of_line
+from streamrnn.kernels.linear import add_outer, add_product, dot
+from streamrnn.kernels.vector import out_of_line
 
 
 class Dense(NamedTuple):

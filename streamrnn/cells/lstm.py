@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from streamrnn.cells import cell as interface
 from streamrnn.cells.activation import sigmoid, tanh
 from streamrnn.cells.cell import Floats, Window, implements, step_offset, unbroken_steps, uniform
-from streamrnn.cells.linear import add_outer, add_product, add_rows, copy, transpose
-from streamrnn.cells.vector import lanes, load, out_of_line, splat, store
+from streamrnn.kernels.linear import add_outer, add_product, add_rows, copy, transpose
+from streamrnn.kernels.vector import lanes, load, out_of_line, splat, store
 
 
 class LSTM(NamedTuple):

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from streamrnn.cells import cell as interface
 from streamrnn.cells.activation import rectify, sigmoid, tanh
 from streamrnn.cells.cell import Floats, Window, implements, step_offset, unbroken_steps, uniform
-from streamrnn.cells.linear import add_outer, add_product, add_rows, copy, transpose
-from streamrnn.cells.vector import lanes, load, out_of_line, store
-from streamrnn.compiled import kernel
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.linear import add_outer, add_product, add_rows, copy, transpose
+from streamrnn.kernels.vector import lanes, load, out_of_line, store
 
 TANH, RELU, SIGMOID = range(3)
 ACTIVATIONS = {"tanh": TANH, "relu": RELU, "sigmoid": SIGMOID}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
 from streamrnn.cells.cell import Floats, Window, implements
-from streamrnn.cells.linear import copy
-from streamrnn.cells.vector import out_of_line
+from streamrnn.kernels.linear import copy
+from streamrnn.kernels.vector import out_of_line
 
 
 class Stack(NamedTuple):

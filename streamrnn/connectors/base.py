@@ -9,46 +9,12 @@ Offsets are always *next to read*: committing 42 says that records up to 41 are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
-
-class Partition(NamedTuple):
-    """One totally ordered log of the input: the unit of scale and of state."""
-
-    topic: str
-    number: int
-
-
-class Record(Protocol):
-    """One raw input record. Kafka's own consumer record fits as it is."""
-
-    @property
-    def offset(self) -> int:
-        """Position in the partition's log (files: zero-based data row)."""
-
-    @property
-    def timestamp(self) -> int | None:
-        """Milliseconds since 1970 that the log itself gave the record, if it did."""
-
-    @property
-    def key(self) -> bytes | None:
-        """The message key, None where the record has none."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The message; None is a null message (a tombstone)."""
-
-
-class Message(NamedTuple):
-    """One record to write."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    timestamp: int | None = None  # milliseconds since 1970
+from streamrnn.records.log import Message, Partition, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +91,3 @@ class Connector(Protocol):
     def silence(self) -> float:
         """Seconds since the log was asked something that it has not answered; 0 when it owes no answer."""
         return 0.0
-
-
-def offsets_after(records: Iterable[Record]) -> int:
-    """The offset to commit after `records` (not empty, in order)."""
-    last = -1
-    for record in records:
-        last = record.offset
-    return last + 1

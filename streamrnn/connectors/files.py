@@ -20,9 +20,10 @@ from typing import IO, NamedTuple, Self, TextIO
 
 import orjson
 
-from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
-from streamrnn.connectors.snapshot_folder import SnapshotFolder
+from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
+from streamrnn.records.log import Message, Partition, Record
+from streamrnn.state.snapshot_folder import SnapshotFolder
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 64 << 20

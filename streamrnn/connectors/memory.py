@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
+from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.records.log import Message, Partition, Record
 
 
 class MemoryRecord(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from streamrnn.config import EventConfig
+from streamrnn.config.tree import EventConfig
 from streamrnn.errors import ConfigurationError
-from streamrnn.events import DEFAULT_TARGETS, MISSING_TEXT
+from streamrnn.records.events import DEFAULT_TARGETS, MISSING_TEXT
 
 _TIME_NAMES = ("time", "timestamp", "date", "datetime", "date_time", "ds", "ts", "t")
 _DELIMITERS = ",;\t|"

@@ -10,19 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
+from streamrnn.anomaly import detector
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder, seconds_of
-from streamrnn.estimators.one_series import (
-    AHEAD,
-    LIVE,
-    ROWS,
-    SECOND,
-    OneSeries,
-    Settings,
-    copy_corner,
-    copy_row,
-)
-from streamrnn.online import anomaly
+from streamrnn.estimators.one_series import AHEAD, LIVE, ROWS, SECOND, OneSeries, Settings, copy_corner, copy_row
 
 Float64 = NDArray[np.float64]
 
@@ -88,8 +79,8 @@ class RNNAnomalyDetector(base.AnomalyDetector):
         self.seed = seed
         self._encoder = FeatureEncoder(max_features)
         self._model: OneSeries | None = None
-        self._anomaly_config = anomaly.AnomalyConfig(targets=0)
-        self._anomaly = anomaly.allocate(self._anomaly_config, ROWS)
+        self._anomaly_config = detector.AnomalyConfig(targets=0)
+        self._anomaly = detector.allocate(self._anomaly_config, ROWS)
         self._time = 0
 
     @classmethod
@@ -130,9 +121,9 @@ class RNNAnomalyDetector(base.AnomalyDetector):
 
     def _score(self, row: int, model: OneSeries, time: int, values: Float64) -> float:
         answer = model.answer
-        score = anomaly.observe(
+        score = detector.observe(
             self._anomaly_config, self._anomaly, row, time, values, answer.forecast[0], answer.lower[0, 0],
-            answer.upper[0, 0], np.zeros(anomaly.CHANNELS), np.zeros(anomaly.OUTCOMES),
+            answer.upper[0, 0], np.zeros(detector.CHANNELS), np.zeros(detector.OUTCOMES),
         )  # fmt: skip
         return float(score)
 
@@ -155,7 +146,7 @@ class RNNAnomalyDetector(base.AnomalyDetector):
             model = model.with_targets(targets)
         before = self._anomaly
         self._anomaly_config = self._anomaly_config._replace(targets=targets)
-        self._anomaly = anomaly.allocate(self._anomaly_config, ROWS)
+        self._anomaly = detector.allocate(self._anomaly_config, ROWS)
         copy_corner(before, self._anomaly)
         self._model = model
         return model

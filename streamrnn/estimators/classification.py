@@ -2,7 +2,7 @@
 
     p = (1 - s) softmax(W [1 z]) + s softmax(network(z, hidden state))
 
-z are the features in deviations; s follows how well line and network have predicted of late (`online/lines.py`). A
+z are the features in deviations; s follows how well line and network have predicted of late (`labelled/linear.py`). A
 class that was never seen before gets an output of its own when it first comes.
 """
 

@@ -16,7 +16,7 @@ from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder, number_of, seconds_of
 from streamrnn.estimators.one_event import Answer
 from streamrnn.estimators.one_series import SECOND, OneSeries, Settings
-from streamrnn.online.lines import fill, grown_scales, learn_moments, new_scales
+from streamrnn.labelled.linear import fill, grown_scales, learn_moments, new_scales
 
 Float64 = NDArray[np.float64]
 

@@ -13,12 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
-from streamrnn.compiled import kernel
-from streamrnn.learning import tbptt
-from streamrnn.learning.learner import LearnerSeries, Settings, learn_one
-from streamrnn.learning.losses import Loss
-from streamrnn.learning.optimizers import Optimizer, Weights
-from streamrnn.online.lines import (
+from streamrnn.kernels.jit import kernel
+from streamrnn.labelled.linear import (
     Line,
     Scales,
     fill,
@@ -30,6 +26,10 @@ from streamrnn.online.lines import (
     predict_number,
     weigh,
 )
+from streamrnn.learning import tbptt
+from streamrnn.learning.learner import LearnerSeries, Settings, learn_one
+from streamrnn.learning.losses import Loss
+from streamrnn.learning.optimizers import Optimizer, Weights
 
 Float64 = NDArray[np.float64]
 Floats = NDArray[np.floating]

@@ -19,10 +19,10 @@ from streamrnn.cells.mlp import ACTIVATIONS, make_mlp
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import growing, kernels
 from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, number_of
+from streamrnn.labelled import linear
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import Loss, make_loss
 from streamrnn.learning.optimizers import OPTIMIZERS, STARTED, make_optimizer
-from streamrnn.online import lines
 
 Float64 = NDArray[np.float64]
 
@@ -76,8 +76,8 @@ class OnlineNetwork:
         self.plan = plan
         self.encoder = FeatureEncoder(plan.most_features)
         self.learner: Learner | None = None
-        self.scales = lines.new_scales(0, 0)
-        self.line: lines.Line
+        self.scales = linear.new_scales(0, 0)
+        self.line: linear.Line
         self.room: kernels.Room
 
     @property
@@ -100,7 +100,10 @@ class OnlineNetwork:
             learner = Learner(
                 Network(make_body(plan, inputs), Dense(plan.widths[-1], outputs)),
                 make_settings(
-                    truncation_length=plan.truncation_length, update_every=plan.update_every, horizon=0, clip=lines.CLIP
+                    truncation_length=plan.truncation_length,
+                    update_every=plan.update_every,
+                    horizon=0,
+                    clip=linear.CLIP,
                 ),
                 self._loss(),
                 make_optimizer(plan.optimizer, rate, clip_norm=CLIP_NORM),
@@ -159,11 +162,11 @@ class TargetNetwork(OnlineNetwork):
         outputs = self.outputs
         first = self.learner is None
         self.line = (
-            lines.new_regression_line(inputs, outputs)
+            linear.new_regression_line(inputs, outputs)
             if first
-            else lines.grown_regression_line(self.line, inputs, outputs)
+            else linear.grown_regression_line(self.line, inputs, outputs)
         )
-        self.scales = lines.grown_scales(self.scales, inputs, outputs)
+        self.scales = linear.grown_scales(self.scales, inputs, outputs)
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
         made = self.encoder.encode(x)
@@ -229,11 +232,11 @@ class ClassNetwork(OnlineNetwork):
         outputs = self.outputs
         first = self.learner is None
         self.line = (
-            lines.new_classification_line(inputs, outputs)
+            linear.new_classification_line(inputs, outputs)
             if first
-            else lines.grown_classification_line(self.line, inputs, outputs)
+            else linear.grown_classification_line(self.line, inputs, outputs)
         )
-        self.scales = lines.grown_scales(self.scales, inputs, 0)
+        self.scales = linear.grown_scales(self.scales, inputs, 0)
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
         made = self.encoder.encode(x)

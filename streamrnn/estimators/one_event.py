@@ -15,9 +15,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from streamrnn.cells.vector import intrinsic
-from streamrnn.compiled import kernel
-from streamrnn.online import forecaster, intervals
+from streamrnn.forecasting import forecaster, intervals
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import intrinsic
 
 Float64 = NDArray[np.float64]
 Bytes = NDArray[np.uint8]

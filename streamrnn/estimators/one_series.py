@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import one_event
 from streamrnn.estimators.one_event import Answer, Event
-from streamrnn.online import forecaster, intervals
-from streamrnn.online.calendar import INTERVAL
+from streamrnn.forecasting import forecaster, intervals
+from streamrnn.forecasting.calendar import INTERVAL
 
 Float64 = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
     y = W [1 z] + network(z, hidden state)
 
 in deviations of the target; z are the features in deviations, and with `feedback` also the targets of the event before
-(Jordan 1986). The line learns by recursive least squares, the network what the line leaves over (`online/lines.py`).
+(Jordan 1986). The line learns by recursive least squares, the network what the line leaves over (`labelled/linear.py`).
 """
 
 from __future__ import annotations

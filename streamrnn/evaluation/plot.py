@@ -13,7 +13,7 @@ import numpy as np
 
 from streamrnn.errors import ConnectorError
 from streamrnn.evaluation.results import FileResult, SeriesResult
-from streamrnn.events import Float64, Int64
+from streamrnn.records.events import Float64, Int64
 
 _ROLLING = 500
 

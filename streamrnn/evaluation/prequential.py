@@ -1,6 +1,6 @@
 """Test, then train: one pass of the model, or of a baseline, over one file.
 
-The model's pass is the product's own: the batches of `reading.EventFile` through `PartitionModel.process`, as in
+The model's pass is the product's own: the batches of `reading.EventFile` through `ForecastModel.process`, as in
 `run --input`. Forecasts are scored when the value they were made for arrives (`scores.Pending`).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamrnn.config import Config
+from streamrnn.config.tree import Config
 from streamrnn.errors import ConnectorError
 from streamrnn.evaluation import baselines
 from streamrnn.evaluation.reading import EventFile
@@ -21,9 +21,9 @@ from streamrnn.evaluation.scorecard import Scorecard
 from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
 from streamrnn.evaluation.season import season_length
 from streamrnn.evaluation.trace import Trace
-from streamrnn.events import Decoded, Float64, Int64, targets_of
-from streamrnn.forecasts import Answers
-from streamrnn.model import PartitionModel
+from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded, Float64, Int64, targets_of
 
 MODEL = "streamrnn"
 
@@ -85,7 +85,7 @@ def _model_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: lis
     blocks: list[_Block] = []
     size = max(1, _VALUES_PER_BLOCK // (horizon * len(names) * levels))
     reason = ""
-    model = PartitionModel(config)
+    model = ForecastModel(config)
     try:
         for decoded in batches:
             if decoded.rejected and not reason:
@@ -118,7 +118,7 @@ class _Block(NamedTuple):
     upper: Float64
 
 
-def _process(model: PartitionModel, decoded: Decoded) -> tuple[Answers, Float64, Float64]:
+def _process(model: ForecastModel, decoded: Decoded) -> tuple[Answers, Float64, Float64]:
     """The batch's answers, and its bounds with a last axis of levels."""
     answers = model.process(decoded)
     return answers, np.moveaxis(answers.forecast_lower, 1, -1), np.moveaxis(answers.forecast_upper, 1, -1)

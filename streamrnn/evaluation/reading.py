@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamrnn.config import EventConfig
+from streamrnn.config.tree import EventConfig
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.sniff import sniff
 from streamrnn.errors import ConfigurationError, ConnectorError
-from streamrnn.events import Decoded, EventDecoder
+from streamrnn.records.events import Decoded, EventDecoder
 
 
 class EventFile:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from streamrnn import __version__
-from streamrnn.config import Config
+from streamrnn.config.tree import Config
 from streamrnn.evaluation.prequential import MODEL, Outcome
 from streamrnn.evaluation.scores import IntervalScores, PointScores
 from streamrnn.evaluation.trace import Trace
-from streamrnn.events import Float64
+from streamrnn.records.events import Float64
 
 SCHEMA_VERSION = 1
 PERSISTENCE = "persistence"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamrnn.events import Decoded, Float64
-from streamrnn.forecasts import Answers
+from streamrnn.forecasting.answers import Answers
+from streamrnn.records.events import Decoded, Float64
 
 
 @dataclass

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.events import Float64
+from streamrnn.records.events import Float64
 
 
 @dataclass

@@ -18,7 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from streamrnn.events import Float64, Int64
+from streamrnn.records.events import Float64, Int64
 
 _DAY = 86_400_000_000
 _CALENDAR = (_DAY, 7 * _DAY, 31_556_952_000_000)  # microseconds; the year has 365.2425 days

@@ -9,8 +9,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.events import Float64, Int64
-from streamrnn.forecasts import Answers
+from streamrnn.forecasting.answers import Answers
+from streamrnn.records.events import Float64, Int64
 
 
 class Block(NamedTuple):

@@ -21,11 +21,25 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.cells.linear import copy
-from streamrnn.cells.vector import out_of_line
-from streamrnn.compiled import kernel
-from streamrnn.labelled.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
-from streamrnn.labelled.records import Predictions
+from streamrnn.kernels import least_squares
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.linear import copy
+from streamrnn.kernels.vector import out_of_line
+from streamrnn.labelled.answers import Predictions
+from streamrnn.labelled.linear import (
+    COUNT,
+    INITIAL,
+    LEAST,
+    Line,
+    fill,
+    learn_classification,
+    learn_moments,
+    learn_regression,
+    learn_trust,
+    left_over,
+    predict_number,
+    weigh,
+)
 from streamrnn.labelled.state import (
     CLASSES,
     EVENTS,
@@ -47,21 +61,7 @@ from streamrnn.learning import tbptt
 from streamrnn.learning.learner import learn_one
 from streamrnn.learning.losses import Loss
 from streamrnn.learning.optimizers import STARTED, prepare, skip
-from streamrnn.online import rls
-from streamrnn.online.lines import (
-    COUNT,
-    INITIAL,
-    LEAST,
-    Line,
-    fill,
-    learn_classification,
-    learn_moments,
-    learn_regression,
-    learn_trust,
-    left_over,
-    predict_number,
-    weigh,
-)
+from streamrnn.records.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -218,7 +218,7 @@ def regress(
         slot = row if config.own_weights else 0
         line = Line(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
         if learned.weights.counters[slot, STARTED] == 0:
-            rls.start_precision(line.precision, line.phi.size, INITIAL)
+            least_squares.start_precision(line.precision, line.phi.size, INITIAL)
             prepare(learned.weights, slot, scratch.initial)
         _arrive(counters, numbers, batch, i)
         moments = learned.targets[slot]

@@ -9,14 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.cells.catalog import build_cell
-from streamrnn.config import Config
-from streamrnn.connectors.base import Message, Partition, Record
+from streamrnn.config.tree import Config
 from streamrnn.errors import EventError, EventInvalid
-from streamrnn.events import Decoded, Float64, Int64, Labels
-from streamrnn.keeping import KeptModel
 from streamrnn.labelled import kernels
-from streamrnn.labelled.outcomes import REFUSED
-from streamrnn.labelled.records import Predictions, blank_predictions, encode
+from streamrnn.labelled.answers import Predictions, blank_predictions
 from streamrnn.labelled.state import (
     CLASSES,
     COUNTERS,
@@ -28,6 +24,11 @@ from streamrnn.labelled.state import (
     labelled_config,
 )
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
+from streamrnn.records.events import Decoded, Float64, Int64, Labels
+from streamrnn.records.log import Message, Partition, Record
+from streamrnn.records.outcomes import REFUSED
+from streamrnn.records.predictions import encode
+from streamrnn.state.partition_model import PartitionModel
 
 HIDDEN_SIZE, TRUNCATION_LENGTH, LEARNING_RATE = 32, 16, 3e-3
 
@@ -70,8 +71,8 @@ def shape_of(config: Config) -> dict[str, Any]:
     return shape
 
 
-class LabelledModel(KeptModel[Predictions]):
-    """The regressor or classifier of one partition; see `KeptModel`."""
+class LabelledModel(PartitionModel[Predictions]):
+    """The regressor or classifier of one partition; see `PartitionModel`."""
 
     counter_names = COUNTERS
 
@@ -150,7 +151,7 @@ class LabelledModel(KeptModel[Predictions]):
         )
 
     def statistics(self) -> dict[str, int]:
-        """See `KeptModel.statistics`."""
+        """See `PartitionModel.statistics`."""
         counts = [learned.weights.counters for learned in (self.shared.learned, self.series.arrays.learned)]
         return {
             "updates": sum(int(count[:, UPDATES].sum()) for count in counts if count.size),
@@ -159,7 +160,7 @@ class LabelledModel(KeptModel[Predictions]):
         }
 
     def warm_up(self) -> None:
-        """See `KeptModel`."""
+        """See `PartitionModel`."""
         none = np.zeros(0, np.int64)
         batch = kernels.Batch(
             none, none, np.zeros((0, self._features)), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)

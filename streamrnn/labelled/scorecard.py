@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamrnn.events import Decoded
-from streamrnn.labelled.outcomes import PREDICTED, REFUSED, TOO_LATE, UNKNOWN
-from streamrnn.labelled.records import Predictions
+from streamrnn.labelled.answers import Predictions
+from streamrnn.records.events import Decoded
+from streamrnn.records.outcomes import PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 
 
 @dataclass

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
 from streamrnn.cells.dense import Dense, Network
+from streamrnn.kernels import least_squares
+from streamrnn.labelled import linear
 from streamrnn.learning import tbptt
 from streamrnn.learning.learner import LearnerSeries, Settings, make_settings, new_learner_series
 from streamrnn.learning.losses import Loss, make_loss
 from streamrnn.learning.optimizers import COUNTERS as UPDATE_COUNTERS
 from streamrnn.learning.optimizers import Optimizer, Weights, make_optimizer
-from streamrnn.online import lines, rls
 
 Float64 = NDArray[np.float64]
 Floats = NDArray[np.floating]
@@ -125,7 +126,7 @@ def labelled_config(
     return LabelledConfig(
         cell=Network(cell(inputs), Dense(hidden_size, outputs)),
         inputs=inputs,
-        settings=make_settings(truncation_length=truncation_length, horizon=0, clip=lines.CLIP),
+        settings=make_settings(truncation_length=truncation_length, horizon=0, clip=linear.CLIP),
         loss=make_loss("cross_entropy", classes=most_classes) if most_classes else make_loss("squared"),
         optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip),
         pending=pending,
@@ -182,7 +183,7 @@ def _new_learned(config: LabelledConfig, *, empty: bool) -> Learned:
         inputs=np.zeros((1, 3, 0 if empty else config.inputs)),
         targets=np.zeros((1, 3, 0 if empty else 1)),
         line=np.zeros((1, outputs, m)),
-        precision=np.zeros((1, outputs, m) if config.most_classes else (1, rls.packed_size(m))),
+        precision=np.zeros((1, outputs, m) if config.most_classes else (1, least_squares.packed_size(m))),
         trust=np.zeros((1, 0 if empty else 2)),
         weights=Weights(w, first, second, good, np.zeros((1, 0 if empty else UPDATE_COUNTERS), np.int64)),
     )

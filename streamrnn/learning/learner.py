@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
-from streamrnn.cells.linear import copy
-from streamrnn.cells.vector import out_of_line, prefetch
-from streamrnn.compiled import kernel
 from streamrnn.errors import ConfigurationError
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.linear import copy
+from streamrnn.kernels.vector import out_of_line, prefetch
 from streamrnn.learning import rtrl, tbptt
 from streamrnn.learning.losses import CROSS_ENTROPY, Loss, differentiate, predictions
 from streamrnn.learning.optimizers import SHORTENED, Optimizer, Weights, prepare, retreat, skip, update

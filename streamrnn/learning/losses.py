@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.compiled import kernel
+from streamrnn.kernels.jit import kernel
 
 Floats = NDArray[np.floating]
 

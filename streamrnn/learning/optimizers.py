@@ -24,9 +24,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.cells.linear import copy
-from streamrnn.cells.vector import lanes, load, multiply_add, out_of_line, splat, square_root, store, total
-from streamrnn.compiled import kernel
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.linear import copy
+from streamrnn.kernels.vector import lanes, load, multiply_add, out_of_line, splat, square_root, store, total
 
 Floats = NDArray[np.floating]
 

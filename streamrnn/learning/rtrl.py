@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from streamrnn.cells import cell as interface
 from streamrnn.cells.cell import Window
 from streamrnn.cells.dense import Network
-from streamrnn.cells.linear import add_outer, add_product, add_rows, transpose
 from streamrnn.cells.lru import LRU, add_recurrent_gradient, eigenvalues
-from streamrnn.cells.vector import LINKED, item, lanes, load, multiply_add, out_of_line, store
+from streamrnn.kernels.linear import add_outer, add_product, add_rows, transpose
+from streamrnn.kernels.vector import LINKED, item, lanes, load, multiply_add, out_of_line, store
 
 Floats = NDArray[np.floating]
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from streamrnn.cells import cell as interface
 from streamrnn.cells.cell import Window
-from streamrnn.cells.linear import all_finite, all_within, copy
-from streamrnn.cells.vector import out_of_line
-from streamrnn.compiled import kernel
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.linear import all_finite, all_within, copy
+from streamrnn.kernels.vector import out_of_line
 from streamrnn.learning.optimizers import COUNTERS, Weights
 
 Floats = NDArray[np.floating]

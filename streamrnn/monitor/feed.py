@@ -19,17 +19,17 @@ from typing import Any, Final
 import numpy as np
 
 from streamrnn import __version__
-from streamrnn.connectors.base import Partition
-from streamrnn.events import Float64
+from streamrnn.anomaly.detector import CHANNEL_NAMES
 from streamrnn.monitor import frames
-from streamrnn.monitor.backlog import Backlog
-from streamrnn.monitor.curves import Curve
+from streamrnn.monitor.batch_queue import Backlog
+from streamrnn.monitor.downsampling import Curve
 from streamrnn.monitor.frames import Selection
 from streamrnn.monitor.health import Health
 from streamrnn.monitor.history import History, Identity
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.streams import Streams, event
-from streamrnn.online.anomaly import CHANNEL_NAMES
+from streamrnn.records.events import Float64
+from streamrnn.records.log import Partition
 
 SHORTEST_TICK: Final = 0.1  # seconds between two frames of a chart
 LONGEST_TICK: Final = 2.0

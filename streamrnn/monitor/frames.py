@@ -11,8 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import orjson
 
-from streamrnn.events import Float64, Int64
-from streamrnn.monitor.curves import Curve, coverage, skill
+from streamrnn.monitor.downsampling import Curve, coverage, skill
 from streamrnn.monitor.history import (
     ERROR,
     EXPECTED,
@@ -25,6 +24,7 @@ from streamrnn.monitor.history import (
     History,
     Points,
 )
+from streamrnn.records.events import Float64, Int64
 
 LISTED: Final = 60
 SPARKLINE: Final = 48

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from streamrnn.connectors.base import Partition
-from streamrnn.recovery import Progress
+from streamrnn.records.log import Partition
+from streamrnn.runtime.recovery import Progress
 
 READY_SHARE = 0.5
 READY_MOST = 15.0  # seconds

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.connectors.base import Partition
-from streamrnn.events import Float64, Int64
-from streamrnn.monitor.backlog import Batch
-from streamrnn.monitor.curves import Learning
+from streamrnn.monitor.batch_queue import Batch
+from streamrnn.monitor.downsampling import Learning
+from streamrnn.records.events import Float64, Int64
+from streamrnn.records.log import Partition
 
 BUDGET: Final = 64 << 20  # bytes of points, and as many of forecasts and curves together
 MOST_POINTS: Final = 1024

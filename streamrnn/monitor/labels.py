@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamrnn.config import Config
-from streamrnn.events import Decoded, Float64, targets_of
-from streamrnn.fold import blank_answers
-from streamrnn.forecasts import Answers
-from streamrnn.labelled.records import Predictions
+from streamrnn.config.tree import Config
+from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.labelled.answers import Predictions
+from streamrnn.records.events import Decoded, Float64, targets_of
 
 
 def shown(config: Config) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from streamrnn import __version__
-from streamrnn.connectors.base import Partition
+from streamrnn.records.log import Partition
 
 _PLACE = ("topic", "partition")
 LABEL_STATES = ("joined", "late", "unknown", "expired")

@@ -17,22 +17,23 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from streamrnn.config import Config
-from streamrnn.connectors.base import Commit, Connector, Partition
-from streamrnn.keeping import KeptModel
-from streamrnn.labelled.outcomes import REFUSED
-from streamrnn.labelled.records import Predictions
+from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Commit, Connector
+from streamrnn.labelled.answers import Predictions
 from streamrnn.monitor.access import LOOPBACK, Access
-from streamrnn.monitor.backlog import Backlog, Batch
+from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
 from streamrnn.monitor.labels import as_forecasts, shown
 from streamrnn.monitor.metrics import Metrics
-from streamrnn.monitor.observer import Observer, Step
 from streamrnn.monitor.pages import application
 from streamrnn.monitor.server import Server, bind
 from streamrnn.monitor.streams import Streams
-from streamrnn.recovery import Progress
+from streamrnn.records.log import Partition
+from streamrnn.records.outcomes import REFUSED
+from streamrnn.runtime.observer import Observer, Step
+from streamrnn.runtime.recovery import Progress
+from streamrnn.state.partition_model import PartitionModel
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Monitor(Observer):
         )
         self._connector: Connector | None = None
         self._looked = float("-inf")
-        self._models: dict[Partition, KeptModel[Any]] = {}
+        self._models: dict[Partition, PartitionModel[Any]] = {}
         self._assigned_at: dict[Partition, float] = {}
         self._statistics: dict[Partition, dict[str, int]] = {}
 

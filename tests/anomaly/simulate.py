@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.online import anomaly, intervals, warning
+from streamrnn.anomaly import detector, early_warning
+from streamrnn.forecasting import intervals
 from tests.kernels import loop
 
 Array = npt.NDArray[np.float64]
@@ -51,17 +52,17 @@ class Scored(NamedTuple):
 
     @property
     def is_anomaly(self) -> npt.NDArray[np.bool_]:
-        return self.outcome[:, anomaly.IS_ANOMALY] > 0
+        return self.outcome[:, detector.IS_ANOMALY] > 0
 
     @property
     def alert(self) -> npt.NDArray[np.int64]:
-        return self.outcome[:, anomaly.ALERT].astype(np.int64)
+        return self.outcome[:, detector.ALERT].astype(np.int64)
 
 
 @loop
 def _score(
-    config: anomaly.AnomalyConfig,
-    series: anomaly.AnomalySeries,
+    config: detector.AnomalyConfig,
+    series: detector.AnomalySeries,
     times: npt.NDArray[np.int64],
     values: Array,
     expected: Array,
@@ -71,7 +72,7 @@ def _score(
     outcome: Array,
 ) -> None:
     for i in range(len(times)):
-        score[i] = anomaly.observe(
+        score[i] = detector.observe(
             config,
             series,
             0,
@@ -89,15 +90,15 @@ def scored(
     values: Array,
     expected: Array,
     times: npt.NDArray[np.int64] | None = None,
-    config: anomaly.AnomalyConfig | None = None,
-    state: anomaly.AnomalySeries | None = None,
+    config: detector.AnomalyConfig | None = None,
+    state: detector.AnomalySeries | None = None,
 ) -> Scored:
     """Score a whole series; values and expected are `(count, targets)`."""
     count, targets = values.shape
-    config = config or anomaly.AnomalyConfig(targets=targets)
-    state = state or anomaly.allocate(config, 1)
+    config = config or detector.AnomalyConfig(targets=targets)
+    state = state or detector.allocate(config, 1)
     times = START + INTERVAL * np.arange(count) if times is None else times
-    result = Scored(np.zeros(count), np.zeros((count, anomaly.CHANNELS)), np.zeros((count, anomaly.OUTCOMES)))
+    result = Scored(np.zeros(count), np.zeros((count, detector.CHANNELS)), np.zeros((count, detector.OUTCOMES)))
     _score(config, state, times, np.ascontiguousarray(values), np.ascontiguousarray(expected), 1.645, *result)
     return result
 
@@ -129,10 +130,10 @@ def bounded(values: Array, forecasts: Array, levels: tuple[float, ...] = (0.9,))
 
 @loop
 def _warn(
-    config: warning.WarningConfig,
+    config: early_warning.WarningConfig,
     levels: Array,
     limits: Array,
-    series: warning.WarningSeries,
+    series: early_warning.WarningSeries,
     values: Array,
     forecasts: Array,
     lower: Array,
@@ -141,7 +142,7 @@ def _warn(
     outcome: Array,
 ) -> None:
     for i in range(len(values)):
-        warning.observe(
+        early_warning.observe(
             config, levels, limits, series, 0, values[i], forecasts[i], lower[i], upper[i], steps[i], outcome[i]
         )
 
@@ -152,13 +153,13 @@ def warned(
     """Probabilities `(count, horizon)` per step and the outcome `(count, OUTCOMES)` of early warning."""
     count, horizon, targets = forecasts.shape
     lower, upper = bounded(values, forecasts)
-    config = warning.WarningConfig(targets, horizon, 1, warn_at)
-    steps, outcome = np.zeros((count, horizon)), np.zeros((count, warning.OUTCOMES))
+    config = early_warning.WarningConfig(targets, horizon, 1, warn_at)
+    steps, outcome = np.zeros((count, horizon)), np.zeros((count, early_warning.OUTCOMES))
     _warn(
         config,
         intervals.level_table((0.9,)),
-        warning.limit_table(limits),
-        warning.allocate(config, 1),
+        early_warning.limit_table(limits),
+        early_warning.allocate(config, 1),
         np.ascontiguousarray(values),
         np.ascontiguousarray(forecasts),
         lower,

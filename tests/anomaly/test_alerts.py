@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn import nab
-from streamrnn.online import alerts, anomaly
+from streamrnn.anomaly import alerts, detector
+from streamrnn.evaluation import nab
 from tests.anomaly.simulate import KINDS, scored, series
 
 COUNT = 20_000
@@ -42,7 +42,7 @@ def test_only_what_is_extraordinary_breaks_a_rest_and_again_only_when_much_more_
 
 @pytest.mark.parametrize("accepted", [1.0, 0.25])
 def test_accepted_false_alarms_are_about_what_happens(accepted: float) -> None:
-    config = anomaly.AnomalyConfig(targets=1, false_alarms=accepted)
+    config = detector.AnomalyConfig(targets=1, false_alarms=accepted)
     rates = [
         np.mean([scored(*series(kind, seed, COUNT), config=config).alert.max() for seed in range(6)]) / COUNT * 1000
         for kind in KINDS
@@ -55,8 +55,8 @@ def test_accepted_false_alarms_are_about_what_happens(accepted: float) -> None:
 def test_false_alarms_a_day() -> None:
     # Five-minute events: 288 a day, so that these are .29 and 3.5 per 1,000.
     for per_day, per_thousand in ((0.0833, 0.29), (1.0, 3.5)):
-        days = anomaly.AnomalyConfig(targets=1, false_alarms_per_day=per_day)
-        events = anomaly.AnomalyConfig(targets=1, false_alarms=per_thousand)
+        days = detector.AnomalyConfig(targets=1, false_alarms_per_day=per_day)
+        events = detector.AnomalyConfig(targets=1, false_alarms=per_thousand)
         values, expected = series("AR(2)", 1, 5000)
         a, b = scored(values, expected, config=days), scored(values, expected, config=events)
         assert abs(int(a.alert.max()) - int(b.alert.max())) <= 1
@@ -64,8 +64,8 @@ def test_false_alarms_a_day() -> None:
 
 def test_alerts_do_not_change_what_is_scored() -> None:
     values, expected = series("heavy tails", 0, 3000)
-    strict = scored(values, expected, config=anomaly.AnomalyConfig(targets=1, false_alarms=1e-3))
-    loose = scored(values, expected, config=anomaly.AnomalyConfig(targets=1, false_alarms=100.0))
+    strict = scored(values, expected, config=detector.AnomalyConfig(targets=1, false_alarms=1e-3))
+    loose = scored(values, expected, config=detector.AnomalyConfig(targets=1, false_alarms=100.0))
     assert strict.score.tobytes() == loose.score.tobytes()
     assert loose.alert.max() > strict.alert.max()
 
@@ -73,7 +73,7 @@ def test_alerts_do_not_change_what_is_scored() -> None:
 def test_a_threshold_is_one_on_the_score() -> None:
     values, expected = series("white noise", 0, 3000)
     for threshold in (0.0, 0.9, 0.999, 1.0):
-        result = scored(values, expected, config=anomaly.AnomalyConfig(targets=1, threshold=threshold))
+        result = scored(values, expected, config=detector.AnomalyConfig(targets=1, threshold=threshold))
         opened = nab.first_events(result.alert.astype(np.int64))
         assert opened.any() == (threshold < 1)
         assert (result.score[opened] >= threshold).all()

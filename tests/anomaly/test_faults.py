@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.config import Config
-from streamrnn.events import Decoded
-from streamrnn.model import PartitionModel
-from streamrnn.online import anomaly
-from streamrnn.simulation import Sensor
+from streamrnn.anomaly import detector
+from streamrnn.app.fleet import Sensor
+from streamrnn.config.tree import Config
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded
 from tests.anomaly.simulate import INTERVAL, KINDS, START, scored, series
 
 COUNT = 3000
@@ -41,7 +41,7 @@ def test_spikes_that_come_back_are_flagged_every_time() -> None:
 
 @pytest.mark.parametrize("kind", ["white noise", "heavy tails"])
 def test_decades_of_the_residual_channel_are_about_what_they_say(kind: str) -> None:
-    residual = anomaly.CHANNEL_NAMES.index("residual")
+    residual = detector.CHANNEL_NAMES.index("residual")
     decades = [scored(*series(kind, 300 + seed, 10_000)).channels[1500:, residual] for seed in range(10)]
     for stated in (2, 3, 4):
         assert 0.4 < np.mean(np.array(decades) > stated) * 10**stated < 3.5
@@ -57,7 +57,7 @@ def test_a_spike_of_eight_deviations_in_a_simulated_fleet_is_flagged_at_once() -
     values[spike] += 8 * noise * np.where(np.arange(sensors) % 2, 1.0, -1.0)
     keys = [f"s{i}" for i in range(sensors)] * (spike + 1)
     times = np.repeat(START + INTERVAL * np.arange(spike + 1), sensors)
-    model = PartitionModel(Config())
+    model = ForecastModel(Config())
     answers = model.process(Decoded(keys, times, values.reshape(-1, 1), np.zeros((values.size, 0)), [], []))
     flagged = answers.is_anomaly.reshape(spike + 1, sensors)
     assert flagged[spike, ~flagged[spike - 1]].mean() > 0.99
@@ -70,13 +70,13 @@ def test_a_frozen_sensor_is_flagged_within_thirty_events(kind: str) -> None:
         values[2000:] = values[1999]
         result = scored(values, expected)
         assert result.is_anomaly[2000:2030].any()
-        assert result.channels[2000:2030, anomaly.CHANNEL_NAMES.index("frozen")].max() > 5
+        assert result.channels[2000:2030, detector.CHANNEL_NAMES.index("frozen")].max() > 5
 
 
 def test_a_sensor_that_often_repeats_itself_is_not_frozen() -> None:
     values, expected = series("white noise", 0, COUNT)
     coarse = np.round(values * 0.7)
-    assert scored(coarse, expected).channels[:, anomaly.CHANNEL_NAMES.index("frozen")].max() < 6
+    assert scored(coarse, expected).channels[:, detector.CHANNEL_NAMES.index("frozen")].max() < 6
 
 
 @pytest.mark.parametrize("kind", NORMAL)
@@ -85,7 +85,7 @@ def test_a_drop_out_is_flagged(kind: str) -> None:
     values[2000:2030] = np.nan
     result = scored(values, expected)
     assert result.is_anomaly[2000:2030].any()
-    assert result.channels[2000:2030, anomaly.CHANNEL_NAMES.index("missing")].max() > 5
+    assert result.channels[2000:2030, detector.CHANNEL_NAMES.index("missing")].max() > 5
 
 
 def test_a_gap_in_time_is_flagged_when_events_come_back() -> None:
@@ -94,7 +94,7 @@ def test_a_gap_in_time_is_flagged_when_events_come_back() -> None:
     times[2000:] += 40 * INTERVAL
     result = scored(values, expected, times)
     assert result.is_anomaly[2000]
-    assert result.channels[2000, anomaly.CHANNEL_NAMES.index("gap")] > 5
+    assert result.channels[2000, detector.CHANNEL_NAMES.index("gap")] > 5
 
 
 def test_a_variance_change_and_a_level_shift_are_flagged() -> None:
@@ -121,4 +121,4 @@ def test_the_target_that_drives_the_score_is_named() -> None:
     values[2500, 1] += 9
     result = scored(values, expected)
     assert result.is_anomaly[2500]
-    assert result.outcome[2500, anomaly.DRIVER] == 1
+    assert result.outcome[2500, detector.DRIVER] == 1

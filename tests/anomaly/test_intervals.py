@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.online import intervals
+from streamrnn.forecasting import intervals
 from tests.anomaly.simulate import bounded
 
 COUNT = 8000

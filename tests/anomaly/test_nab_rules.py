@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamrnn import nab
+from streamrnn.anomaly.alerts import AlertConfig
 from streamrnn.errors import ConfigurationError
-from streamrnn.online.alerts import AlertConfig
+from streamrnn.evaluation import nab
 
 ROWS = 1000  # the first 150 are not scored
 WINDOW = (400, 499)  # 100 rows

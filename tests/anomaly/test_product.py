@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamrnn.alerts import AlertRecord, encode_alerts
-from streamrnn.config import Config, FalseAlarms
-from streamrnn.connectors.base import Partition
+from streamrnn.anomaly.detector import CHANNEL_NAMES
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config, FalseAlarms
 from streamrnn.errors import ConfigurationError
-from streamrnn.events import Decoded, EventDecoder, targets_of
-from streamrnn.forecasts import ForecastRecord, encode
-from streamrnn.loading import load
-from streamrnn.model import PartitionModel
-from streamrnn.online.anomaly import CHANNEL_NAMES
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.alerts import AlertRecord, encode_alerts
+from streamrnn.records.events import Decoded, EventDecoder, targets_of
+from streamrnn.records.forecasts import ForecastRecord, encode
+from streamrnn.records.log import Partition
 from tests.anomaly.simulate import INTERVAL, START
 
 COUNT = 700
@@ -50,7 +50,7 @@ def events(config: Config) -> Decoded:
 
 
 def records(config: Config) -> list[dict[str, Any]]:
-    model = PartitionModel(config)
+    model = ForecastModel(config)
     decoded = events(config)
     names = targets_of(config.event)
     answers = model.process(decoded)
@@ -132,12 +132,12 @@ def test_what_cannot_be_is_an_error(settings: dict[str, object], words: str) -> 
 
 def test_limits_of_what_is_no_target_are_an_error() -> None:
     with pytest.raises(ConfigurationError, match="temperature not among the targets, which are value"):
-        PartitionModel(load(None, {"anomaly.limits": {"temperature": {"upper": 90}}}, {}))
+        ForecastModel(load(None, {"anomaly.limits": {"temperature": {"upper": 90}}}, {}))
 
 
 def test_alert_records_say_where_alerts_and_warnings_begin_and_end() -> None:
     config = configured(limits={"b": {"upper": 4.0}}, warn_at=0.4, expected_false_alarms=20)
-    model, decoded, names = PartitionModel(config), events(config), targets_of(config.event)
+    model, decoded, names = ForecastModel(config), events(config), targets_of(config.event)
     answers = model.process(decoded)
     messages = encode(Partition("t", 0), names, CHANNEL_NAMES, decoded, answers)
     forecasts = [json.loads(message.value or b"") for message in messages]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from streamrnn.online import anomaly
+from streamrnn.anomaly import detector
 from tests.anomaly.simulate import START, bounded, scored, series, warned
 
 values_of_any_kind = arrays.arrays(
@@ -68,8 +68,8 @@ def test_a_series_begins_quietly() -> None:
 
 def test_rows_are_independent_and_zero_rows_are_new() -> None:
     values, expected = series("AR(2)", 0, 400)
-    config = anomaly.AnomalyConfig(targets=1)
-    state = anomaly.allocate(config, 1)
+    config = detector.AnomalyConfig(targets=1)
+    state = detector.allocate(config, 1)
     first = scored(values, expected, config=config, state=state)
     for array in state:
         array[...] = 0

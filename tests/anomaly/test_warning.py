@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.online import warning
+from streamrnn.anomaly import early_warning
 from tests.anomaly.simulate import warned
 
 COUNT, HORIZON, LIMIT = 12_000, 12, 3.0
@@ -82,7 +82,7 @@ def test_calibrated_and_better_than_the_obvious(make: object) -> None:
         values, forecasts = make(seed)  # type: ignore[operator]
         _, outcome = warned(values[:, None], forecasts[:, :, None], [(None, LIMIT)])
         use = (np.arange(COUNT) >= LEARNED) & (np.arange(COUNT) < COUNT - HORIZON) & (values <= LIMIT)
-        stated.append(outcome[use, warning.PROBABILITY])
+        stated.append(outcome[use, early_warning.PROBABILITY])
         happened.append(outcomes(values)[use])
         extrapolated.append(line(values)[use])
     p, y, naive = np.concatenate(stated), np.concatenate(happened), np.concatenate(extrapolated)
@@ -109,7 +109,7 @@ def test_a_ramp_is_announced_before_it_arrives() -> None:
     _, outcome = warned(values[:, None], forecasts[:, :, None], [(None, LIMIT)])
     crossings = np.flatnonzero((values[1:] > LIMIT) & (values[:-1] <= LIMIT)) + 1
     first = [c for c in crossings if c > 1500 and not (values[c - 30 : c] > LIMIT).any()]
-    leads = [c - w[0] for c in first if len(w := c - 12 + np.flatnonzero(outcome[c - 12 : c, warning.WARN]))]
+    leads = [c - w[0] for c in first if len(w := c - 12 + np.flatnonzero(outcome[c - 12 : c, early_warning.WARN]))]
     assert len(leads) > 0.5 * len(first)
     assert np.median(leads) >= 2
 
@@ -117,8 +117,8 @@ def test_a_ramp_is_announced_before_it_arrives() -> None:
 def test_no_warning_while_the_limit_is_crossed_already() -> None:
     values, forecasts = walks(0)
     _, outcome = warned(values[:, None], forecasts[:, :, None], [(None, LIMIT)], warn_at=0.0)
-    assert not outcome[values > LIMIT, warning.WARN].any()
-    assert outcome[values <= LIMIT, warning.WARN].all()
+    assert not outcome[values > LIMIT, early_warning.WARN].any()
+    assert outcome[values <= LIMIT, early_warning.WARN].all()
 
 
 def test_without_limits_the_usual_range_stands_in() -> None:
@@ -126,7 +126,7 @@ def test_without_limits_the_usual_range_stands_in() -> None:
     values = random.standard_normal(COUNT)
     forecasts = np.zeros((COUNT, HORIZON))
     _, outcome = warned(values[:, None], forecasts[:, :, None], [(None, None)])
-    late = outcome[2000:, warning.PROBABILITY]
+    late = outcome[2000:, early_warning.PROBABILITY]
     # One value in 200 on each side: 1 - .99 ** 12 = .11
     assert 0.05 < late.mean() < 0.2
     assert np.isfinite(late).all()
@@ -134,4 +134,4 @@ def test_without_limits_the_usual_range_stands_in() -> None:
 
 def test_limits_must_be_in_order() -> None:
     with pytest.raises(ValueError, match="not below"):
-        warning.limit_table([(3.0, 1.0)])
+        early_warning.limit_table([(3.0, 1.0)])

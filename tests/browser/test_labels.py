@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from streamrnn.connectors.base import Message
+from streamrnn.records.log import Message
 from tests.labelled.streams import configured, stream
 from tests.monitor.stage import Stage
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from streamrnn.tasks import make_model
+from streamrnn.runtime.task import make_model
 from tests.broker.process import free_ports
 from tests.commands import Streamrnn
 from tests.monitor.stage import Stage, configured, get, until

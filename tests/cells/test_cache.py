@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numba.core.types.functions import BaseFunction
 
-from streamrnn.compiled import compiling, kernel
+from streamrnn.kernels.jit import compiling, kernel
 
 PROGRAM = """
 import numpy as np
@@ -70,7 +70,7 @@ def test_second_process_compiles_nothing_and_writes_nothing(tmp_path, read_only)
 def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "program.py").write_text(
-        "from streamrnn.compiled import kernel\n@kernel\ndef twice(x):\n    return 2 * x\nprint(twice(21))\n"
+        "from streamrnn.kernels.jit import kernel\n@kernel\ndef twice(x):\n    return 2 * x\nprint(twice(21))\n"
     )
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "STREAMRNN_CACHE": str(tmp_path / "file" / "cache"), "PYTHONPATH": root}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.cells import linear
 from streamrnn.cells.activation import sigmoid, tanh
-from streamrnn.cells.vector import clamp, lanes, load, store
-from streamrnn.compiled import kernel
+from streamrnn.kernels import linear
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import clamp, lanes, load, store
 
 SHAPES = [(1, 1), (5, 3), (3, 16), (7, 33), (17, 130), (32, 96), (33, 40)]
 

@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from streamrnn.connectors.base import Connector, Message, Partition
+from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
+from streamrnn.records.log import Message, Partition
 from tests.broker.client import Client
 from tests.kafka.helpers import Pipeline, crash
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from streamrnn.connectors.base import Commit, Connector, Message, Partition, Record, offsets_after
+from streamrnn.connectors.base import Commit, Connector
+from streamrnn.records.log import Message, Partition, Record, offsets_after
 from tests.contract.harness import Harness, pairs
 from tests.kafka.helpers import take, take_over
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from kafka.partitioner.default import murmur2
 
-from streamrnn.loading import load
+from streamrnn.config.loading import load
 from tests.deploy import kafka_image
 from tests.deploy.engine import PROFILES, ROOT, need_compose, run
 from tests.tools import need

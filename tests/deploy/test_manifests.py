@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streamrnn.loading import load
+from streamrnn.config.loading import load
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 KINDS = {"ServiceAccount", "Service", "StatefulSet", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"}

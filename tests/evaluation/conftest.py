@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from river import datasets
 
-from streamrnn.cli import main
+from streamrnn.app.cli import main
 
 
 @pytest.fixture

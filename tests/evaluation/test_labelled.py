@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamrnn import nab
-from streamrnn.cli import main
-from streamrnn.evaluation.labelled import LabelledJob, score_file
-from streamrnn.loading import load
+from streamrnn.app.cli import main
+from streamrnn.config.loading import load
+from streamrnn.evaluation import nab
+from streamrnn.evaluation.nab_jobs import LabelledJob, score_file
 from tests.commands import SMALL
 
 Evaluate = Callable[..., tuple[int, str, str]]

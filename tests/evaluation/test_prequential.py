@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamrnn.cli import main
+from streamrnn.app.cli import main
+from streamrnn.config.loading import load
 from streamrnn.evaluation import prequential
 from streamrnn.evaluation.prequential import MODEL, Job, perform
-from streamrnn.loading import load
 
 Document = Callable[..., dict[str, Any]]
 SETTINGS = ("--set", "model.horizon=3", "--set", "model.hidden_size=4")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from river import metrics
 
 from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
-from streamrnn.events import Float64
+from streamrnn.records.events import Float64
 
 
 def series(seed: int, events: int, horizon: int, targets: int) -> tuple[Float64, Float64]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.dead_letters import DeadLetterRecord
-from streamrnn.forecasts import ForecastRecord
-from streamrnn.worker import Worker
+from streamrnn.records.dead_letters import DeadLetterRecord
+from streamrnn.records.forecasts import ForecastRecord
+from streamrnn.records.log import Message
+from streamrnn.runtime.worker import Worker
 from tests.inside import Inside
 from tests.streams import configured
 

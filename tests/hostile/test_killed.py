@@ -180,7 +180,7 @@ def write(self, data):
 Appender.write = write
 """,
     "in the middle of a snapshot": """
-from streamrnn.connectors.snapshot_folder import SnapshotFolder
+from streamrnn.state.snapshot_folder import SnapshotFolder
 plain, count = SnapshotFolder._write, 0
 def write(self, messages, facts):
     global count
@@ -213,7 +213,7 @@ def replace(self, target):
 Path.replace = replace
 """,
     "between a merge and its cleaning": """
-from streamrnn.connectors import snapshot_folder
+from streamrnn.state import snapshot_folder
 plain, merging = snapshot_folder.SnapshotFolder._merge, False
 def merge(self):
     snapshot_folder.Path.unlink = lambda *_, **__: die()

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record, offsets_after
+from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka import KafkaConnector
+from streamrnn.records.log import Message, Partition, Record, offsets_after
 from tests.broker.client import Client
 
 # Lower than any real broker allows by default: ours is told to take it, one that was named has to be asked politely.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.connectors.base import Partition
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.kafka.writer import Writer
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
+from streamrnn.records.log import Partition
 from tests.broker.client import Client
 from tests.broker.process import Broker
 from tests.kafka.helpers import Pipeline, echo, take, take_over

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from streamrnn.connectors.base import Partition
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import CommitFailed, ConnectorError
+from streamrnn.records.log import Partition
 from tests.broker.client import Client
 from tests.kafka.helpers import Pipeline, crash, echo, poll_until, take, take_over
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Commit, Message
+from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import (
     AuthenticationRefused,
@@ -18,6 +18,7 @@ from streamrnn.errors import (
     StreamRNNError,
     TopicMissing,
 )
+from streamrnn.records.log import Message
 from tests.broker import tls
 from tests.broker.artifacts import USERS, BrokerMissing
 from tests.broker.client import Client

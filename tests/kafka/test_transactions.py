@@ -11,10 +11,11 @@ from kafka import TopicPartition
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
-from streamrnn.connectors.base import Commit, Message, Partition
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka import KafkaConnector
-from streamrnn.connectors.kafka.zombies import _fence, end_transactions_of_the_dead
+from streamrnn.connectors.kafka.hanging_transactions import _fence, end_transactions_of_the_dead
 from streamrnn.errors import CommitFailed, ConnectorError
+from streamrnn.records.log import Message, Partition
 from tests.broker.client import Client
 from tests.kafka.helpers import Pipeline, crash, echo, poll_until, take, take_over
 

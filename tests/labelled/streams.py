@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from streamrnn.config import Config
-from streamrnn.connectors.base import Record
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.loading import load
+from streamrnn.records.log import Record
 from tests.streams import PARTITION, START, run
 
 CLASSES = ("up", "down", "sideways", "ντάξει")

@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 import yaml
 
-from streamrnn.config import Config
-from streamrnn.labelled.records import LabelRecord, PredictionRecord
-from streamrnn.tasks import make_decoder
+from streamrnn.config.tree import Config
+from streamrnn.records.predictions import LabelRecord, PredictionRecord
+from streamrnn.runtime.task import make_decoder
 from tests.labelled.streams import record
 
 PAGE = (Path(__file__).parents[2] / "docs" / "labels.md").read_text()

@@ -12,10 +12,10 @@ import pytest
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.labelled.model import LabelledModel
-from streamrnn.labelled.outcomes import PREDICTED
-from streamrnn.labelled.records import LabelRecord, PredictionRecord, Score, output_schema
-from streamrnn.schemas import schemas
-from streamrnn.tasks import make_decoder
+from streamrnn.records.outcomes import PREDICTED
+from streamrnn.records.predictions import LabelRecord, PredictionRecord, Score, output_schema
+from streamrnn.records.schemas import schemas
+from streamrnn.runtime.task import make_decoder
 from tests.inside import Inside
 from tests.labelled.streams import configured, records, stream
 from tests.streams import run

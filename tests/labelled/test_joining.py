@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config
-from streamrnn.events import Decoded
+from streamrnn.config.tree import Config
 from streamrnn.labelled.model import LabelledModel
-from streamrnn.tasks import make_decoder
+from streamrnn.records.events import Decoded
+from streamrnn.runtime.task import make_decoder
 from tests.labelled.streams import TTL, answers, configured, records
 from tests.streams import run
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamrnn.config import Config
+from streamrnn.config.tree import Config
 from streamrnn.labelled import kernels
 from streamrnn.labelled.model import LabelledModel
-from streamrnn.tasks import make_decoder
+from streamrnn.runtime.task import make_decoder
 from tests.commands import Streamrnn
 from tests.labelled.streams import configured, records, stream
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.connectors.base import Record
+from streamrnn.records.log import Record
 from tests.streams import Outcome, configured, every, run, stream, with_state
 
 COUNT = 300

@@ -8,10 +8,10 @@ import sys
 SCRIPT = """
 import numpy as np, psutil
 from tests.streams import configured
-from streamrnn.events import Decoded
-from streamrnn.model import PartitionModel
+from streamrnn.records.events import Decoded
+from streamrnn.forecasting.model import ForecastModel
 
-model = PartitionModel(configured(model__preset="standard", model__hidden_size=None, model__truncation_length=None))
+model = ForecastModel(configured(model__preset="standard", model__hidden_size=None, model__truncation_length=None))
 
 def feed(first, last):
     keys = [f"series-{number}" for number in range(first, last)]

@@ -16,15 +16,7 @@ from streamrnn.cells.mlp import make_mlp
 from streamrnn.learning import tbptt
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import make_loss
-from streamrnn.learning.optimizers import (
-    RESTORED,
-    SHORTENED,
-    SKIPPED,
-    UPDATES,
-    make_optimizer,
-    prepare,
-    update,
-)
+from streamrnn.learning.optimizers import RESTORED, SHORTENED, SKIPPED, UPDATES, make_optimizer, prepare, update
 
 BODIES = {
     "mlp": make_mlp(1, (16,)),

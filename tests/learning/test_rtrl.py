@@ -9,8 +9,8 @@ from streamrnn.cells.cell import parameter_count, step_size
 from streamrnn.cells.dense import Dense, Network
 from streamrnn.cells.gru import GRU
 from streamrnn.cells.lru import LRU
-from streamrnn.compiled import kernel
 from streamrnn.errors import ConfigurationError
+from streamrnn.kernels.jit import kernel
 from streamrnn.learning import rtrl, tbptt
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import make_loss

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import orjson
 import pytest
 
-from streamrnn.connectors.base import Commit, Partition, Polled
+from streamrnn.connectors.base import Commit, Polled
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog, MemoryRecord
+from streamrnn.records.log import Partition
 from tests.monitor.stage import START, Stage
 
 SERIES = 5000

@@ -13,18 +13,19 @@ import numpy as np
 import orjson
 import pytest
 
-from streamrnn import worker as worker_module
-from streamrnn.config import Config
-from streamrnn.connectors.base import Commit, Message, Partition
+from streamrnn.anomaly.detector import CHANNEL_NAMES
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.events import Decoded
-from streamrnn.fold import blank_answers
-from streamrnn.forecasts import Answers, encode
-from streamrnn.loading import load
-from streamrnn.monitor.backlog import Batch
+from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.monitor.batch_queue import Batch
 from streamrnn.monitor.monitor import Monitor
-from streamrnn.online.anomaly import CHANNEL_NAMES
-from streamrnn.worker import Worker
+from streamrnn.records.events import Decoded
+from streamrnn.records.forecasts import encode
+from streamrnn.records.log import Message, Partition
+from streamrnn.runtime import worker as worker_module
+from streamrnn.runtime.worker import Worker
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z in milliseconds
 
@@ -75,7 +76,7 @@ class FreeSeries:
 
 
 class FreeModel:
-    """Stands in for `PartitionModel`: answers at once, learns nothing."""
+    """Stands in for `ForecastModel`: answers at once, learns nothing."""
 
     bytes = 1000
     bytes_per_series = 100

@@ -10,7 +10,7 @@ import pytest
 
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.kafka import KafkaConnector
-from streamrnn.tasks import make_model
+from streamrnn.runtime.task import make_model
 from tests.broker.artifacts import BrokerMissing
 from tests.broker.client import Client
 from tests.broker.process import Broker

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import orjson
 
-from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.events import EventDecoder
-from streamrnn.model import PartitionModel
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import EventDecoder
+from streamrnn.records.log import Message
 from tests.monitor.stage import START, Stage, configured, until
 from tests.monitor.test_metrics import samples
 
@@ -22,7 +22,7 @@ def test_a_change_of_regime_is_counted_once_however_often_its_series_leaves_the_
         for step, value in enumerate(values)
         for key in ("pump", "fan")
     ]
-    model = PartitionModel(config)
+    model = ForecastModel(config)
     decoded = EventDecoder(config.event).decode([MemoryRecord(i, None, None, e) for i, e in enumerate(events)])
     alarms = int(model.process(decoded).drift.sum())
     model.close()

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from streamrnn.connectors.base import Partition
 from streamrnn.monitor.health import Health
-from streamrnn.recovery import Progress
+from streamrnn.records.log import Partition
+from streamrnn.runtime.recovery import Progress
 
 ONE, TWO = Partition("events", 0), Partition("events", 1)
 

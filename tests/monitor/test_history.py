@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.connectors.base import Partition
-from streamrnn.monitor.curves import Curve
+from streamrnn.monitor.downsampling import Curve
 from streamrnn.monitor.frames import Selection, chart, dumps, episodes, overview, ranked
 from streamrnn.monitor.history import NO_MARK, OBSERVED, History, Identity
+from streamrnn.records.log import Partition
 from tests.monitor.stage import batch
 
 PARTITION = Partition("events", 0)

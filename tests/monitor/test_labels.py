@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamrnn.connectors.base import Message
+from streamrnn.records.log import Message
 from tests.labelled.streams import POISON, configured, stream
 from tests.monitor.stage import Stage, until
 

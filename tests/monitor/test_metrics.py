@@ -12,9 +12,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector
 from streamrnn.monitor.metrics import Metrics
+from streamrnn.records.log import Message
 from tests.broker.process import free_ports
 from tests.monitor.stage import Stage, configured, get, until
 from tests.tools import need

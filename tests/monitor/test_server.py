@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import ConfigurationError
 from streamrnn.monitor import feed, streams
-from streamrnn.monitor.backlog import Backlog, Batch
+from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import Feed, resident_bytes
+from streamrnn.monitor.launch import monitoring
 from streamrnn.monitor.monitor import Monitor
-from streamrnn.monitor.observer import Observers
-from streamrnn.monitor.opening import monitoring
+from streamrnn.records.log import Message
+from streamrnn.runtime.observer import Observers
 from tests.monitor.stage import Stage, batch, configured, get, until
 
 pytestmark = pytest.mark.usefixtures("free_model")
@@ -230,7 +230,7 @@ def test_a_taken_port_and_a_wrong_address_say_what_to_do() -> None:
 
 def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("streamrnn.monitor.", "starlette", "uvicorn"))]:
-        if name not in ("streamrnn.monitor.opening", "streamrnn.monitor.observer"):
+        if name not in ("streamrnn.monitor.launch", "streamrnn.runtime.observer"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette", None)
     with (

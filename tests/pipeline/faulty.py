@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import Any
 
-from streamrnn.cli import main
+from streamrnn.app.cli import main
 from streamrnn.connectors.kafka.writer import Writer
 
 POINTS = ("before", "written", "ending", "after")

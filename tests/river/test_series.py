@@ -16,9 +16,9 @@ import pytest
 from river import datasets, evaluate, metrics
 
 import streamrnn
-from streamrnn.config import Config
-from streamrnn.events import Decoded
-from streamrnn.model import PartitionModel
+from streamrnn.config.tree import Config
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import Decoded
 
 
 def series(count: int) -> list[float]:
@@ -37,7 +37,7 @@ def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(pre
     config = Config.model_validate(
         {"model": {"preset": preset, "horizon": 3}, "event": {"targets": ["value"]}},
     )
-    partition = PartitionModel(config)
+    partition = ForecastModel(config)
     answers = partition.process(
         Decoded(["key"] * count, times, np.array(values)[:, None], np.zeros((count, 0)), [], []),
     )
@@ -50,7 +50,7 @@ def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(pre
         assert model.forecast_interval(3) == bounds
 
     config = Config.model_validate({"model": {"preset": preset}, "event": {"targets": ["value"]}})
-    partition = PartitionModel(config)
+    partition = ForecastModel(config)
     answers = partition.process(
         Decoded(["key"] * count, times, np.array(values)[:, None], np.zeros((count, 0)), [], []),
     )

@@ -9,10 +9,10 @@ import click
 import pytest
 import yaml
 
-from streamrnn.alerts import AlertRecord
-from streamrnn.cli import cli
-from streamrnn.config import Config
-from streamrnn.forecasts import ForecastRecord
+from streamrnn.app.cli import cli
+from streamrnn.config.tree import Config
+from streamrnn.records.alerts import AlertRecord
+from streamrnn.records.forecasts import ForecastRecord
 from tests.inside import Inside
 
 COMMANDS = sorted(cli.commands)

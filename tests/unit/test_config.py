@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config, KafkaConfig
+from streamrnn.config.loading import load, parse_set
+from streamrnn.config.tree import Config, KafkaConfig
 from streamrnn.errors import ConfigurationError
-from streamrnn.loading import load, parse_set
 
 
 def problems(overrides: dict[str, Any] | None = None, text: str | None = None, folder: Path | None = None) -> str:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config, EventConfig
-from streamrnn.connectors.base import Message, Partition
+from streamrnn.config.tree import Config, EventConfig
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.dead_letters import DeadLetterRecord, dead_letter
 from streamrnn.errors import EventError, EventInvalid
-from streamrnn.events import Decoded, EventDecoder, event_schema, format_times
-from streamrnn.schemas import schemas
+from streamrnn.records.dead_letters import DeadLetterRecord, dead_letter
+from streamrnn.records.events import Decoded, EventDecoder, event_schema, format_times
+from streamrnn.records.log import Message, Partition
+from streamrnn.records.schemas import schemas
 
 SECOND = 1_000_000
 NEW_YEAR = 1_767_225_600 * SECOND  # 2026-01-01T00:00:00Z

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.connectors.base import Commit, Message
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector, LineReader
 from streamrnn.errors import ConfigurationError, ConnectorError
+from streamrnn.records.log import Message
 
 
 def all_lines(reader: LineReader) -> list[tuple[bytes, int]]:

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 
-from streamrnn.config import Config, EventConfig
-from streamrnn.connectors.base import Partition
-from streamrnn.events import EventDecoder
-from streamrnn.forecasts import Answers, ForecastRecord, encode
-from streamrnn.schemas import schemas
+from streamrnn.config.tree import Config, EventConfig
+from streamrnn.forecasting.answers import Answers
+from streamrnn.records.events import EventDecoder
+from streamrnn.records.forecasts import ForecastRecord, encode
+from streamrnn.records.log import Partition
+from streamrnn.records.schemas import schemas
 from tests.unit.test_events import decode, record
 
 

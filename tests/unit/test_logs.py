@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from streamrnn.config import LogConfig
-from streamrnn.connectors.base import Message
+from streamrnn.app.logs import _RateLimit, set_up
+from streamrnn.config.tree import LogConfig
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.logs import _RateLimit, set_up
-from streamrnn.tasks import make_model
-from streamrnn.worker import Worker
+from streamrnn.records.log import Message
+from streamrnn.runtime.task import make_model
+from streamrnn.runtime.worker import Worker
 from tests.streams import configured
 
 Lines = Callable[[], list[str]]
@@ -50,7 +50,7 @@ def test_json_lines_of_a_worker_say_topic_partition_and_offset(stderr: Lines) ->
     ]
     assert all((line["topic"], line["partition"]) in log.partitions for line in found)
     assert {line["level"] for line in found} == {"info"}
-    assert all(str(line["time"]).endswith("+00:00") and line["logger"] == "streamrnn.worker" for line in found)
+    assert all(str(line["time"]).endswith("+00:00") and line["logger"] == "streamrnn.runtime.worker" for line in found)
 
 
 def test_json_lines_stay_one_line_each_whatever_is_in_them(stderr: Lines) -> None:

@@ -6,12 +6,12 @@ from typing import Literal
 
 import pytest
 
-from streamrnn.connectors.base import Message
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import StateError
-from streamrnn.events import EventDecoder
-from streamrnn.model import PartitionModel
-from streamrnn.recovery import Progress, check, recover
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import EventDecoder
+from streamrnn.records.log import Message
+from streamrnn.runtime.recovery import Progress, check, recover
 from tests.streams import PARTITION, configured, run, stream
 
 CONFIG = configured()
@@ -64,7 +64,7 @@ def log_with(snapshot: int | None, committed: int | None) -> MemoryLog:
     for record in EVENTS:
         log.append(0, Message(record.key, record.value))
     if snapshot is not None:
-        model = PartitionModel(CONFIG)
+        model = ForecastModel(CONFIG)
         model.process(EventDecoder(CONFIG.event).decode(EVENTS[:snapshot]))
         log.snapshots[PARTITION] = list(model.snapshot(snapshot))
         model.close()
@@ -74,7 +74,7 @@ def log_with(snapshot: int | None, committed: int | None) -> MemoryLog:
 
 
 def recovered(log: MemoryLog, start: Literal["earliest", "latest"] = "earliest") -> tuple[list[Progress], str]:
-    model = PartitionModel(CONFIG)
+    model = ForecastModel(CONFIG)
     with MemoryConnector(log, max_poll_records=7) as connector:
         steps = list(recover(connector, PARTITION, model, EventDecoder(CONFIG.event), start))
     digest = model.digest()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamrnn.errors import StateError
-from streamrnn.series import RowStore, SeriesTable
+from streamrnn.state.series_store import RowStore, SeriesTable
 
 
 class Rows(NamedTuple):

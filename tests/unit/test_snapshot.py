@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.connectors.base import Message
 from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch, SnapshotVersion, StateError
-from streamrnn.model import PartitionModel
-from streamrnn.snapshot import LARGEST_RECORD, Manifest, SnapshotReader, digest_of, open_record, write
-from streamrnn.state import Array
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.log import Message
+from streamrnn.state.arrays import Array
+from streamrnn.state.snapshot import LARGEST_RECORD, Manifest, SnapshotReader, digest_of, open_record, write
 from tests.streams import configured, restore, run, stream
 
 SHARED = {"weights": np.arange(6.0).reshape(2, 3), "counters": np.arange(3)}
@@ -162,9 +162,9 @@ EVENTS = stream(CONFIG, 60, series=3)
 
 
 def saved() -> tuple[list[Message], str]:
-    from streamrnn.events import EventDecoder
+    from streamrnn.records.events import EventDecoder
 
-    model = PartitionModel(CONFIG)
+    model = ForecastModel(CONFIG)
     model.process(EventDecoder(CONFIG.event).decode(EVENTS))
     messages = list(model.snapshot(60))
     digest = model.digest()
@@ -178,21 +178,21 @@ def stored() -> tuple[list[Message], str]:
 
 
 def test_a_model_is_restored_whole(stored: tuple[list[Message], str]) -> None:
-    model = PartitionModel(CONFIG)
+    model = ForecastModel(CONFIG)
     assert restore(model, stored[0]) == 60
     assert model.digest() == stored[1] == run(CONFIG, EVENTS).digest
     assert not [message for message in model.snapshot(60) if (message.key or b"").startswith(b"series/")]
 
 
 def test_nothing_stored_is_no_state() -> None:
-    assert restore(PartitionModel(CONFIG), []) is None
+    assert restore(ForecastModel(CONFIG), []) is None
 
 
 def test_a_missing_series_is_noticed(stored: tuple[list[Message], str]) -> None:
     kept = [message for message in stored[0] if b"series 1" not in (message.key or b"")]
     assert len(kept) == len(stored[0]) - 1
     with pytest.raises(SnapshotCorrupt, match="says 3 series, but 2 are stored"):
-        restore(PartitionModel(CONFIG), kept)
+        restore(ForecastModel(CONFIG), kept)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_another_shape_is_refused_with_everything_that_differs(
     stored: tuple[list[Message], str], overrides: dict[str, object], words: str
 ) -> None:
     with pytest.raises(SnapshotMismatch) as caught:
-        restore(PartitionModel(configured(**overrides)), stored[0])
+        restore(ForecastModel(configured(**overrides)), stored[0])
     assert words in str(caught.value)
     assert "streamrnn reset" in str(caught.value)
     assert "application_id" in str(caught.value)
@@ -221,7 +221,7 @@ def test_another_shape_is_refused_with_everything_that_differs(
 
 def test_rates_and_thresholds_may_change(stored: tuple[list[Message], str]) -> None:
     changed = configured(model__learning_rate=0.1, model__gradient_clip=1, anomaly__threshold=0.5, event__late="drop")
-    assert restore(PartitionModel(changed), stored[0]) == 60
+    assert restore(ForecastModel(changed), stored[0]) == 60
 
 
 @given(place=st.integers(0, 10**6), byte=st.integers(0, 10**9), flip=st.integers(0, 255), cut=st.booleans())
@@ -237,7 +237,7 @@ def test_a_model_never_comes_up_with_another_state(
     else:
         value[at] ^= flip
     messages[place % len(messages)] = message._replace(value=bytes(value))
-    model = PartitionModel(CONFIG)
+    model = ForecastModel(CONFIG)
     try:
         assert restore(model, messages) == 60
     except StateError:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.connectors import snapshot_folder
-from streamrnn.connectors.base import Message
-from streamrnn.connectors.snapshot_folder import SnapshotFolder, clear
 from streamrnn.errors import SnapshotCorrupt, SnapshotVersion, StateError
+from streamrnn.records.log import Message
+from streamrnn.state import snapshot_folder
+from streamrnn.state.snapshot_folder import SnapshotFolder, clear
 
 FIRST = [Message(b"manifest", b"1" * 50), Message(b"series/0/a", b"a1" * 400), Message(b"series/0/b", b"b1" * 400)]
 SECOND = [Message(b"manifest", b"2" * 20), Message(b"series/0/a", b"a2" * 3)]

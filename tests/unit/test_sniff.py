@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import EventConfig
+from streamrnn.config.tree import EventConfig
 from streamrnn.connectors.sniff import Columns, sniff
 from streamrnn.errors import ConfigurationError
 

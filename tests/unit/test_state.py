@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.state import (
+from streamrnn.state.arrays import (
     ask_for_memory,
     clear_row,
     fields,

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config import Config
-from streamrnn.connectors.base import Commit, Message, Partition, Polled
+from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Commit, Polled
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError, StateError
-from streamrnn.events import EventDecoder
-from streamrnn.model import PartitionModel
-from streamrnn.monitor.observer import Observer
-from streamrnn.recovery import Progress
-from streamrnn.worker import Worker
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.records.events import EventDecoder
+from streamrnn.records.log import Message, Partition
+from streamrnn.runtime.observer import Observer
+from streamrnn.runtime.recovery import Progress
+from streamrnn.runtime.worker import Worker
 from tests.streams import Outcome, configured, restore, run, stream
 
 COUNT = 200
@@ -52,7 +53,7 @@ def outcome(config: Config, log: MemoryLog) -> list[Outcome]:
     """What is visible per partition, and the digest of the last snapshot brought up to the committed offset."""
     found = []
     for partition in log.partitions:
-        model = PartitionModel(config)
+        model = ForecastModel(config)
         restored = restore(model, log.snapshots[partition])
         assert restored is not None
         model.process(EventDecoder(config.event).decode(log.inputs[partition][restored : log.offsets[partition]]))
@@ -119,7 +120,7 @@ def test_commits_that_fail_change_nothing(verdicts: list[str], size: int, config
     log = fed(config)
     fails = itertools.chain(verdicts, itertools.repeat("good"))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("streamrnn.worker._FIRST_PAUSE", 0.0)
+        patched.setattr("streamrnn.runtime.worker._FIRST_PAUSE", 0.0)
         work(config, lambda: Failing(log, fails, size))
     assert outcome(config, log) == expected(config)
 
@@ -148,7 +149,7 @@ def test_a_failure_is_told_to_the_observer_and_everything_is_dropped() -> None:
 
 def test_commits_that_never_succeed_end_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is either working or gone, never alive and idle."""
-    monkeypatch.setattr("streamrnn.worker._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("streamrnn.runtime.worker._FIRST_PAUSE", 0.0)
     config = configured(kafka__broker_timeout="1s")
     log = fed(config)
     worker = Worker(config, lambda: Failing(log, itertools.repeat("refused")), clock=Ticks(0.02))
@@ -273,7 +274,7 @@ def test_a_stop_ends_with_a_snapshot_and_the_next_worker_goes_on() -> None:
 
         work(CONFIG, lambda: MemoryConnector(log, 20), observer=StopAfter(), stop=stop)
         for partition, offset in log.offsets.items():
-            model = PartitionModel(CONFIG)
+            model = ForecastModel(CONFIG)
             assert restore(model, log.snapshots[partition]) == offset
             model.close()
     assert outcome(CONFIG, log) == expected(CONFIG)

@@ -11,7 +11,7 @@ from kafka import errors
 from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from streamrnn.config import KafkaConfig
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.errors import (
     AuthenticationRefused,
     BrokerUnavailable,

@@ -20,18 +20,23 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Commit, Connector, Message, Partition, Polled, Record
+from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
+from streamrnn.connectors.kafka.hanging_transactions import (
+    end_transactions_of_the_dead,
+    member_client_id,
+    transactional_id,
+)
 from streamrnn.connectors.kafka.liveness import Liveness
 from streamrnn.connectors.kafka.login import log_in
 from streamrnn.connectors.kafka.outputs import Outputs
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.topics import Topics, ensure_topics
 from streamrnn.connectors.kafka.writer import Writer
-from streamrnn.connectors.kafka.zombies import end_transactions_of_the_dead, member_client_id, transactional_id
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
+from streamrnn.records.log import Message, Partition, Record
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import ssl
 import struct
 import time
 
-from streamrnn.config import KafkaConfig
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, ConfigurationError, ConnectorError
 
 _CORRELATION = 0x5EED

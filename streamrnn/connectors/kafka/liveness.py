@@ -13,10 +13,10 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import OffsetSpec
 from kafka.coordinator.base import MemberState
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Partition
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import milliseconds
 from streamrnn.errors import BrokerUnavailable
+from streamrnn.records.log import Partition
 
 
 class Liveness:

@@ -9,7 +9,7 @@ from kafka.errors import KafkaConnectionError
 from kafka.net.compat import KafkaNetClient
 from kafka.protocol.metadata import MetadataRequest
 
-from streamrnn.config import KafkaConfig
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
 from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, ConnectorError
 

@@ -11,14 +11,14 @@ from typing import Any, Literal, NamedTuple
 from kafka import ConsumerGroupMetadata, KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Message, Partition
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.topics import ensure_topics
 from streamrnn.connectors.kafka.writer import Batch, Writer
 from streamrnn.errors import ConnectorError, StateError, TopicMissing
+from streamrnn.records.log import Message, Partition
 
 
 class Stored(NamedTuple):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from kafka.partitioner.default import murmur2
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Commit, Message
+from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
 from streamrnn.errors import ConnectorError
+from streamrnn.records.log import Message
 
 SNAPSHOT_LIMIT = 900_000  # bytes of one snapshot record; the broker takes 1,048,588 with everything around it
 OVERHEAD = 512  # bytes that a record's own framing and its batch may add

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 
 from kafka import KafkaProducer
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Message
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.errors import TopicMissing
+from streamrnn.records.log import Message
 
 _TICK = 0.05  # seconds between two looks at the clock
 

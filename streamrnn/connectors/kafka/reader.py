@@ -9,10 +9,10 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Record
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated
 from streamrnn.errors import BrokerUnavailable
+from streamrnn.records.log import Record
 
 SLICE = 0.25  # seconds of one wait for the broker
 FETCH = 4 << 20  # bytes of one partition per answer: for more the client is given new memory by the system each time

@@ -26,10 +26,10 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import OffsetAndMetadata
 
-from streamrnn.config import KafkaConfig
-from streamrnn.connectors.base import Message
+from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConfigurationError, ConnectorError
+from streamrnn.records.log import Message
 
 BATCH = 256 << 10  # bytes; large batches cost less per record on both sides
 REQUEST = 4 << 20  # bytes of one produce request, all partitions of a broker together

@@ -1,0 +1,1 @@
+"""How surprising an event is, and when an alert opens."""

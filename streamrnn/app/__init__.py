@@ -1,0 +1,1 @@
+"""Commands, the jobs they run, the terminal."""

@@ -1,0 +1,427 @@
+"""The commands; the only place that reads the command line and the environment.
+
+Everything heavy is imported inside the command that needs it: `streamrnn --help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from streamrnn import __version__
+from streamrnn.errors import StreamRNNError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streamrnn.config.tree import Config
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class PathOption(click.Path):
+    """A path of the command line, as `pathlib.Path`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+
+def configured(command: Command) -> Command:
+    """The options that every command with a configuration has."""
+    command = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Set one configuration key; may be repeated.",
+    )(command)
+    return click.option("--config", "file", type=PathOption(dir_okay=False), help="YAML configuration file.")(command)
+
+
+class Commands(click.Group):
+    """The commands; when the reader of our output has had enough (`| head`), that is no failure."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run one. (click itself would make a closed pipe exit code 1.)"""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            # Python would complain again while closing standard output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="streamrnn")
+def cli() -> None:
+    """Forecasts, intervals and anomaly scores from a network that learns while the stream runs.
+
+    \b
+    streamrnn demo                                       see it work, nothing to set up
+    streamrnn run --input x.csv --output out.jsonl       one file
+    streamrnn run --config pipeline.yaml                 Kafka
+    """
+
+
+@cli.command()
+@configured
+@click.option("--input", "source", metavar="FILE", help="Read this CSV or JSON-lines file; - is standard input.")
+@click.option("--output", metavar="FILE", help="Write forecasts here; - is standard output.")
+@click.option("--state", type=PathOption(file_okay=False), help="Keep snapshots here; a restart goes on.")
+@click.option("--dead-letters", type=PathOption(dir_okay=False), help="Default: OUTPUT.dead-letters.jsonl.")
+@click.option("--alerts", type=PathOption(dir_okay=False), help="Also write a line where an alert opens or closes.")
+@click.option("--time", help="Column with the event time.")
+@click.option("--key", help="Column with the series key.")
+@click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
+@click.option("--feature", "features", multiple=True, help="Further input column; may be repeated.")
+@click.option("--task", type=click.Choice(["forecast", "regression", "classification"]), help="What is learned.")
+@click.option("--label", help="Column with the number or class to learn (--task regression or classification).")
+@click.option("--id", "label_id", help="Column with the name under which a label comes later.")
+@click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
+def run(
+    file: Path | None,
+    assignments: Sequence[str],
+    source: str | None,
+    output: str | None,
+    state: Path | None,
+    dead_letters: Path | None,
+    alerts: Path | None,
+    time: str | None,
+    key: str | None,
+    targets: Sequence[str],
+    features: Sequence[str],
+    task: str | None,
+    label: str | None,
+    label_id: str | None,
+    quiet: bool,
+) -> None:
+    """Forecast a stream, or learn its labels: a Kafka topic as configured, or a file.
+
+    \b
+    Examples:
+      streamrnn run --config pipeline.yaml
+      streamrnn run --input x.csv --output out.jsonl --state state/
+      streamrnn run --input x.csv --output out.jsonl --set model.horizon=24
+      streamrnn run --input x.csv --output out.jsonl --task classification --feature a --feature b --label kind
+      tail -f events.jsonl | streamrnn run --input - --output -
+    """
+    from streamrnn.app import run as jobs
+
+    flags = {
+        "event.time": time,
+        "event.key": key,
+        "event.targets": list(targets) or None,
+        "event.features": list(features) or None,
+        "event.label": label,
+        "event.id": label_id,
+        "task": task,
+        "state.directory": str(state) if state is not None else None,
+    }
+    config = _configuration(file, assignments, flags)
+    if alerts is not None:
+        _only_forecasts(config, "--alerts tells of forecasts")
+    console = _console(config, service=source is None)
+    if source is not None:
+        if output is None:
+            raise click.UsageError("--input needs --output FILE, or --output - for standard output")
+        jobs.run_file(
+            config,
+            None if source == "-" else Path(source),
+            None if output == "-" else Path(output),
+            dead_letters=dead_letters,
+            alerts=alerts,
+            console=console,
+            quiet=quiet,
+        )
+        return
+    for flag, value in (("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts)):
+        if value is not None:
+            raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")
+    jobs.run_kafka(config, console=console, quiet=quiet)
+
+
+@cli.command()
+@configured
+@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="End after this many seconds.")
+@click.option("--headless", is_flag=True, help="No live view and no browser, only the closing table.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Serve the live page here; default: 8321 if it is free.")
+def demo(
+    file: Path | None, assignments: Sequence[str], duration: float | None, headless: bool, port: int | None
+) -> None:
+    """Play a simulated fleet of sensors with injected faults, and a real water flow, faster than real time.
+
+    \b
+    Examples:
+      streamrnn demo
+      streamrnn demo --headless --duration 20
+      streamrnn demo --headless --port 8321                the page alone
+    """
+    from streamrnn.app import run as jobs
+
+    config = _configuration(file, assignments, {"monitor.port": port})
+    _only_forecasts(config, "the demo forecasts")
+    jobs.run_demo(config, duration=duration, headless=headless, console=_console(config))
+
+
+@cli.command()
+@configured
+def check(file: Path | None, assignments: Sequence[str]) -> None:
+    """Check a configuration; prints what it comes to, without secrets.
+
+    \b
+    Example:
+      streamrnn check --config pipeline.yaml
+    """
+    import yaml
+
+    config = _configuration(file, assignments, {})
+    click.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+@cli.command()
+@configured
+@click.argument("contract", type=click.Choice(["event", "forecast", "prediction", "alert", "dead-letter", "config"]))
+def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None:
+    """Print the JSON Schema of a contract.
+
+    \b
+    Example:
+      streamrnn schema forecast
+      streamrnn schema event --config pipeline.yaml        what the configured events must look like
+    """
+    import json
+
+    from streamrnn.config.tree import Config
+
+    config = _configuration(file, assignments, {})
+    if contract == "config":
+        click.echo(json.dumps(Config.model_json_schema(), indent=2))
+        return
+    from streamrnn.records.schemas import schemas
+
+    click.echo(schemas()[contract](config))
+
+
+@cli.command()
+@configured
+@click.argument("source", metavar="FILE", type=PathOption(exists=True, dir_okay=False))
+@click.option("--topic", help="Write here; default: kafka.input_topic.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second; default: all at once.")
+@click.option("--times", type=click.Choice(["keep", "now"]), default="keep", help="Keep event times, or rewrite them.")
+@click.option("--time", help="Column with the event time.")
+@click.option("--key", help="Column with the series key, which becomes the message key.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Send the file this many times.")
+@click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
+def produce(
+    file: Path | None,
+    assignments: Sequence[str],
+    source: Path,
+    topic: str | None,
+    rate: float | None,
+    times: str,
+    time: str | None,
+    key: str | None,
+    repeat: int,
+    quiet: bool,
+) -> None:
+    """Replay a CSV or JSON-lines file into a Kafka topic.
+
+    \b
+    Examples:
+      streamrnn produce events.csv --topic events --rate 100 --times now
+      streamrnn produce x.jsonl --set kafka.bootstrap_servers=broker:9092
+    """
+    from streamrnn.app import run as jobs
+
+    config = _configuration(file, assignments, {"event.time": time, "event.key": key})
+    jobs.run_produce(
+        config, source, topic=topic, rate=rate, rewrite=times == "now", repeat=repeat, console=_console(config),
+        quiet=quiet,
+    )  # fmt: skip
+
+
+@cli.command()
+@configured
+@click.option("--state", type=PathOption(file_okay=False), help="Look at this state folder of `run --input`.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, as_json: bool) -> None:
+    """Show what is stored, per partition: offset, lag, series, events, bytes, snapshot age, a digest of the state.
+
+    \b
+    Examples:
+      streamrnn inspect --config pipeline.yaml
+      streamrnn inspect --state state/
+    """
+    from streamrnn.app import inspect as operations
+
+    config = _configuration(file, assignments, {})
+    rows = operations.inspect_folder(state) if state is not None else operations.inspect_kafka(config)
+    operations.show(rows, as_json=as_json)
+
+
+@cli.command()
+@configured
+@click.option("--state", type=PathOption(file_okay=False), help="Forget this state folder of `run --input`.")
+@click.option("--to", "target", metavar="earliest|latest|OFFSET", help="Where to begin again (Kafka).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(file: Path | None, assignments: Sequence[str], state: Path | None, target: str | None, yes: bool) -> None:
+    """Forget everything learned and choose where to begin again; group, changelog and state move together.
+
+    \b
+    Examples:
+      streamrnn reset --config pipeline.yaml --to latest
+      streamrnn reset --state state/
+    """
+    from streamrnn.app import inspect as operations
+
+    config = _configuration(file, assignments, {})
+    if state is not None:
+        if target not in (None, "earliest"):
+            raise click.UsageError("with --state a run always begins again at the first row")
+        if not yes:
+            click.confirm(f"Delete everything learned in {state}?", abort=True)
+        operations.reset_folder(state)
+        click.echo(f"{state} is empty: the next run begins at the first row")
+        return
+    if target is None:
+        raise click.UsageError("say where to begin again: --to earliest, --to latest or --to OFFSET")
+    place: Literal["earliest", "latest"] | int
+    if target in ("earliest", "latest"):
+        place = "earliest" if target == "earliest" else "latest"
+    elif target.isdecimal():
+        place = int(target)
+    else:
+        raise click.UsageError(f"--to {target}: write earliest, latest or an offset")
+    if not yes:
+        click.confirm(
+            f"Delete everything {config.application_id!r} has learned from {config.kafka.input_topic!r} at "
+            f"{config.kafka.bootstrap_servers}, and begin again at {target}?",
+            abort=True,
+        )
+    for partition, offset in operations.reset_kafka(config, place).items():
+        click.echo(f"{partition.topic}[{partition.number}] begins at offset {offset}")
+
+
+@cli.command()
+@configured
+@click.argument("sources", metavar="[FILE]...", nargs=-1, type=PathOption())
+@click.option("--time", help="Column with the event time.")
+@click.option("--key", help="Column with the series key.")
+@click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
+@click.option("--feature", "features", multiple=True, help="Further input column; may be repeated.")
+@click.option(
+    "--baselines",
+    metavar="NAME,...",
+    help="Compare with persistence, seasonal, holt-winters, snarimax, deep-river (default: all installed), or none.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first rows of each file.")
+@click.option("--jobs", "processes", type=click.IntRange(min=1), help="Processes; default: one per processor.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=PathOption(dir_okay=False), help="Write a page with the forecasts, for any browser.")
+@click.option("--nab", type=PathOption(), help="Score anomalies on this folder of the Numenta Anomaly Benchmark.")
+def evaluate(
+    file: Path | None,
+    assignments: Sequence[str],
+    sources: Sequence[Path],
+    time: str | None,
+    key: str | None,
+    targets: Sequence[str],
+    features: Sequence[str],
+    baselines: str | None,
+    limit: int | None,
+    processes: int | None,
+    as_json: bool,
+    plot: Path | None,
+    nab: Path | None,
+) -> None:
+    """See how good it is on your data: every event is forecast first, learned from after, beside simpler methods.
+
+    \b
+    Examples:
+      streamrnn evaluate x.csv
+      streamrnn evaluate x.csv --target load --set model.horizon=24 --plot out.html
+      streamrnn evaluate *.csv --baselines seasonal,holt-winters --json > scores.json
+      streamrnn evaluate --nab NAB/
+    """
+    if not sources and nab is None:
+        raise click.UsageError("name at least one FILE, or --nab DIR")
+    if nab is not None and (sources or targets or features or time or key or baselines or limit or plot):
+        raise click.UsageError("--nab goes with --config, --set, --jobs and --json only")
+    from streamrnn.app import evaluate as jobs
+
+    flags = {
+        "event.time": time,
+        "event.key": key,
+        "event.targets": list(targets) or None,
+        "event.features": list(features) or None,
+    }
+    config = _configuration(file, assignments, flags)
+    _only_forecasts(config, "evaluate scores forecasts")
+    console = _console(config)
+    if nab is not None:
+        jobs.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)
+        return
+    names = None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()]
+    jobs.evaluate_files(
+        config,
+        sources,
+        [] if names == ["none"] else names,
+        limit=limit,
+        processes=processes,
+        as_json=as_json,
+        plot=plot,
+        console=console,
+    )
+
+
+def _configuration(file: Path | None, assignments: Sequence[str], flags: Mapping[str, object]) -> Config:
+    from streamrnn.config.loading import load, parse_set
+
+    overrides = dict(map(parse_set, assignments))
+    overrides |= {name: value for name, value in flags.items() if value is not None}
+    return load(file, overrides, os.environ)
+
+
+def _only_forecasts(config: Config, what: str) -> None:
+    if config.labelled:
+        raise click.UsageError(f"{what}; task is {config.task}")
+
+
+def _console(config: Config, *, service: bool = False) -> Console:
+    from rich.console import Console
+
+    from streamrnn.app.logs import set_up
+
+    # A person at a terminal is told by tables and bars what a service says in its log.
+    told = "level" in config.log.model_fields_set or service
+    set_up(config.log if told else config.log.model_copy(update={"level": "warning"}))
+    return Console(stderr=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and turn its outcome into an exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
+    # Imports and kernels leave a million objects for good; looking through them again and again delays every start.
+    gc.set_threshold(100_000)
+    # Asked to stop before anything has begun; a running job puts its own handler in this place.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except StreamRNNError as error:
+        click.echo(f"streamrnn: {error}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(0)

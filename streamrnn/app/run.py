@@ -1,0 +1,222 @@
+"""The jobs behind the commands: wire configuration, connector, worker and terminal together."""
+
+from __future__ import annotations
+
+import _thread
+import gc
+import itertools
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
+from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Connector
+from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.memory import MemoryConnector, MemoryLog
+from streamrnn.connectors.sniff import sniff
+from streamrnn.evaluation import Scorecard
+from streamrnn.labelled.scorecard import LabelScorecard
+from streamrnn.monitor.launch import monitoring, with_demo_port
+from streamrnn.records.events import targets_of
+from streamrnn.runtime.observer import Observer, Observers
+from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+DEMO_RATE = 400
+"""Events per second that the demo plays."""
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second SIGINT ends the process at once."""
+    stop = threading.Event()
+    asked = False
+
+    def ask(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
+            os._exit(130)
+        if not asked:
+            asked = True
+            # By another thread: the event's lock may be held by the very line that this handler interrupts.
+            _thread.start_new_thread(stop.set, ())
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_file(
+    config: Config,
+    source: Path | None,
+    output: Path | None,
+    *,
+    dead_letters: Path | None,
+    alerts: Path | None,
+    console: Console,
+    quiet: bool,
+) -> Scorecard | LabelScorecard:
+    """Process one file (None: standard input) to its end, or until asked to stop."""
+    state = config.state.directory
+    connector = FileConnector(source, output, state=state, dead_letters=dead_letters, alerts=alerts)
+    with connector, ExitStack() as stack:
+        columns = sniff(connector.header, connector.sample, config.event, labelled=config.labelled)
+        connector.row_clock = not columns.has_time
+        config = config.model_copy(update={"event": columns.event})
+        if not quiet:
+            for note in columns.notes:
+                console.print(note, style="dim", markup=False, highlight=False)
+        scoring = Scoring(_scorecard(config))
+        observers: list[Observer] = [scoring, RecoveryLog(console)]
+        progress = connector.progress
+        if progress is not None and console.is_terminal and not quiet:
+            observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
+        decoder = make_decoder(config, columns.names, columns.delimiter)
+        stop = stack.enter_context(stopping())
+        monitor = stack.enter_context(monitoring(config))
+        observers.append(monitor)
+        prepare(config, console, quiet=quiet)
+        worker = Worker(
+            config,
+            lambda: monitor.watch(connector),
+            decoder=decoder,
+            keep_state=state is not None,
+            observer=Observers(*observers),
+            stop=stop,
+        )
+        worker.run()
+    if not quiet:
+        console.print(summary(scoring.scorecard, scoring.seconds))
+        if stop.is_set():
+            again = "run the same command again to go on" if state else "with --state DIR it could be resumed"
+            console.print(f"stopped before the end of the input; {again}")
+    return scoring.scorecard
+
+
+def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
+    """Serve the configured topics until asked to stop."""
+    from streamrnn.connectors.kafka import KafkaConnector
+
+    with stopping() as stop, monitoring(config) as monitor:
+        scoring = Scoring(_scorecard(config))
+        prepare(config, console, quiet=quiet)
+
+        def connect() -> Connector:
+            connector = KafkaConnector(
+                config.kafka, application_id=config.application_id, changelog_topic=config.changelog
+            )
+            return monitor.watch(connector)
+
+        worker = Worker(config, connect, observer=Observers(scoring, monitor), stop=stop)
+        if not quiet:
+            console.print(
+                f"{config.kafka.input_topic} -> {config.kafka.output_topic} at {config.kafka.bootstrap_servers} "
+                f"({config.kafka.delivery}); Ctrl-C stops",
+                highlight=False,
+            )
+        worker.run()
+    if not quiet:
+        console.print(summary(scoring.scorecard, scoring.seconds))
+
+
+def run_produce(
+    config: Config,
+    source: Path,
+    *,
+    topic: str | None,
+    rate: float | None,
+    rewrite: bool,
+    repeat: int,
+    console: Console,
+    quiet: bool,
+) -> None:
+    """Replay a file into a topic."""
+    from streamrnn.app.produce import messages
+    from streamrnn.connectors.kafka.produce import produce
+
+    topic = topic or config.kafka.input_topic
+    with stopping() as stop:
+        with console.status("connecting ...") as status:
+
+            def sent(count: int) -> None:
+                status.update(f"{count:,} events sent to {topic}; Ctrl-C ends")
+
+            rows = (messages(source, config.event, rewrite, labelled=config.labelled) for _ in range(repeat))
+            events = itertools.chain.from_iterable(rows)
+            count = produce(config.kafka, topic, events, rate, stop, sent)
+        if not quiet:
+            console.print(f"{count:,} events sent to {topic}", highlight=False)
+
+
+def run_demo(config: Config, *, duration: float | None, headless: bool, console: Console) -> None:
+    """Play the simulated fleet through the memory connector, faster than real time."""
+    from streamrnn.app.fleet import stream
+
+    memory = MemoryLog("demo")
+    if not headless:
+        config = with_demo_port(config)
+    with stopping() as stop, ExitStack() as stack:
+        prepare(config, console, quiet=False)
+        names = targets_of(config.event)
+        scoring = Scoring(Scorecard(names))
+        monitor = stack.enter_context(monitoring(config, None if headless else console))
+        observers: list[Observer] = [scoring, monitor]
+
+        def play() -> None:
+            started = time.monotonic()
+            for count, reading in enumerate(stream(seed=config.model.seed + 7)):
+                behind = count / DEMO_RATE - (time.monotonic() - started)
+                over = duration is not None and time.monotonic() - started >= duration
+                if over or stop.wait(max(0.0, behind) if count % 20 == 0 else 0):
+                    break
+                memory.append(0, reading.message())
+            memory.finish()
+
+        worker = Worker(config, lambda: monitor.watch(MemoryConnector(memory)), keep_state=False, stop=stop)
+        if not headless and console.is_terminal:
+            observers.append(stack.enter_context(LiveView(console)))
+        worker.observer = Observers(*observers)
+        player = threading.Thread(target=play, name="player", daemon=True)
+        player.start()
+        worker.run()
+        player.join(timeout=2)
+    console.print(summary(scoring.scorecard, scoring.seconds))
+
+
+def _scorecard(config: Config) -> Scorecard | LabelScorecard:
+    return LabelScorecard(config.event.label) if config.labelled else Scorecard(targets_of(config.event))
+
+
+def prepare(config: Config, console: Console, *, quiet: bool) -> None:
+    """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
+    from streamrnn.kernels.jit import compiling
+
+    model, compiled = make_model(config), False
+
+    def begins() -> None:
+        nonlocal compiled
+        if not compiled and not quiet:
+            text = "compiling the model for this machine, once: some ten seconds ..."
+            console.print(text, style="dim", highlight=False)
+        compiled = True
+
+    with compiling(begins):
+        model.warm_up()
+    model.close()
+    if not compiled:  # which leaves garbage
+        # All that the start has made stays to the end: look for no garbage in it, neither now and then nor at the exit.
+        gc.freeze()

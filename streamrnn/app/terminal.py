@@ -1,0 +1,221 @@
+"""What a person sees in the terminal: progress, the live view of the demo, and the closing table."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from streamrnn.evaluation import Scorecard
+from streamrnn.labelled.scorecard import LabelScorecard
+from streamrnn.records.log import Partition
+from streamrnn.runtime.observer import Observer, Step
+from streamrnn.runtime.recovery import Progress as RecoveryProgress
+
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
+    """The closing table: what was processed and how good it was."""
+    if isinstance(scorecard, LabelScorecard):
+        return _label_summary(scorecard, seconds)
+    table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
+    for name in ("target", "MAE", "skill vs persistence", "interval coverage"):
+        table.add_column(name, justify="left" if name == "target" else "right")
+    for name, scored, mae, skill, coverage in zip(
+        scorecard.names, scorecard.scored, scorecard.mae, scorecard.skill, scorecard.coverage, strict=True
+    ):
+        row = (f"{mae:.4g}", f"{skill:+.1%}", f"{coverage:.1%}") if scored else ("-", "-", "-")
+        table.add_row(Text(name), *row)
+    table.caption = f"anomalies found: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
+    table.caption_justify = "left"
+    return table
+
+
+def _label_summary(scorecard: LabelScorecard, seconds: float) -> Table:
+    table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
+    measures = ("accuracy", "log loss") if scorecard.classifies else ("MAE",)
+    for name in ("label", "predictions", "labels", *measures):
+        table.add_column(name, justify="left" if name == "label" else "right")
+    scores = [f"{scorecard.mean_error:.4g}"]
+    if scorecard.classifies:
+        scores.insert(0, f"{scorecard.accuracy:.1%}")
+    counts = f"{scorecard.predictions:,}", f"{scorecard.scored:,}"
+    table.add_row(Text(scorecard.name), *counts, *(scores if scorecard.scored else ["-" for _ in measures]))
+    table.caption = (
+        f"labels late: {scorecard.late:,}   unknown: {scorecard.unknown:,}   dead letters: {scorecard.dead_letters:,}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+class Scoring(Observer):
+    """Keeps the scorecard and the time."""
+
+    def __init__(self, scorecard: Scorecard | LabelScorecard) -> None:
+        self.scorecard = scorecard
+        self._started: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since the first event was there; compiling does not count."""
+        return time.monotonic() - self._started if self._started is not None else 0.0
+
+    def step(self, step: Step) -> None:
+        """See `Observer.step`."""
+        if self._started is None:
+            self._started = time.monotonic() - step.seconds
+        self.scorecard.add(step.decoded, step.answers, len(step.unusable))
+
+
+class FileProgress(Observer):
+    """A progress bar over the bytes of a file, on a terminal only."""
+
+    def __init__(self, console: Console, total: int, position: Callable[[], int]) -> None:
+        self._position = position
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[events]:,} events"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("forecasting", total=total, events=0)
+        self._events = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def step(self, step: Step) -> None:
+        """See `Observer.step`."""
+        self._events += len(step.decoded.keys)
+        self._progress.update(self._task, completed=self._position(), events=self._events)
+
+
+class RecoveryLog(Observer):
+    """Says what a recovery is doing: a person should know why nothing comes out yet."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said: dict[Partition, float] = {}
+
+    def recovering(self, partition: Partition, progress: RecoveryProgress) -> None:
+        """See `Observer.recovering`."""
+        now = time.monotonic()
+        if progress.phase == "ready":
+            if partition in self._said and progress.total:
+                self._console.print(f"{partition.topic}[{partition.number}]: ready after {progress.done:,} replayed")
+            self._said.pop(partition, None)
+        elif now - self._said.setdefault(partition, now) > 2:
+            self._said[partition] = now
+            of = f" of {progress.total:,}" if progress.total is not None else ""
+            what = "series restored" if progress.phase == "restore" else "events replayed"
+            self._console.print(f"{partition.topic}[{partition.number}]: {progress.done:,}{of} {what}")
+
+
+class _Row:
+    def __init__(self) -> None:
+        self.values: deque[float] = deque(maxlen=40)
+        self.observed = self.expected = self.lower = self.upper = float("nan")
+        self.events = self.anomalies = 0
+        self.error = self.persistence = 0.0
+        self.score = 0.0
+        self.flagged = 0  # events since the last anomaly, counted down
+
+
+class LiveView(Observer):
+    """One line per series: its recent values, the forecast for the next, the skill, the surprise."""
+
+    def __init__(self, console: Console, lines: int = 20) -> None:
+        self._rows: dict[str, _Row] = {}
+        self._lines = lines
+        self._events = 0
+        self._started = time.monotonic()
+        self._live = Live(self._render(), console=console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def step(self, step: Step) -> None:
+        """See `Observer.step`."""
+        answers = step.answers
+        columns = zip(
+            step.decoded.keys,
+            step.decoded.targets[:, 0].tolist(),
+            answers.previous[:, 0].tolist(),
+            answers.expected[:, 0].tolist(),
+            answers.forecast[:, 0, 0].tolist(),
+            answers.forecast_lower[:, 0, 0, 0].tolist(),
+            answers.forecast_upper[:, 0, 0, 0].tolist(),
+            answers.score.tolist(),
+            answers.is_anomaly.tolist(),
+            strict=True,
+        )
+        for key, observed, previous, expected, forecast, lower, upper, score, is_anomaly in columns:
+            row = self._rows.setdefault(key, _Row())
+            row.events += 1
+            row.observed, row.expected, row.lower, row.upper, row.score = observed, forecast, lower, upper, score
+            row.values.append(observed)
+            if np.isfinite(observed) and np.isfinite(expected):
+                row.error += abs(observed - expected)
+                row.persistence += abs(observed - previous)
+            row.flagged = 30 if is_anomaly else max(0, row.flagged - 1)
+            row.anomalies += is_anomaly
+        self._events += len(step.decoded.keys)
+        self._live.update(self._render())
+
+    def _render(self) -> RenderableType:
+        table = Table(expand=True)
+        for name in ("series", "recent", "observed", "next", "interval", "skill", "surprise", "anomalies"):
+            table.add_column(name, justify="left" if name in ("series", "recent") else "right", no_wrap=True)
+        ordered = sorted(self._rows.items(), key=lambda item: (-item[1].flagged, item[0]))
+        for key, row in ordered[: self._lines]:
+            skill = 1 - row.error / row.persistence if row.persistence > 0 else 0.0
+            table.add_row(
+                Text(key),
+                _sparkline(row.values),
+                f"{row.observed:.4g}",
+                f"{row.expected:.4g}",
+                f"{row.lower:.4g} .. {row.upper:.4g}",
+                Text(f"{skill:+.0%}", style="green" if skill > 0 else "red"),
+                Text(f"{row.score:.3f}", style="bold red" if row.flagged else ""),
+                str(row.anomalies),
+                style="on dark_red" if row.flagged > 20 else "",
+            )
+        rate = self._events / max(time.monotonic() - self._started, 1e-9)
+        head = Text(f"streamrnn demo   {self._events:,} events   {rate:,.0f} events/s   Ctrl-C ends it", style="bold")
+        more = len(ordered) - self._lines
+        tail = [Text(f"and {more} more series")] if more > 0 else []
+        return Group(head, table, *tail)
+
+
+def _sparkline(values: deque[float]) -> str:
+    finite = [value for value in values if np.isfinite(value)]
+    if not finite:
+        return ""
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    return "".join(_BARS[1 + int((v - low) / span * 7)] if np.isfinite(v) else " " for v in values)

@@ -1,0 +1,176 @@
+"""From a YAML file, the environment and flags to one configuration.
+
+Precedence: flag > environment `STREAMRNN__SECTION__KEY` > file > default. An unknown key is an error that names the
+nearest valid one, and all problems are reported at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from streamrnn.config.tree import Config
+from streamrnn.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "STREAMRNN__"
+
+
+def load(
+    file: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Build the configuration from a YAML file, the environment and dotted overrides (`model.horizon`).
+
+    Raises `ConfigurationError` with every problem found, each with its path and, for a name, the nearest valid one.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    tree = _read(file) if file is not None else {}
+    for name, text in sorted(environment.items()):
+        if name.upper().startswith(ENVIRONMENT_PREFIX):
+            path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
+            _put(tree, path, _from_text(text), problems)
+    for dotted, value in (overrides or {}).items():
+        _put(tree, dotted.split("."), value, problems)
+    tree = _named(tree)
+    # A section whose lines are all commented out is null in YAML.
+    tree |= {name: {} for name in _sections() if name in tree and tree[name] is None}
+    config: Config | None = None
+    while config is None:
+        try:
+            config = Config.model_validate(tree)
+        except ValidationError as error:
+            # Checks of combinations run only when every part is valid: take the bad parts out and look again.
+            details = error.errors(include_url=False)
+            if any(not detail["loc"] for detail in details):  # sections that do not go together
+                problems += [_explain(detail) for detail in details if not problems]  # else what is missing was refused
+                break
+            for detail in details:
+                problems.append(_explain(detail))
+                _remove(tree, detail["loc"])
+    if config is None or problems:
+        where = f" in {file}" if file is not None else ""
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigurationError(
+            f"the configuration{where} has {len(problems)} problem{'s' * (len(problems) > 1)}:\n{listed}"
+        )
+    return config
+
+
+def parse_set(assignment: str) -> tuple[str, object]:
+    """`model.horizon=24` as a dotted path and a value (YAML: numbers, lists, true, null)."""
+    path, equals, text = assignment.partition("=")
+    if not equals or not path:
+        raise ConfigurationError(f"--set {assignment!r}: write section.key=value, for example model.horizon=24")
+    return path.strip(), _from_text(text)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read the configuration file {file}: {error}") from error
+    try:
+        tree = yaml.safe_load(_substitute(text, file))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"{file} must hold `section:` blocks, not a {type(tree).__name__}")
+    return tree
+
+
+def _substitute(text: str, file: Path) -> str:
+    """Replace `${VARIABLE}` and `${VARIABLE:default}` outside comments by the environment's value."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        found = os.environ.get(name, default)
+        if found is None:
+            raise ConfigurationError(f"{file} uses ${{{name}}}, which is not set; set it or write ${{{name}:default}}")
+        return found
+
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)(?::([^}]*))?\}", value, line) for line in lines
+    )
+
+
+def _from_text(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _put(tree: dict[str, Any], path: list[str], value: object, problems: list[str]) -> None:
+    branch = tree
+    for depth, name in enumerate(path[:-1]):
+        below = branch.setdefault(name, {})
+        if below is None:
+            below = branch[name] = {}
+        if not isinstance(below, dict):
+            problems.append(f"{'.'.join(path)}: {'.'.join(path[: depth + 1])} is a value, not a section")
+            return
+        branch = below
+    branch[path[-1]] = value
+
+
+def _remove(tree: dict[str, Any], location: tuple[int | str, ...]) -> None:
+    branch: Any = tree
+    for depth, part in enumerate(location):
+        if depth == len(location) - 1 or not isinstance(branch.get(part), dict):
+            branch.pop(part, None)
+            return
+        branch = branch[part]
+
+
+def _named(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """The tree with text for keys: in YAML they may be numbers or dates."""
+    return {str(key): _named(value) if isinstance(value, dict) else value for key, value in tree.items()}
+
+
+def _explain(detail: Mapping[str, Any]) -> str:
+    location = [str(part) for part in detail["loc"]]
+    path = ".".join(location) or "configuration"
+    if detail["type"] == "extra_forbidden":
+        return f"{path}: no such key{_nearest(location)}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    given = detail.get("input")
+    secret = any(word in path for word in ("password", "token"))
+    whole = path in _sections()  # where a secret may be inside
+    shown = "" if secret or whole or isinstance(given, (dict, BaseModel)) else f" (given: {given!r:.80})"
+    return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
+
+
+def _nearest(location: list[str]) -> str:
+    wrong = location[-1]
+    valid = dict(_paths(Config))
+    here = ".".join(location[:-1])
+    siblings = [path.rsplit(".", 1)[-1] for path in valid if path.rpartition(".")[0] == here]
+    if close := difflib.get_close_matches(wrong, siblings, n=1, cutoff=0.5):
+        return f"; did you mean {'.'.join([*location[:-1], close[0]])}?"
+    leaves = {path.rsplit(".", 1)[-1]: path for path in valid}
+    if close := difflib.get_close_matches(wrong, list(leaves), n=1, cutoff=0.6):
+        return f"; did you mean {leaves[close[0]]}?"
+    return f"; valid here: {', '.join(sorted(siblings))}" if siblings else ""
+
+
+def _sections() -> set[str]:
+    return {path.split(".")[0] for path, _ in _paths(Config) if "." in path}
+
+
+def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in section.model_fields.items():
+        yield prefix + name, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _paths(field.annotation, f"{prefix}{name}.")

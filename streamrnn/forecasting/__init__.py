@@ -1,0 +1,1 @@
+"""What one event teaches about each series, and what is expected next."""

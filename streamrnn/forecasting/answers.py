@@ -1,0 +1,71 @@
+"""What the model answers to a batch of events, as arrays; `records/forecasts.py` turns them into bytes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.anomaly.detector import CHANNELS
+from streamrnn.anomaly.early_warning import OUTCOMES
+from streamrnn.anomaly.episodes import CHANGES, KINDS
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+class Answers(NamedTuple):
+    """What the model says to `events` events; see `model.PartitionModel.process`.
+
+    Bounds come per interval level, in the order of `model.levels`; the first is what records show as lower and upper.
+    """
+
+    previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
+    expected: Float64  # (events, targets)
+    lower: Float64  # (events, levels, targets)
+    upper: Float64  # (events, levels, targets)
+    forecast: Float64  # (events, horizon, targets)
+    forecast_lower: Float64  # (events, levels, horizon, targets)
+    forecast_upper: Float64  # (events, levels, horizon, targets)
+    score: Float64  # (events,)
+    is_anomaly: npt.NDArray[np.bool_]  # (events,)
+    alert: Int64  # (events,) number of the series' alert that the event belongs to, 0: none
+    driver: Int64  # (events,) index of the target that drove the score, -1: none
+    channel: npt.NDArray[np.int8]  # (events,) index of the strongest channel (`anomaly.CHANNEL_NAMES`), -1: none
+    late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
+    drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
+    strength: Float64  # (events,) what alerts are decided by
+    channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
+    warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
+    warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
+    changes: Int64  # (events, kinds, 4) alerts and warnings that the event opened or closed (`anomaly/episodes.py`)
+
+
+def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answers:
+    """Answers that say nothing, for the passes to write to."""
+
+    def unknown(*shape: int) -> Float64:
+        return np.full((events, *shape), np.nan)
+
+    return Answers(
+        previous=unknown(targets),
+        expected=unknown(targets),
+        lower=unknown(levels, targets),
+        upper=unknown(levels, targets),
+        forecast=unknown(horizon, targets),
+        forecast_lower=unknown(levels, horizon, targets),
+        forecast_upper=unknown(levels, horizon, targets),
+        score=np.zeros(events),
+        is_anomaly=np.zeros(events, np.bool_),
+        alert=np.zeros(events, np.int64),
+        driver=np.full(events, -1),
+        channel=np.full(events, -1, np.int8),
+        late=np.zeros(events, np.bool_),
+        drift=np.zeros((events, targets), np.bool_),
+        strength=np.zeros(events),
+        channels=np.zeros((events, CHANNELS)),
+        warning=unknown(OUTCOMES),
+        warning_steps=unknown(horizon),
+        changes=np.zeros((events, KINDS, CHANGES), np.int64),
+    )

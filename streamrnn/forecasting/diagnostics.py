@@ -1,0 +1,50 @@
+"""What the forecaster says about itself, for people who watch: whom it trusts, and how its learning goes.
+
+Plain numpy on the arrays: microseconds per series, or one pass over a column for the counters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
+from streamrnn.forecasting.presets import ForecasterConfig
+from streamrnn.learning.optimizers import SKIPPED, UPDATES
+
+Float64 = NDArray[np.float64]
+
+
+def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
+    """Names of the experts of the next step, in the order of their weights."""
+    count = config.recurrent.networks
+    networks = [f"network {j + 1}" if count > 1 else "network" for j in range(count)]
+    return (
+        "last value",
+        *networks,
+        "running mean",
+        "season",
+        "a period ago",
+        *(["autoregression"] if config.autoregression.lags else []),
+    )
+
+
+def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:
+    """Their weights in the mixture of the next step, `(targets, experts)`; zeros before any was settled.
+
+    What is published is this mixture, drawn towards the last value where that has been safer (`mixing.py`).
+    """
+    first = config.at.mixtures + 3 * config.step_experts
+    return series.numbers[row, :, first : first + config.step_experts].copy()
+
+
+def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:
+    """Cumulative counters: `updates`, `updates_skipped`."""
+    counters = sum(
+        weights.counters.reshape(-1, weights.counters.shape[-1]).sum(axis=0)
+        for weights in (shared.recurrent.weights, series.recurrent.weights)
+    )
+    return {
+        "updates": int(counters[UPDATES]),
+        "updates_skipped": int(counters[SKIPPED]),
+    }

@@ -1,0 +1,1 @@
+"""The experts whose forecasts are mixed, one a file."""

@@ -1,0 +1,216 @@
+"""The compiled fold: what a batch of events does to the arrays of a partition.
+
+A batch goes through passes, each one compiled call over all its events in order: `arrive` (is the event late, what was
+there before), `forecast` (publish what had been forecast for it, learn from it, forecast the next), `bound` (the same
+for the intervals), `score` (how surprising it was) and, where asked for, `warn` (will a limit be crossed). No pass
+reads what a later one writes, so this is one left fold over the events; where a batch was cut changes no bit of any
+answer or state.
+
+(Several calls instead of one nested one because LLVM optimizes a function again in every caller: it halves cold start.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.anomaly import alerts, detector, early_warning, episodes
+from streamrnn.anomaly.channels import LIKELIHOOD
+from streamrnn.forecasting import forecaster, intervals
+from streamrnn.forecasting.answers import Answers
+from streamrnn.kernels.jit import kernel
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+# Columns of CommonSeries.numbers and entries of the partition's counters.
+EVENTS, LAST_TIME = 0, 1
+NUMBERS = 2
+COUNTERS = ("events", "late", "watermark")
+LATE, WATERMARK = 1, 2
+
+
+class CommonSeries(NamedTuple):
+    """What the fold itself keeps per series: the forecasts that the next event will be held against."""
+
+    numbers: Int64  # (rows, NUMBERS) events so far, newest event time
+    previous: Float64  # (rows, targets) last value that was not missing
+    forecast: Float64  # (rows, horizon, targets)
+    lower: Float64  # (rows, levels, horizon, targets)
+    upper: Float64  # (rows, levels, horizon, targets)
+    episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
+
+
+class Batch(NamedTuple):
+    """The events of one call."""
+
+    rows: Int64  # (events,) row of each event's series
+    times: Int64  # (events,) microseconds since 1970
+    x: Float64  # (events, targets), NaN where missing
+    u: Float64  # (events, features), NaN where missing
+
+
+@kernel
+def arrive(skip_late: bool, counters: Int64, common: CommonSeries, batch: Batch, answers: Answers) -> None:
+    """Note every event's arrival: count it, keep its time and values, say what the values were before."""
+    for i in range(len(batch.rows)):
+        row, time = batch.rows[i], batch.times[i]
+        numbers, previous = common.numbers[row], common.previous[row]
+        seen = numbers[EVENTS] > 0
+        answers.late[i] = skip_late and seen and time < numbers[LAST_TIME]
+        if answers.late[i]:
+            counters[LATE] += 1
+            continue
+        for k in range(batch.x.shape[1]):
+            answers.previous[i, k] = previous[k] if seen else np.nan
+            if not np.isnan(batch.x[i, k]):
+                previous[k] = batch.x[i, k]
+            elif not seen:
+                previous[k] = np.nan
+        if not seen or time > numbers[LAST_TIME]:
+            numbers[LAST_TIME] = time
+        if counters[EVENTS] == 0 or time > counters[WATERMARK]:
+            counters[WATERMARK] = time
+        numbers[EVENTS] += 1
+        counters[EVENTS] += 1
+
+
+@kernel
+def forecast(
+    config: forecaster.ForecasterConfig,
+    shared: forecaster.ForecasterShared,
+    series: forecaster.ForecasterSeries,
+    scratch: forecaster.ForecasterScratch,
+    common: CommonSeries,
+    batch: Batch,
+    answers: Answers,
+) -> None:
+    """Publish each event's expectation, learn from the event, forecast the series' next ones."""
+    for i in range(len(batch.rows)):
+        if answers.late[i]:
+            continue
+        row = batch.rows[i]
+        steps = common.forecast[row]
+        for k in range(steps.shape[1]):
+            answers.expected[i, k] = np.nan if np.isnan(answers.previous[i, k]) else steps[0, k]
+        forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps)
+        for k in range(steps.shape[1]):
+            answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])
+        for step in range(steps.shape[0]):
+            for k in range(steps.shape[1]):
+                answers.forecast[i, step, k] = steps[step, k]
+
+
+@kernel
+def bound(
+    config: intervals.IntervalConfig,
+    levels: Float64,
+    series: intervals.IntervalSeries,
+    common: CommonSeries,
+    batch: Batch,
+    answers: Answers,
+) -> None:
+    """Publish each event's interval, learn from what became of it, bound the series' next events."""
+    for i in range(len(batch.rows)):
+        if answers.late[i]:
+            continue
+        row = batch.rows[i]
+        lower, upper = common.lower[row], common.upper[row]
+        count, horizon, targets = lower.shape
+        for k in range(targets):
+            seen = not np.isnan(answers.expected[i, k])
+            for level in range(count):
+                answers.lower[i, level, k] = lower[level, 0, k] if seen else np.nan
+                answers.upper[i, level, k] = upper[level, 0, k] if seen else np.nan
+        intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], lower, upper)
+        for level in range(count):
+            for step in range(horizon):
+                for k in range(targets):
+                    answers.forecast_lower[i, level, step, k] = lower[level, step, k]
+                    answers.forecast_upper[i, level, step, k] = upper[level, step, k]
+
+
+@kernel
+def score(
+    config: detector.AnomalyConfig,
+    series: detector.AnomalySeries,
+    outcome: Float64,
+    common: CommonSeries,
+    batch: Batch,
+    answers: Answers,
+) -> None:
+    """Say how surprising each event was, and where an alert opened or closed; `outcome` is working memory."""
+    for i in range(len(batch.rows)):
+        if answers.late[i]:
+            continue
+        channels = answers.channels[i]
+        answers.score[i] = detector.observe(
+            config,
+            series,
+            batch.rows[i],
+            batch.times[i],
+            batch.x[i],
+            answers.expected[i],
+            answers.lower[i, 0],
+            answers.upper[i, 0],
+            channels,
+            outcome,
+        )
+        answers.strength[i] = outcome[detector.STRENGTH]
+        answers.is_anomaly[i] = outcome[detector.IS_ANOMALY] > 0
+        answers.alert[i] = int(outcome[detector.ALERT])
+        answers.driver[i] = int(outcome[detector.DRIVER])
+        answers.channel[i] = -1
+        for channel in range(len(channels)):
+            if channel == LIKELIHOOD:  # what decides nothing explains nothing
+                continue
+            strongest = answers.channel[i] < 0 or channels[channel] > channels[answers.channel[i]]
+            if channels[channel] > 0 and strongest:
+                answers.channel[i] = channel
+        episodes.observe(
+            common.episodes[batch.rows[i], episodes.ANOMALY],
+            series.alert[batch.rows[i], alerts.OPEN] == 1,
+            batch.times[i],
+            answers.driver[i],
+            answers.channel[i],
+            answers.changes[i, episodes.ANOMALY],
+        )
+
+
+@kernel
+def warn(
+    config: early_warning.WarningConfig,
+    levels: Float64,
+    limits: Float64,
+    series: early_warning.WarningSeries,
+    common: CommonSeries,
+    batch: Batch,
+    answers: Answers,
+) -> None:
+    """Say how probable it is that a limit will be crossed; `levels` is the table of the first level alone."""
+    for i in range(len(batch.rows)):
+        if answers.late[i]:
+            continue
+        early_warning.observe(
+            config,
+            levels,
+            limits,
+            series,
+            batch.rows[i],
+            batch.x[i],
+            answers.forecast[i],
+            answers.forecast_lower[i, :1],
+            answers.forecast_upper[i, :1],
+            answers.warning_steps[i],
+            answers.warning[i],
+        )
+        episodes.observe(
+            common.episodes[batch.rows[i], episodes.WARNING],
+            answers.warning[i, early_warning.WARN] > 0.0,
+            batch.times[i],
+            int(answers.warning[i, early_warning.DRIVER]),
+            -1,
+            answers.changes[i, episodes.WARNING],
+        )

@@ -1,0 +1,404 @@
+"""The point forecaster: what one event teaches about each target, and what is expected next.
+
+Every target of a series has its own scale, seasonal tables, networks, linear experts and mixtures; the clock is the
+series'. All experts forecast increments over the last value, in sigmas of `scaling.py`; persistence (increment 0) is
+always one of them, and every other is kept within the range seen plus half its width. An event first teaches everything
+that was waiting for it, then the state moves on and the next forecasts are made.
+
+A missing value (NaN) is filled with the forecast made for it and teaches nothing. Forecasts are NaN only while a
+target has not been seen at all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.cells import cell as cells
+from streamrnn.forecasting import calendar, drift, mixing
+from streamrnn.forecasting.calendar import BINS, BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
+from streamrnn.forecasting.experts import multistep, seasonal, seasonal_levels
+from streamrnn.forecasting.experts.autoregression import fill_autoregression
+from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
+from streamrnn.forecasting.experts.recurrent import (
+    RecurrentScratch,
+    RecurrentSeries,
+    RecurrentShared,
+    advance_network,
+    allocate_recurrent,
+    learn_network,
+    networks_of,
+)
+from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
+from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config, mixture_steps
+from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
+from streamrnn.kernels import least_squares
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import out_of_line
+from streamrnn.learning import tbptt
+
+__all__ = [
+    "ForecasterConfig",
+    "ForecasterScratch",
+    "ForecasterSeries",
+    "ForecasterShared",
+    "allocate",
+    "drift_alarms",
+    "forecaster_config",
+    "has_drifted",
+    "observe",
+    "since_alarm",
+]
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+STEP_CLIP = 8.0
+MOST = 1e30  # sigmas; what is remembered must fit a float32
+
+
+class ForecasterSeries(NamedTuple):
+    """State per series; an all-zero row is a new series."""
+
+    clock: Int64  # (rows, CLOCK_SIZE)
+    numbers: Float64  # (rows, targets, Layout.numbers)
+    singles: Float32  # (rows, targets, Layout.singles)
+    features: Float64  # (rows, features, 3) count, mean and variance
+    recurrent: RecurrentSeries
+
+
+class ForecasterShared(NamedTuple):
+    """State of the partition."""
+
+    recurrent: RecurrentShared
+
+
+class ForecasterScratch(NamedTuple):
+    """Working room and constants; nothing in it is carried from one event to the next."""
+
+    mixture_steps: Int64  # (mixtures,) the step each mixture is settled at
+    mixture_of: Int64  # (horizon,)
+    pending_at: Int64  # (mixtures,)
+    phases: Float64  # (seasons, horizon + 1)
+    recent: Float64  # (targets, values) newest first
+    inverses: Float64  # (targets,) 1 / sigma
+    features: Float64  # standardized
+    inputs: Float64
+    phi: Float64
+    gain: Float64
+    experts: Float64  # (experts, horizon)
+    recurrent: RecurrentScratch
+
+
+def allocate(
+    config: ForecasterConfig, rows: int, seed: int, dtype: Any = np.float32
+) -> tuple[ForecasterShared, ForecasterSeries, ForecasterScratch]:
+    """Arrays for `rows` new series; `seed` draws the networks' first weights, `dtype` is their precision."""
+    T, H, at = config.targets, config.horizon, config.at
+    shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
+    series = ForecasterSeries(
+        clock=np.zeros((rows, CLOCK_SIZE), np.int64),
+        numbers=np.zeros((rows, T, at.numbers)),
+        singles=np.zeros((rows, T, at.singles), np.float32),
+        features=np.zeros((rows, config.features, 3)),
+        recurrent=recurrent,
+    )
+    steps = mixture_steps(H)
+    room = max(at.readout, at.linear, at.joint, at.seasonal)
+    scratch = ForecasterScratch(
+        mixture_steps=steps,
+        mixture_of=np.abs(np.arange(1, H + 1)[:, None] - steps).argmin(axis=1),
+        pending_at=np.concatenate([[0], np.cumsum(steps)[:-1]]).astype(np.int64),
+        phases=np.zeros((config.seasons, H + 1)),
+        recent=np.zeros((T, at.values)),
+        inverses=np.zeros(T),
+        features=np.zeros(config.features),
+        inputs=np.zeros(config.inputs),
+        phi=np.zeros(room),
+        gain=np.zeros(room),
+        experts=np.zeros((config.experts, H)),
+        recurrent=recurrent_scratch,
+    )
+    return ForecasterShared(shared), series, scratch
+
+
+@kernel
+def observe(
+    config: ForecasterConfig, shared: ForecasterShared, series: ForecasterSeries, scratch: ForecasterScratch,
+    row: int, time: int, x: Float64, u: Float64, forecast: Float64,
+) -> None:  # fmt: skip
+    """Take in one event of the series in `row`.
+
+    Args:
+        config: sizes and rates.
+        shared: the partition's networks; change.
+        series: the series' state; the row changes.
+        scratch: working room.
+        row: of the series.
+        time: microseconds since 1970.
+        x: `(targets,)`, NaN where missing.
+        u: `(features,)`, what is not finite counts as 0.
+        forecast: `(horizon, targets)`, written, in original units.
+    """
+    out_of_line()
+    clock, at, phases = series.clock[row], config.at, scratch.phases
+    calendar.observe_time(clock, time, config.periods, config.seasons, config.bins)
+    _fill_phases(clock, phases)
+    scale_features(series.features[row], u, config.memory, scratch.features)
+    events = clock[EVENTS]
+    recurrent = config.recurrent
+    slot = row if recurrent.own_weights else 0
+    weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
+    tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], series.recurrent.tape[row])
+    teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
+    for i in range(config.targets):
+        z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
+        _put(config, z, events, x[i])
+        newest_first(z, at.history, at.values, events, recent)
+        if teach and not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
+            step = clip((x[i] - recent[1]) / z[at.scale + SIGMA], STEP_CLIP)
+            for j in range(recurrent.networks):
+                readout = at.readouts + j * at.readout_stride
+                net = i * recurrent.networks + j
+                learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, z, readout, at.readout, step)
+        _learn(config, z, f, clock, phases, math.isnan(x[i]), recent, scratch.phi, scratch.gain)
+        _settle(config, z, f, events, math.isnan(x[i]), recent, scratch.mixture_steps, scratch.pending_at)
+        if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
+            error = abs(x[i] - z[at.scale + EXPECTED]) / z[at.scale + SIGMA]
+            if drift.watch(config.drift, z, at.drift, error):
+                _adapt(config, z)
+        _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
+        scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
+    if clock[season_at(0)][KIND] != BY_TIME and (events == 32 or events == 64 or events == 128 or events == 256):
+        before = clock[season_at(0)][calendar.PERIOD]
+        calendar.detect_period(clock[season_at(0)], scratch.recent[0], events, config.bins)
+        if clock[season_at(0)][calendar.PERIOD] != before:
+            for i in range(config.targets):
+                _replay_period(config, series.numbers[row, i], series.singles[row, i], clock, scratch.recent[i], events)
+            _fill_phases(clock, phases)
+    for i in range(config.targets):
+        z, f = series.numbers[row, i], series.singles[row, i]
+        recent, inverse = scratch.recent[i], scratch.inverses[i]
+        if z[at.scale + SEEN] == 0.0:
+            for k in range(config.horizon):
+                forecast[k, i] = math.nan
+            continue
+        fill_inputs(
+            scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, scratch.features,
+            config.horizon, config.harmonics,
+        )  # fmt: skip
+        for j in range(recurrent.networks):
+            scratch.experts[1 + j, 0] = advance_network(
+                recurrent, weights, tapes, scratch.recurrent, i * recurrent.networks + j, scratch.recurrent.initial[j],
+                scratch.inputs, config.seasons, config.harmonics, recent, inverse, z,
+                at.readouts + j * at.readout_stride, at.readout,
+            )  # fmt: skip
+        scratch.experts[1 + recurrent.networks, 0] = (z[at.scale + MEAN] - recent[0]) * inverse
+        scratch.experts[2 + recurrent.networks, 0] = scratch.experts[3 + recurrent.networks, 0] = 0.0
+        season = clock[season_at(0)]
+        if season[KIND] != NONE:
+            here, there = calendar.bin_of(phases[0, 0], season[BINS]), calendar.bin_of(phases[0, 1], season[BINS])
+            scratch.experts[2 + recurrent.networks, 0] = seasonal.step_of_season(
+                z, f, at, config.bins, here, there, inverse
+            )
+            scratch.experts[3 + recurrent.networks, 0] = seasonal.step_a_period_ago(
+                z, f, at, config.bins, there, inverse
+            )
+        if config.autoregression.lags > 0:
+            phi = at.autoregression + 1 + at.linear
+            fill_autoregression(
+                config.autoregression,
+                z,
+                phi,
+                i,
+                scratch.recent,
+                scratch.inverses,
+                scratch.inputs,
+                config.seasons,
+                config.harmonics,
+            )
+            scratch.experts[4 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
+        hidden = at.readouts + 1 + at.readout
+        multistep.forecast_ahead(
+            config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
+            config.harmonics, hidden, cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
+        )  # fmt: skip
+        _mix(
+            config, z, f, events, recent[0], inverse, scratch.experts, scratch.mixture_of, scratch.mixture_steps,
+            scratch.pending_at, forecast[:, i],
+        )  # fmt: skip
+
+
+@kernel
+def _fill_phases(clock: Int64, phases: Float64) -> None:
+    for s in range(phases.shape[0]):
+        season = clock[season_at(s)]
+        if season[KIND] != NONE:
+            for k in range(phases.shape[1]):
+                phases[s, k] = calendar.phase_after(clock, season, k)
+
+
+@kernel
+def _replay_period(
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, recent: Float64, events: int
+) -> None:
+    """Fill the tables of the season just found from the history that showed it."""
+    out_of_line()
+    at, sigma = config.at, z[config.at.scale + SIGMA]
+    first = min(np.int64(0), clock[EVENTS])  # not the literal 0: numba compiles a kernel again for every literal
+    seasonal.forget_seasonal(z, f, at, config.bins, first)
+    for age in range(min(events, at.values) - 2, -1, -1):
+        phase = calendar.phase_after(clock, clock[season_at(first)], -age)
+        step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
+        seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])
+        seasonal.observe_seasonal(z, f, at, config.bins, clock, first, phase, recent[age], step, sigma)
+
+
+@kernel
+def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
+    """Put the value into the history; the forecast in place of a missing one."""
+    at, missing = config.at, math.isnan(x)
+    z[at.known + events % (config.horizon + 1)] = 0.0 if missing else 1.0
+    if z[at.scale + SEEN] > 0.0:
+        z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
+    elif not missing:
+        for k in range(at.values):
+            z[at.history + k] = x
+
+
+@kernel
+def _learn(
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64,
+    phi: Float64, gain: Float64,
+) -> None:  # fmt: skip
+    """Teach the linear experts the newest value."""
+    out_of_line()
+    at, events, sigma = config.at, clock[EVENTS], z[config.at.scale + SIGMA]
+    if not sigma > 0.0:
+        return
+    initial = config.initial_precision
+    if not missing:
+        step = clip((recent[0] - recent[1]) / sigma, STEP_CLIP)
+        for j in range(config.recurrent.networks):
+            learn_readout(
+                z, at.readouts + j * at.readout_stride, at.readout, step, config.recurrent.forgetting, initial, gain
+            )
+        if at.linear > 0:
+            learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
+        multistep.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], recent, phi, gain)
+    if events > config.horizon:
+        multistep.learn_joint(config.ahead, z, f, at, events, recent, phi, gain)
+
+
+@kernel
+def _settle(
+    config: ForecasterConfig, z: Float64, f: Float32, events: int, missing: bool, recent: Float64, steps: Int64,
+    pending_at: Int64,
+) -> None:  # fmt: skip
+    """Tell the mixtures what came."""
+    out_of_line()
+    at, sigma = config.at, z[config.at.scale + SIGMA]
+    if missing or not sigma > 0.0:
+        return
+    for a in range(steps.size):
+        k = steps[a]
+        if events <= k:
+            return
+        experts = config.step_experts if k == 1 else 1 + multistep.EXPERTS
+        pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
+        mixing.settle(
+            z[at.mixtures + a * at.mixture : at.mixtures + (a + 1) * at.mixture],
+            experts,
+            f[pending : pending + experts + 2],
+            (recent[0] - recent[k]) / sigma,
+            config.step_discount if k == 1 else config.ahead_discount,
+            config.step_rate if k == 1 else config.ahead_rate,
+        )
+
+
+@kernel
+def _adapt(config: ForecasterConfig, z: Float64) -> None:
+    """After a drift alarm: the experts of the next step learn fast again, and their past counts less."""
+    out_of_line()
+    at, amount = config.at, config.reawaken * config.initial_precision
+    for j in range(config.recurrent.networks):
+        least_squares.reawaken(z[at.readouts + j * at.readout_stride + 1 + 2 * at.readout :], at.readout, amount)
+    if at.linear > 0:
+        least_squares.reawaken(z[at.autoregression + 1 + 2 * at.linear :], at.linear, amount)
+    for a in range(at.mixtures, at.mixtures + at.mixture, at.mixture):
+        for k in range(3 * config.step_experts):
+            z[a + k] *= config.keep
+
+
+@kernel
+def _remember(
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64
+) -> None:
+    """Move scale, levels and seasonal tables."""
+    out_of_line()
+    at, events = config.at, clock[EVENTS]
+    if missing and z[at.scale + SEEN] == 0.0:
+        return
+    sigma = z[at.scale + SIGMA]
+    value, previous = recent[0], recent[1]
+    step = math.nan
+    if not missing:
+        step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
+        observe_scale(z[at.scale : at.drift], value, value - previous, config.warmup, config.memory)
+    seasonal_levels.observe_means(z, at, config.horizon, events, clock, value, missing)
+    if not missing:
+        seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phases[0, 0], value)
+    for s in range(config.seasons):
+        seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phases[s, 0], value, step, z[at.scale + SIGMA])
+
+
+@kernel
+def _mix(
+    config: ForecasterConfig, z: Float64, f: Float32, events: int, x: float, inverse: float, experts: Float64,
+    mixture_of: Int64, steps: Int64, pending_at: Int64, forecast: Float64,
+) -> None:  # fmt: skip
+    """Mix what the experts say of every step and remember it until the value comes."""
+    out_of_line()
+    at = config.at
+    half = 0.5 * (z[at.scale + HIGH] - z[at.scale + LOW])
+    low, high = (z[at.scale + LOW] - half - x) * inverse, (z[at.scale + HIGH] + half - x) * inverse
+    for k in range(1, config.horizon + 1):
+        a = mixture_of[k - 1]
+        count = config.step_experts if k == 1 else 1 + multistep.EXPERTS
+        said = experts[:, k - 1]
+        said[0] = 0.0
+        for j in range(1, count):
+            said[j] = max(low, min(high, said[j])) if math.isfinite(said[j]) else 0.0
+        state = at.mixtures + a * at.mixture
+        mixed = mixing.mix(z, state, count, said)
+        published = mixing.publish(z, state, count, mixed, k)
+        forecast[k - 1] = x + published / inverse if inverse > 0.0 else x
+        if steps[a] == k:
+            pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
+            for j in range(count):
+                f[pending + j] = clip(said[j], MOST)
+            f[pending + count] = clip(mixed, MOST)
+            f[pending + count + 1] = clip(published, MOST)
+    z[at.scale + EXPECTED] = forecast[0]
+
+
+@kernel
+def has_drifted(config: ForecasterConfig, series: ForecasterSeries, row: int, target: int, x: float) -> bool:
+    """Whether the value `x`, the newest of the target, raised a drift alarm."""
+    state = series.numbers[row, target]
+    at = config.at.drift
+    return not math.isnan(x) and state[at + drift.ALARMS] > 0.0 and state[at + drift.SINCE] == 0.0
+
+
+def drift_alarms(config: ForecasterConfig, series: ForecasterSeries) -> Float64:
+    """Drift alarms since the series began, `(rows, targets)`."""
+    return series.numbers[:, :, config.at.drift + drift.ALARMS].copy()
+
+
+def since_alarm(config: ForecasterConfig, series: ForecasterSeries) -> Float64:
+    """Values since the last drift alarm (0: the last value raised it) or since the series began, `(rows, targets)`."""
+    return series.numbers[:, :, config.at.drift + drift.SINCE].copy()

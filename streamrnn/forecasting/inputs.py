@@ -1,0 +1,149 @@
+"""What is known before the next event: the inputs of the networks and of the linear heads.
+
+All in sigmas and clipped, of one target:
+
+    level, x_t - x_{t-1}, x_t - x_{t-2}, x_t - x_{t-4}
+    per season   value one period before the next event - x_t, the step then, the step usual at the next phase, the
+                 surprise of the last step, and `harmonics` Fourier pairs of the next phase
+    log(time since the event before / sampling interval)
+    the event's features, less their running mean and over their running standard deviation (not finite: 0)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.calendar import BINS, EVENTS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
+from streamrnn.forecasting.layout import LAST, LEVELS, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
+from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import out_of_line
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+CLIP = 4.0
+LAG_CLIP = 6.0
+
+
+def input_count(features: int, seasons: int, harmonics: int) -> int:
+    """How many inputs a target has."""
+    return 4 + seasons * (4 + 2 * harmonics) + 2 * LEVELS + 1 + features
+
+
+@kernel
+def fill_inputs(
+    out: Float64, z: Float64, f: Float32, at: Layout, seasons: int, bins: int, clock: Int64, phases: Float64,
+    recent: Float64, u: Float64, horizon: int, harmonics: int,
+) -> None:  # fmt: skip
+    """Write the inputs of one target; phases (seasons,) of the next event, recent (values,) newest first, u scaled."""
+    out_of_line()
+    scale = at.scale
+    sigma = z[scale + SIGMA]
+    inverse = 1.0 / sigma if sigma > 0.0 else 0.0
+    spread = math.sqrt(z[scale + VARIANCE])
+    x = recent[0]
+    out[0] = clip((x - z[scale + MEAN]) / spread, CLIP) if spread > 0.0 else 0.0
+    out[1] = clip((x - recent[1]) * inverse, CLIP)
+    out[2] = clip((x - recent[2]) * inverse, CLIP)
+    out[3] = clip((x - recent[4]) * inverse, CLIP)
+    k = 4
+    for s in range(seasons):
+        season = clock[season_at(s)]
+        table, now = at.table + s * TABLE_ROWS * bins, at.now + s * NOW_SIZE
+        if season[KIND] == NONE:
+            for j in range(4 + 2 * harmonics):
+                out[k + j] = 0.0
+        else:
+            b = bin_of(phases[s], season[BINS])
+            known = f[at.visits + s * bins + b] > 0
+            before = z[table + LAST * bins + b]
+            out[k] = clip((before - x) * inverse, CLIP) if known else 0.0
+            out[k + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, CLIP) if known else 0.0
+            out[k + 2] = clip(z[table + STEP * bins + b], CLIP)
+            out[k + 3] = clip(z[now + SURPRISE], CLIP)
+            for j in range(harmonics):
+                angle = 2.0 * math.pi * (j + 1) * phases[s]
+                out[k + 4 + 2 * j] = math.sin(angle)
+                out[k + 5 + 2 * j] = math.cos(angle)
+        k += 4 + 2 * harmonics
+    season = clock[season_at(0)]
+    b = bin_of(phases[0], season[BINS]) if season[KIND] != NONE else 0
+    known = season[KIND] != NONE and f[at.visits + b] > 0
+    means = at.means + (clock[EVENTS] % horizon) * LEVELS
+    for j in range(LEVELS):
+        out[k + j] = clip((z[at.levels + j * bins + b] - x) * inverse, CLIP) if known else 0.0
+        out[k + LEVELS + j] = clip((z[means + j] - x) * inverse, CLIP)
+    k += 2 * LEVELS
+    out[k] = clip(math.log(clock[GAP] / clock[INTERVAL]), CLIP) if clock[GAP] > 0 else 0.0
+    k += 1
+    for j in range(u.size):
+        out[k + j] = u[j]
+
+
+FACTORS: Final = 6
+
+
+def periodic_count(harmonics: int) -> int:
+    """How many products `fill_periodic` writes."""
+    return FACTORS * 2 * harmonics
+
+
+@kernel
+def fill_periodic(out: Float64, o: int, inputs: Float64, seasons: int, harmonics: int) -> None:
+    """At out[o]: products of the first season's Fourier pairs with six inputs: level, three increments,
+    usual step and usual level.
+
+    With them a linear model's coefficients depend on the phase: a load that falls by a tenth an hour at night and
+    rises by a tenth in the morning has no single autoregression.
+    """
+    out_of_line()
+    fourier, levels = 8, 4 + seasons * (4 + 2 * harmonics)
+    for k in range(FACTORS):
+        factor = inputs[k] if k < 4 else (inputs[6] if k == 4 else inputs[levels])
+        for j in range(2 * harmonics):
+            out[o] = factor * inputs[fourier + j]
+            o += 1
+
+
+@kernel
+def fill_lags(out: Float64, o: int, recent: Float64, lags: int, inverse: float) -> None:
+    """At out[o]: 1, then the last `lags` steps of one target, newest first, in sigmas (`inverse` = 1 / sigma)."""
+    out[o] = 1.0
+    for j in range(lags):
+        out[o + 1 + j] = clip((recent[j] - recent[j + 1]) * inverse, LAG_CLIP)
+
+
+@kernel
+def newest_first(z: Float64, ring: int, size: int, events: int, out: Float64) -> None:
+    """out[j] = the value j events ago; the ring at z[ring] holds the newest of `events` at (events - 1) % size."""
+    newest = (events - 1) % size
+    for j in range(newest + 1):
+        out[j] = z[ring + newest - j]
+    for j in range(newest + 1, size):
+        out[j] = z[ring + size + newest - j]
+
+
+@kernel
+def scale_features(scale: Float64, u: Float64, memory: float, out: Float64) -> None:
+    """Learn mean and variance of every feature, scale (features, 3) = count, mean, variance, and standardize it."""
+    out_of_line()
+    for j in range(u.size):
+        out[j] = 0.0
+        if not abs(u[j]) <= 1e100:
+            continue
+        n = min(scale[j, 0] + 1.0, memory)
+        deviation = u[j] - scale[j, 1]
+        spread = math.sqrt(scale[j, 2])
+        if n > 10.0 and spread > 0.0:
+            deviation = clip(deviation, 2.0 * CLIP * spread)
+        scale[j, 0] = n
+        scale[j, 1] += deviation / n
+        scale[j, 2] += (deviation * deviation * (1.0 - 1.0 / n) - scale[j, 2]) / n
+        spread = math.sqrt(scale[j, 2])
+        out[j] = clip((u[j] - scale[j, 1]) / spread, CLIP) if spread > 0.0 else 0.0

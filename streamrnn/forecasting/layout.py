@@ -1,0 +1,106 @@
+"""Where a target's numbers lie: one row of float64 and one of float32 holds everything it carries.
+
+Kernels take such a row and an offset into it. Many small arrays would be easier to name, but handing dozens of them
+from kernel to kernel is what numba spends its compile time on, and one run of memory is also what a cache likes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamrnn.forecasting.calendar import MOST_SEASONS
+from streamrnn.forecasting.drift import DRIFT_SIZE
+from streamrnn.forecasting.scaling import SCALE_SIZE
+from streamrnn.kernels.least_squares import packed_size
+
+# Per season and bin.
+LAST, STEP, DEVIATION, RATIO = 0, 1, 2, 3
+TABLE_ROWS = 4
+# Per season: about the newest value.
+PERIOD_AGO, SURPRISE, PERIOD_MEAN, VALUES = 0, 1, 2, 3
+NOW_SIZE = 4
+# Levels per bin, and running means.
+LEVELS = 3
+
+
+class Layout(NamedTuple):
+    """Offsets and sizes, in numbers. m: features of a readout."""
+
+    # float64
+    scale: int  # SCALE_SIZE
+    drift: int  # DRIFT_SIZE
+    history: int  # ring of `values` values, missing ones filled in
+    values: int
+    known: int  # ring of horizon + 1: 1 where the value was not missing
+    table: int  # (seasons, TABLE_ROWS, bins)
+    now: int  # (seasons, NOW_SIZE)
+    readouts: int  # one per network, `readout_stride` apart
+    readout_stride: int
+    readout: int  # m
+    autoregression: int
+    linear: int  # m
+    joint_weights: int  # (horizon - 1, joint)
+    joint_precision: int
+    joint: int  # m
+    seasonal_weights: int  # (horizon - 1, seasonal)
+    seasonal_precision: int
+    seasonal: int  # m
+    levels: int  # (LEVELS, bins), and the same before their last update when the horizon is over 1
+    means: int  # (horizon, LEVELS)
+    mixtures: int
+    mixture: int  # numbers per mixture
+    numbers: int
+    # float32
+    visits: int  # (seasons, bins)
+    pending: int  # forecasts that wait for their value, (experts + 2) each
+    origins: int  # (horizon, joint) features of the last origins
+    singles: int
+
+
+def readout_numbers(m: int) -> int:
+    """Numbers a readout of m features keeps: variance, weights, features, precision."""
+    return 1 + 2 * m + packed_size(m) if m else 0
+
+
+def make_layout(
+    *, horizon: int, values: int, seasons: int, bins: int, networks: int, readout: int, linear: int, joint: int,
+    seasonal: int, mixtures: int, mixture: int, pending: int,
+) -> Layout:  # fmt: skip
+    """Lay everything out, one after the other."""
+    ahead = horizon if horizon > 1 else 0
+    steps = max(0, horizon - 1)
+    sizes = {
+        "scale": SCALE_SIZE,
+        "drift": DRIFT_SIZE,
+        "history": values,
+        "known": horizon + 1,
+        "table": seasons * TABLE_ROWS * bins,
+        "now": MOST_SEASONS * NOW_SIZE,
+        "readouts": networks * readout_numbers(readout),
+        "autoregression": readout_numbers(linear),
+        "joint_weights": steps * joint,
+        "joint_precision": packed_size(joint) if ahead else 0,
+        "seasonal_weights": steps * seasonal,
+        "seasonal_precision": packed_size(seasonal) if ahead else 0,
+        "levels": (2 if ahead else 1) * LEVELS * bins,
+        "means": horizon * LEVELS,
+        "mixtures": mixtures * mixture,
+    }
+    singles = {"visits": seasons * bins, "pending": pending, "origins": ahead * joint}
+    at: dict[str, int] = {}
+    for part, total in ((sizes, "numbers"), (singles, "singles")):
+        offset = 0
+        for name, size in part.items():
+            at[name] = offset
+            offset += size
+        at[total] = offset
+    return Layout(
+        **at,
+        values=values,
+        readout_stride=readout_numbers(readout),
+        readout=readout,
+        linear=linear,
+        joint=joint,
+        seasonal=seasonal,
+        mixture=mixture,
+    )

@@ -1,0 +1,242 @@
+"""The model that forecasts: a partition's state, and how a batch of events goes through the fold."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamrnn.anomaly import detector, early_warning, episodes
+from streamrnn.cells.catalog import build_cell
+from streamrnn.config.tree import Config, Limit
+from streamrnn.errors import ConfigurationError
+from streamrnn.forecasting import diagnostics, fold, forecaster, intervals
+from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.forecasting.fold import COUNTERS, LAST_TIME, NUMBERS, Batch, CommonSeries
+from streamrnn.records.alerts import encode_alerts
+from streamrnn.records.events import Decoded, targets_of
+from streamrnn.records.forecasts import encode
+from streamrnn.records.log import Message, Partition
+from streamrnn.state.partition_model import PartitionModel
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+_WARN_AT = 0.5
+_LEARNING_RATE = 1e-3
+
+
+class Series(NamedTuple):
+    """Everything that belongs to one series; an all-zero row is a new one."""
+
+    common: CommonSeries
+    forecaster: forecaster.ForecasterSeries
+    intervals: intervals.IntervalSeries
+    anomaly: detector.AnomalySeries
+    warning: early_warning.WarningSeries
+
+
+class Shared(NamedTuple):
+    """Everything that belongs to the partition as a whole."""
+
+    counters: Int64  # (COUNTERS,)
+    forecaster: forecaster.ForecasterShared
+
+
+class Scratch(NamedTuple):
+    """Working memory; nothing in it outlives an event."""
+
+    forecaster: forecaster.ForecasterScratch
+    outcome: Float64  # (detector.OUTCOMES,)
+
+
+class FoldConfig(NamedTuple):
+    """The numbers that configure each part."""
+
+    forecaster: forecaster.ForecasterConfig
+    intervals: intervals.IntervalConfig
+    anomaly: detector.AnomalyConfig
+    warning: early_warning.WarningConfig
+    skip_late: bool
+
+
+def _fold_config(config: Config) -> FoldConfig:
+    model, names, accepted = config.model, targets_of(config.event), config.anomaly.expected_false_alarms
+    return FoldConfig(
+        forecaster=forecaster.forecaster_config(
+            preset=model.preset,
+            targets=len(names),
+            features=len(config.event.features),
+            horizon=model.horizon,
+            hidden_size=model.hidden_size,
+            truncation_length=model.truncation_length,
+            update_every=model.update_every,
+            learning_rate=_LEARNING_RATE if model.learning_rate is None else model.learning_rate,
+            gradient_clip=model.gradient_clip,
+            weights=model.weights,
+            seasonality=tuple(round(period * 1e6) for period in model.seasonality),
+            cell=lambda inputs, hidden: build_cell(model.cell, inputs, (hidden,) * model.layers),
+        ),
+        intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
+        anomaly=detector.AnomalyConfig(
+            targets=len(names),
+            false_alarms=accepted.number,
+            false_alarms_per_day=accepted.number if accepted.per == "day" else 0.0,
+            threshold=-1.0 if config.anomaly.threshold is None else config.anomaly.threshold,
+        ),
+        warning=early_warning.WarningConfig(len(names), model.horizon, 1, config.anomaly.warn_at or _WARN_AT),
+        skip_late=config.event.late != "process",
+    )
+
+
+def _limits(config: Config) -> Float64:
+    declared, names = config.anomaly.limits, targets_of(config.event)
+    try:
+        config.anomaly.check_limits(names)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    limits = [declared.get(name, Limit()) for name in names]
+    return early_warning.limit_table([(limit.lower, limit.upper) for limit in limits])
+
+
+def shape_of(config: Config) -> dict[str, Any]:
+    """The settings that give stored state its meaning; rates and thresholds are free to change."""
+    free = {"learning_rate", "gradient_clip", "update_every"}
+    shape: dict[str, Any] = {"task": config.task}
+    model = config.model.model_dump(mode="json", exclude=free)
+    shape |= {f"model.{name}": value for name, value in model.items()}
+    shape["event.targets"] = list(targets_of(config.event))
+    shape["event.features"] = list(config.event.features)
+    return shape
+
+
+class ForecastModel(PartitionModel[Answers]):
+    """The forecaster of one partition; see `PartitionModel`."""
+
+    counter_names = COUNTERS
+
+    def __init__(self, config: Config) -> None:
+        model, names = config.model, targets_of(config.event)
+        self._config = _fold_config(config)
+        self._levels = intervals.level_table(model.levels)
+        shared, series, scratch = forecaster.allocate(self._config.forecaster, 1, seed=model.seed)
+        steps, targets = model.horizon, len(names)
+        common = CommonSeries(
+            numbers=np.zeros((1, NUMBERS), np.int64),
+            previous=np.zeros((1, targets)),
+            forecast=np.zeros((1, steps, targets)),
+            lower=np.zeros((1, len(model.levels), steps, targets)),
+            upper=np.zeros((1, len(model.levels), steps, targets)),
+            episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
+        )
+        rows = Series(
+            common,
+            series,
+            intervals.allocate(self._config.intervals, 1),
+            detector.allocate(self._config.anomaly, 1),
+            early_warning.allocate(self._config.warning, 1),
+        )
+        self._warns = config.anomaly.warns
+        self._limits = _limits(config)
+        self._scratch = Scratch(scratch, np.zeros(detector.OUTCOMES))
+        self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
+        self._names, self._published = names, model.levels
+        self._explain = config.anomaly.explain
+        super().__init__(config, shape_of(config), Shared(np.zeros(len(COUNTERS), np.int64), shared), rows)
+
+    def _blank_answers(self, decoded: Decoded) -> Answers:
+        return self._answers(len(decoded.keys))
+
+    def _answers(self, count: int) -> Answers:
+        return blank_answers(count, self._levels.shape[1], self._horizon, self._targets)
+
+    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
+        batch = Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part])
+        for run in self._passes(batch, Answers._make(array[part] for array in answers)):
+            run()
+
+    def _newest_times(self) -> Int64:
+        times: Int64 = self.series.arrays.common.numbers[:, LAST_TIME]
+        return times
+
+    def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        """See `forecasts.encode`."""
+        return encode(
+            partition,
+            self._names,
+            detector.CHANNEL_NAMES,
+            decoded,
+            answers,
+            levels=self._published,
+            explain=self._explain,
+        )
+
+    def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
+        """See `alerts.encode_alerts`."""
+        return encode_alerts(partition, self._names, detector.CHANNEL_NAMES, decoded, answers)
+
+    def _passes(self, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
+        """The compiled passes over a batch, in order."""
+        config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
+        common, working = series.common, scratch.forecaster
+        passes: tuple[Callable[[], None], ...] = (
+            partial(fold.arrive, config.skip_late, shared.counters, common, batch, answers),
+            partial(
+                fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
+            ),
+            partial(fold.bound, config.intervals, self._levels, series.intervals, common, batch, answers),
+            partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, common, batch, answers),
+        )
+        if self._warns:
+            first = self._levels[:, :1].copy()
+            passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, common, batch, answers),)
+        return passes
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """Names of the experts that forecast the next step, in the order of their weights."""
+        return diagnostics.expert_names(self._config.forecaster)
+
+    def expert_weights(self, key: str) -> Float64 | None:
+        """Weights of the experts of a series, `(targets, experts)`, rows adding up to 1.
+
+        None where the series is not in memory, or not every target has had a forecast that met its value.
+        """
+        row = self.series.row_of(key)
+        if row is None:
+            return None
+        weights = diagnostics.expert_weights(self._config.forecaster, self.series.arrays.forecaster, row)
+        return weights if weights.any(axis=1).all() else None
+
+    def statistics(self) -> dict[str, int]:
+        """Cumulative counters of the learning: `updates`, `updates_skipped`."""
+        return diagnostics.statistics(self.shared.forecaster, self.series.arrays.forecaster)
+
+    def warm_up(self) -> None:
+        """See `PartitionModel`.
+
+        The forecast takes longest to compile: another process compiles the other passes into the cache meanwhile, where
+        the system can fork and nothing else runs.
+        """
+        batch = Batch(
+            np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, self._targets)), np.zeros((1, self._features))
+        )
+        passes = self._passes(batch, self._answers(1))
+        forecast, others = passes[1], (passes[0], *passes[2:])
+        helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
+        if helper == 0:
+            try:
+                for run in others:
+                    run()
+            finally:
+                os._exit(0)
+        forecast()
+        if helper is not None:
+            os.waitpid(helper, 0)
+        for run in others:
+            run()

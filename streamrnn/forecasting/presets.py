@@ -1,0 +1,226 @@
+"""From settings a user knows to the numbers the forecaster's kernels take.
+
+preset      experts of the next step, besides last value, running mean and season    hidden size
+lite        one network (truncation 1)                                               8
+standard    one network (truncation 4), autoregression                               32
+full        three networks, autoregression over all targets                          32
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.cells import cell as cells
+from streamrnn.cells.gru import GRU
+from streamrnn.errors import ConfigurationError
+from streamrnn.forecasting.calendar import MOST_SEASONS
+from streamrnn.forecasting.drift import PageHinkley
+from streamrnn.forecasting.experts import multistep
+from streamrnn.forecasting.experts.autoregression import AutoregressionConfig, autoregression_size
+from streamrnn.forecasting.experts.recurrent import RecurrentConfig
+from streamrnn.forecasting.inputs import input_count, periodic_count
+from streamrnn.forecasting.layout import Layout, make_layout
+from streamrnn.forecasting.mixing import mixing_size
+from streamrnn.learning.optimizers import make_optimizer
+
+MOST_MIXTURES: Final = 48
+
+
+class ForecasterConfig(NamedTuple):
+    """All sizes and rates; nothing here changes while a stream is read."""
+
+    targets: int
+    features: int
+    horizon: int
+    seasons: int
+    periods: tuple[int, int]  # microseconds, 0: find it
+    bins: int
+    harmonics: int
+    warmup: float
+    memory: float
+    initial_precision: float
+    step_experts: int  # experts of step 1
+    experts: int  # of any step, at most
+    step_discount: float
+    step_rate: float
+    ahead_discount: float
+    ahead_rate: float
+    reawaken: float  # of the initial precision, added on a drift alarm
+    keep: float  # of regrets and losses kept on a drift alarm
+    inputs: int
+    at: Layout
+    recurrent: RecurrentConfig
+    autoregression: AutoregressionConfig
+    ahead: multistep.AheadConfig | None
+    drift: PageHinkley
+
+
+_PRESETS: Final[dict[str, dict[str, Any]]] = {
+    "lite": {
+        "hidden": 8,
+        "truncation": 1,
+        "networks": 1,
+        "lags": 12,
+        "far": 0,
+        "cross": 0,
+        "periodic": True,
+        "harmonics": 4,
+        "reawaken": 0.15,
+    },
+    "standard": {
+        "hidden": 32,
+        "truncation": 4,
+        "networks": 1,
+        "lags": 24,
+        "far": 24,
+        "cross": 0,
+        "periodic": False,
+        "harmonics": 4,
+        "reawaken": 0.15,
+    },
+    "full": {
+        "hidden": 32,
+        "truncation": 4,
+        "networks": 3,
+        "lags": 24,
+        "far": 24,
+        "cross": 3,
+        "periodic": False,
+        "harmonics": 8,
+        "reawaken": 0.03,
+    },
+}
+
+
+def mixture_steps(horizon: int) -> NDArray[np.int64]:
+    """The steps that have a mixture of their own: all, or spread evenly when the horizon is long."""
+    return np.unique(np.round(np.linspace(1, horizon, min(horizon, MOST_MIXTURES))).astype(np.int64))
+
+
+def forecaster_config(
+    *,
+    targets: int = 1,
+    features: int = 0,
+    horizon: int = 1,
+    preset: str = "standard",
+    hidden_size: int | None = None,
+    truncation_length: int | None = None,
+    update_every: int = 1,
+    learning_rate: float = 1e-3,
+    gradient_clip: float = 3.0,
+    forgetting_factor: float = 0.9999,
+    lags: int | None = None,
+    weights: str = "partition",
+    seasonality: Sequence[int] = (),
+    cell: Any = GRU,
+) -> ForecasterConfig:
+    """Check the settings and fill in what follows from them; None is the preset's own value.
+
+    Args:
+        targets: values forecast per event.
+        features: further numbers that come with an event.
+        horizon: steps forecast.
+        preset: `lite`, `standard` or `full`.
+        hidden_size: hidden units of each network.
+        truncation_length: events an error flows back through.
+        update_every: events between two updates of the networks.
+        learning_rate: of Adam; 0 leaves the networks as they were drawn.
+        gradient_clip: largest norm of a gradient.
+        forgetting_factor: of the networks' least-squares readouts, per event.
+        lags: last steps of the target that linear experts see.
+        weights: `partition` (all series share the networks) or `series`.
+        seasonality: periods in microseconds, at most two; none: found.
+        cell: type of the networks, called with (input size, hidden size).
+
+    Raises:
+        ConfigurationError: a setting is outside its range.
+    """
+    if preset not in _PRESETS:
+        raise ConfigurationError(f"preset {preset!r}: choose one of {', '.join(_PRESETS)}")
+    if weights not in ("partition", "series"):
+        raise ConfigurationError(f"weights {weights!r}: choose partition or series")
+    if len(seasonality) > MOST_SEASONS or any(period <= 0 for period in seasonality):
+        raise ConfigurationError(f"seasonality: at most {MOST_SEASONS} periods, each longer than 0")
+    chosen = _PRESETS[preset]
+    own_lags = chosen["lags"] if lags is None else lags
+    far_lags = (chosen["far"] if lags is None else max(lags, 1)) if chosen["far"] else 0
+    seasons = max(1, len(seasonality))
+    periods = (*seasonality, 0, 0)
+    recurrent = RecurrentConfig(
+        cell=cell(
+            input_count(features, seasons, chosen["harmonics"]),
+            chosen["hidden"] if hidden_size is None else hidden_size,
+        ),
+        optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip if gradient_clip > 0 else math.inf),
+        networks=chosen["networks"],
+        truncation_length=chosen["truncation"] if truncation_length is None else truncation_length,
+        update_every=update_every,
+        learn_from=200,
+        lags=own_lags,
+        forgetting=forgetting_factor,
+        periodic=chosen["periodic"],
+        own_weights=weights == "series",
+    )
+    config = ForecasterConfig(
+        targets=targets,
+        features=features,
+        horizon=horizon,
+        seasons=seasons,
+        periods=(int(periods[0]), int(periods[1])),
+        bins=288,
+        harmonics=chosen["harmonics"],
+        warmup=200.0,
+        memory=2000.0,
+        initial_precision=0.05,
+        step_experts=0,
+        experts=0,
+        step_discount=0.99,
+        step_rate=0.1,
+        ahead_discount=0.9995,
+        ahead_rate=0.005,
+        reawaken=chosen["reawaken"],
+        keep=0.5,
+        inputs=0,
+        at=Layout(*([0] * len(Layout._fields))),
+        recurrent=recurrent,
+        autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
+        # Far ahead the errors are larger (their variance grows with H), and H targets that overlap tell what one tells:
+        # the prior weighs more, with the square of H.
+        ahead=multistep.AheadConfig(horizon, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2) if horizon > 1 else None,
+        drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
+    )
+    return with_layout(config)
+
+
+def with_layout(config: ForecasterConfig) -> ForecasterConfig:
+    """The same settings with all sizes that follow from them."""
+    inputs = input_count(config.features, config.seasons, config.harmonics)
+    hidden = cells.output_size(config.recurrent.cell)
+    periodic = periodic_count(config.harmonics)
+    step_experts = 4 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
+    experts = max(step_experts, 1 + multistep.EXPERTS) if config.horizon > 1 else step_experts
+    autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
+    steps = mixture_steps(config.horizon)
+    longest = max(config.recurrent.lags, config.autoregression.lags, multistep.LAGS)
+    at = make_layout(
+        horizon=config.horizon,
+        values=max(256, config.horizon + longest + 4),
+        seasons=config.seasons,
+        bins=config.bins,
+        networks=config.recurrent.networks,
+        readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
+        linear=autoregression_size(autoregression, config.targets, config.harmonics),
+        joint=1 + multistep.LAGS + inputs + periodic + hidden,
+        seasonal=multistep.COMMON + multistep.SEASONAL_LAGS,
+        mixtures=len(steps),
+        mixture=mixing_size(experts),
+        pending=int(steps.sum()) * (experts + 2),
+    )
+    return config._replace(
+        inputs=inputs, autoregression=autoregression, step_experts=step_experts, experts=experts, at=at
+    )

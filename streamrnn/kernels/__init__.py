@@ -1,0 +1,1 @@
+"""Compiled numerics below everything: how kernels are compiled, vectors, matrices, least squares."""

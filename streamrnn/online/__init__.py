@@ -1,1 +1,0 @@
-"""What learns beside the network: scaling, readout, experts, intervals, anomaly scores."""

@@ -1,0 +1,76 @@
+"""The contract of the alerts: one record where an alert or an early warning begins, and one where it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import orjson
+from pydantic import BaseModel, Field
+
+from streamrnn.records.events import Decoded, format_times
+from streamrnn.records.forecasts import Source
+from streamrnn.records.log import Message, Partition
+
+if TYPE_CHECKING:
+    from streamrnn.forecasting.answers import Answers
+
+KINDS: tuple[Literal["anomaly", "warning"], ...] = ("anomaly", "warning")
+"""Names of the rows of `Answers.changes` (`anomaly/episodes.py`)."""
+
+
+class AlertRecord(BaseModel):
+    """One change: `alert` of a series and `kind` was opened or closed by the event at `source`."""
+
+    key: str
+    time: datetime = Field(description="of the event that opened or closed it")
+    source: Source
+    kind: Literal["anomaly", "warning"] = Field(description="warning: a limit will probably be crossed")
+    state: Literal["opened", "closed"]
+    alert: int = Field(ge=1, description="counts the series' alerts of this kind; anomaly: `alert` of the forecasts")
+    since: datetime = Field(description="time of the event that opened it")
+    target: str | None = Field(description="the target that drove it when it opened")
+    channel: str | None = Field(None, description="the strongest channel when it opened (anomaly)")
+    score: float | None = Field(None, ge=0, le=1, description="of this event (anomaly)")
+    strength: float | None = Field(None, ge=0, description="of this event: what alerts are decided by (anomaly)")
+    probability: float | None = Field(None, ge=0, le=1, description="of a crossing, at this event (warning)")
+    lead: float | None = Field(None, description="steps until the crossing, as far as one is expected (warning)")
+
+
+def encode_alerts(
+    partition: Partition, names: Sequence[str], channels: Sequence[str], decoded: Decoded, answers: Answers
+) -> list[Message]:
+    """The alert records of a batch, in the order of its events.
+
+    `names` are those of the targets, `channels` those of the anomaly channels.
+    """
+    events, kinds = answers.changes[:, :, 0].nonzero()
+    if not events.size:
+        return []
+    times = format_times(decoded.times[events])
+    changes = answers.changes[events, kinds]
+    since = format_times(changes[:, 1])
+    messages = []
+    for i, kind, time, (number, _, target, channel), began in zip(
+        events.tolist(), kinds.tolist(), times, changes.tolist(), since, strict=True
+    ):
+        document: dict[str, Any] = {
+            "key": decoded.keys[i],
+            "time": time,
+            "source": {"topic": partition.topic, "partition": partition.number, "offset": decoded.records[i].offset},
+            "kind": KINDS[kind],
+            "state": "opened" if number > 0 else "closed",
+            "alert": abs(number),
+            "since": began,
+            "target": names[target] if target >= 0 else None,
+        }
+        if KINDS[kind] == "anomaly":
+            document["channel"] = channels[channel] if channel >= 0 else None
+            document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
+        else:
+            probability, lead, _, _ = answers.warning[i].tolist()
+            document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead
+        messages.append(Message(decoded.keys[i].encode(), orjson.dumps(document)))
+    return messages

@@ -1,0 +1,225 @@
+"""The contract of the input: what an event is, and how records become arrays.
+
+An event is validated by one compiled pydantic schema, record by record: that costs about a microsecond, and a broken
+record can never lean on its neighbors to become valid. Good events become arrays (`Decoded`) and stay arrays through
+the model; `forecasts.py` turns the answers into JSON, `dead_letters.py` puts aside what is no event. Event time is
+int64 microseconds since 1970 (UTC) everywhere inside.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BeforeValidator, Field, Strict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from streamrnn.config.tree import EventConfig
+from streamrnn.errors import EventError, EventInvalid
+from streamrnn.records.log import Record
+
+Float64: TypeAlias = npt.NDArray[np.float64]
+Int64: TypeAlias = npt.NDArray[np.int64]
+
+LARGEST_VALUE = 1e100
+"""Beyond it squares and products inside the model would leave float64; such a value is a dead letter."""
+
+DEFAULT_TARGETS = ("value",)
+DEFAULT_KEY = "default"
+MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""What an empty CSV cell may look like (any case)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)
+
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
+LONGEST_KEY = 1000
+Key = Annotated[str, Field(max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
+
+_LAST_TIMESTAMP = 253_402_300_799_999
+"""End of the year 9999, milliseconds since 1970: what a Kafka record claims beyond it is no time."""
+
+
+class Labels(NamedTuple):
+    """What events say of labels (`task: regression` or `classification`); the labels themselves are the targets."""
+
+    ids: Int64  # (events, 2) digest of the id; 0, 0 where there is none
+    names: list[str | None]  # the ids
+    alone: npt.NDArray[np.bool_]  # (events,) a label of an earlier event, without features
+    classes: list[str]  # the texts that the targets are numbers of; empty for regression
+
+
+class Decoded(NamedTuple):
+    """The good events of a batch in log order, and the records that are none."""
+
+    keys: list[str]
+    times: Int64  # (events,) microseconds since 1970
+    targets: Float64  # (events, targets), NaN where missing
+    features: Float64  # (events, features), NaN where missing
+    records: Sequence[Record]
+    rejected: list[tuple[Record, EventError]]
+    labels: Labels | None = None
+
+
+def targets_of(event: EventConfig) -> tuple[str, ...]:
+    """The names to forecast."""
+    return event.targets or DEFAULT_TARGETS
+
+
+def event_schema(event: EventConfig, *, text: bool = False) -> TypeAdapter[Any]:
+    """The schema of one event; with `text` numbers may be written as strings (CSV)."""
+    fields = dict.fromkeys(targets_of(event), number_type(text) | None)
+    return schema_of("One measurement of one series.", event, fields, text)
+
+
+def number_type(text: bool) -> Any:
+    """A number, which with `text` may be written as a string."""
+    return Number if text else Annotated[Number, Strict()]
+
+
+def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool) -> TypeAdapter[Any]:
+    """The schema of an event with key, time, features and further `fields`; `what` says what it is."""
+    time: Any = datetime
+    if event.time_format is not None:
+        time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
+    common: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
+    features: dict[str, Any] = dict.fromkeys(event.features, NotRequired[number_type(text) | None])
+    typed_dict: Any = TypedDict
+    schema = typed_dict("Event", common | fields | features)
+    schema.__doc__ = f"{what} Numbers may be null (missing); further fields are ignored."
+    return TypeAdapter(schema)
+
+
+class EventDecoder:
+    """Turns raw records into arrays. `columns` names the cells of a CSV row; None means JSON objects."""
+
+    def __init__(self, event: EventConfig, columns: Sequence[str] | None = None, delimiter: str = ",") -> None:
+        self._event = event
+        self._targets = targets_of(event)
+        self._columns = columns
+        self._delimiter = delimiter
+        schema = self._schema(text=columns is not None)
+        self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
+        if columns is not None:
+            validate_row = schema.validator.validate_python
+            self._validate = lambda line: validate_row(self._cells(line))
+
+    def _schema(self, *, text: bool) -> TypeAdapter[Any]:
+        return event_schema(self._event, text=text)
+
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
+        rejected: list[tuple[Record, EventError]] = []
+        try:
+            rows = [self._fields(record.value) for record in records]
+            keys = [self._key(row, record) for row, record in zip(rows, records, strict=True)]
+            times = [self._time(row, record) for row, record in zip(rows, records, strict=True)]
+        except EventError:
+            rows, keys, times, good = [], [], [], []
+            for record in records:
+                try:
+                    row = self._fields(record.value)
+                    key, time = self._key(row, record), self._time(row, record)
+                except EventError as error:
+                    rejected.append((record, error))
+                    continue
+                rows.append(row)
+                keys.append(key)
+                times.append(time)
+                good.append(record)
+            records = good
+        features = self._columns_of(rows, self._event.features)
+        targets, labels = self._learned(rows, features)
+        return Decoded(keys, np.array(times, np.int64), targets, features, records, rejected, labels)
+
+    def _learned(self, rows: list[dict[str, Any]], features: Float64) -> tuple[Float64, Labels | None]:
+        """Targets (events, targets), and what the events say of labels; `features` is as in `Decoded`."""
+        return self._columns_of(rows, self._targets), None
+
+    def _fields(self, value: bytes | None) -> dict[str, Any]:
+        if value is None:
+            raise EventInvalid("the message is null (a tombstone), not an event")
+        if len(value) > self._event.max_bytes:
+            raise EventInvalid(
+                f"the event has {len(value)} bytes, more than event.max_bytes = {self._event.max_bytes}; raise it "
+                "if such events are meant"
+            )
+        try:
+            return self._validate(value)
+        except ValidationError as error:
+            raise EventInvalid(_first_problem(error)) from None
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise EventInvalid(f"not a row of text: {error}") from None
+
+    def _key(self, fields: dict[str, Any], record: Record) -> str:
+        key: str | None = fields.get(self._event.key)
+        if key is not None:
+            return key
+        if record.key is None:
+            return DEFAULT_KEY
+        if len(record.key) > LONGEST_KEY:
+            raise EventInvalid(f"no field {self._event.key!r}, and the message key has over {LONGEST_KEY} bytes")
+        try:
+            return record.key.decode()
+        except UnicodeDecodeError:
+            raise EventInvalid(f"no field {self._event.key!r}, and the message key is not UTF-8") from None
+
+    def _time(self, fields: dict[str, Any], record: Record) -> int:
+        time: datetime | None = fields.get(self._event.time)
+        if time is not None:
+            since = time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)
+            return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        own = own_time(record)
+        if own is None:
+            raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
+        return own
+
+    def _cells(self, line: bytes) -> dict[str, str | None]:
+        assert self._columns is not None
+        rows = list(csv.reader([line.decode()], delimiter=self._delimiter))
+        cells = rows[0] if rows else []
+        if len(cells) != len(self._columns):
+            raise EventInvalid(f"the row has {len(cells)} cells, the header {len(self._columns)}")
+        return {
+            name: None if cell.strip().lower() in MISSING_TEXT else cell.strip()
+            for name, cell in zip(self._columns, cells, strict=True)
+        }
+
+    @staticmethod
+    def _columns_of(rows: list[dict[str, Any]], names: Sequence[str]) -> Float64:
+        columns = np.empty((len(rows), len(names)), np.float64)
+        for index, name in enumerate(names):
+            columns[:, index] = [row.get(name) for row in rows]  # None becomes NaN
+        return columns
+
+
+def own_time(record: Record) -> int | None:
+    """The record's own timestamp in microseconds; whoever produced it may have written anything there."""
+    stamp = record.timestamp
+    return stamp * 1000 if stamp is not None and 0 <= stamp <= _LAST_TIMESTAMP else None
+
+
+def _strptime(form: str) -> Callable[[object], object]:
+    def parse(value: object) -> object:
+        return datetime.strptime(value, form) if isinstance(value, str) else value
+
+    return parse
+
+
+def _first_problem(error: ValidationError) -> str:
+    detail = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in detail["loc"])
+    message = f"{where}: {detail['msg']}" if where else str(detail["msg"])
+    if detail["type"] != "missing" and where:
+        message += f" (given: {detail['input']!r:.80})"
+    return message[:400]
+
+
+def format_times(times: Int64) -> list[str]:
+    """RFC 3339 in UTC, with a fraction only where there is one."""
+    texts = np.datetime_as_string(times.astype("datetime64[us]")).tolist()
+    return [text[: -len(".000000")] + "Z" if text.endswith(".000000") else text + "Z" for text in texts]

@@ -1,0 +1,231 @@
+"""The loop: poll, process, publish, commit; take partitions over and let them go; stop in order.
+
+One `poll` is one micro-batch is one `commit`. Each commit carries, all or none: the forecasts, the alerts, the dead
+letters, the input offsets, and every `snapshot_interval` the rows of state that changed. If the process dies
+
+    before the commit   nothing happened: the next owner reads the same events again
+    during it           all of it or nothing of it happened
+    after it            the next owner restores the last snapshot, replays to the committed offset, goes on
+
+so nothing is lost, doubled, or learned twice. A commit that fails or whose outcome is unknown is handled as a crash:
+the memory is dropped, the connection is made anew, and the partitions are recovered by the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Commit, Connector
+from streamrnn.errors import BrokerUnavailable, CommitFailed
+from streamrnn.records.dead_letters import dead_letter
+from streamrnn.records.events import EventDecoder
+from streamrnn.records.log import Message, Partition, Record, offsets_after
+from streamrnn.runtime.observer import Observer, Step
+from streamrnn.runtime.recovery import Progress, recover
+from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.state.partition_model import PartitionModel
+
+log = logging.getLogger(__name__)
+
+_POLL_TIMEOUT = 0.25  # seconds: also how fast a stop is noticed
+_RECOVERY_SLICE = 0.1  # seconds of recovery between two polls, so that the group does not lose patience
+_CLOSE_TIMEOUT = 4.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds between a failed commit and the next connection
+
+
+class Worker:
+    """Runs the fold of every partition it owns until the input ends or `stop` is set."""
+
+    def __init__(
+        self,
+        config: Config,
+        connect: Callable[[], Connector],
+        *,
+        decoder: EventDecoder | None = None,
+        keep_state: bool = True,
+        observer: Observer | None = None,
+        stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`connect` makes a connector, again after a failure; without `keep_state` no snapshots are taken."""
+        self._config = config
+        self._connect = connect
+        self._decoder = decoder or make_decoder(config)
+        self._keep_state = keep_state
+        self.observer = observer or Observer()
+        self.stop = stop or threading.Event()
+        self._clock = clock
+        self._models: dict[Partition, PartitionModel[Any]] = {}
+        self._recoveries: dict[Partition, Iterator[Progress]] = {}
+        self._offsets: dict[Partition, int] = {}
+        self._snapshot_taken: dict[Partition, float] = {}
+        self._unsaved: set[Partition] = set()
+        self._failing_since: float | None = None
+        self._failures = 0
+
+    def run(self) -> None:
+        """Work until the input has ended or `stop` is set.
+
+        Raises a `StreamRNNError` when going on is not possible; the process should exit and be restarted.
+        """
+        while not self.stop.is_set():
+            try:
+                with self._connect() as connector:
+                    try:
+                        self._serve(connector)
+                    finally:
+                        connector.close(_CLOSE_TIMEOUT)
+                return
+            except CommitFailed as error:
+                self._failed(error)
+            finally:
+                self._drop([*self._models])
+
+    def _failed(self, error: CommitFailed) -> None:
+        """Raise `BrokerUnavailable` when commits have failed for too long; else wait a moment before the next try."""
+        now = self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        silent = now - self._failing_since
+        if silent > self._config.kafka.broker_timeout:
+            raise BrokerUnavailable(
+                f"nothing could be committed for {silent:.0f} s (kafka.broker_timeout): {error}"
+            ) from error
+        log.warning("commit failed, recovering as after a crash: %s", error)
+        self.observer.failed(error)
+        self.stop.wait(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._failures))
+        self._failures += 1
+
+    def _serve(self, connector: Connector) -> None:
+        while not self.stop.is_set():
+            polled = connector.poll(0.0 if self._recoveries else _POLL_TIMEOUT)
+            self._drop(polled.revoked)
+            for partition in polled.assigned:
+                self._take_over(connector, partition)
+            if polled.records:
+                self._step(connector, polled.records)
+            elif self._unsaved:
+                self._rest(connector)
+            elif not self._recoveries:
+                self._failing_since = None  # everything is committed
+            self._recover(connector)
+            self.observer.beat()
+            if polled.finished:
+                break
+        self._leave(connector)
+
+    def _take_over(self, connector: Connector, partition: Partition) -> None:
+        model = make_model(self._config)
+        self._models[partition] = model
+        self._recoveries[partition] = recover(connector, partition, model, self._decoder, self._config.kafka.start)
+        log.info("%s[%d]: assigned, restoring", *partition, extra=_place(partition))
+        self.observer.assigned(partition)
+
+    def _recover(self, connector: Connector) -> None:
+        """Advance the recoveries for a moment; partitions that are ready go live."""
+        started = self._clock()
+        until = started + _RECOVERY_SLICE
+        while self._recoveries and not self.stop.is_set() and self._clock() < until:
+            partition, recovery = next(iter(self._recoveries.items()))
+            progress = next(recovery)
+            self.observer.recovering(partition, progress)
+            if progress.phase == "ready":
+                log.info(
+                    "%s[%d]: live at offset %d, %d series, %d events replayed",
+                    *partition, progress.offset, len(self._models[partition].series), progress.done,
+                    extra=_place(partition, progress.offset),
+                )  # fmt: skip
+                del self._recoveries[partition]
+                connector.start(partition, progress.offset)
+                self._offsets[partition] = progress.offset
+                self._snapshot_taken[partition] = self._clock()
+                if self._models[partition].counters["events"] == 0:
+                    self._snapshot_taken[partition] = float("-inf")  # the first commit carries the first snapshot
+                if progress.done:
+                    self._unsaved.add(partition)  # the next owner shall not replay the same again
+        if self._failing_since is not None:
+            self._failing_since += self._clock() - started  # a long recovery is no silence
+
+    def _drop(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self._recoveries.pop(partition, None)
+            self._offsets.pop(partition, None)
+            self._unsaved.discard(partition)
+            model = self._models.pop(partition, None)
+            if model is not None:
+                model.close()
+                log.info("%s[%d]: let go", *partition, extra=_place(partition))
+                self.observer.revoked(partition)
+
+    def _step(self, connector: Connector, batches: Mapping[Partition, Sequence[Record]]) -> None:
+        """Process what one poll brought and commit it."""
+        commit = Commit()
+        steps = []
+        for partition, records in batches.items():
+            started = self._clock()
+            model = self._models[partition]
+            decoded = self._decoder.decode(records)
+            answers = model.process(decoded)
+            commit.outputs[partition] = model.encode(partition, decoded, answers)
+            commit.alerts[partition] = model.alerts(partition, decoded, answers)
+            unusable = model.unusable(decoded, answers)
+            commit.dead_letters[partition] = [dead_letter(partition, record, error) for record, error in unusable]
+            offset = commit.offsets[partition] = offsets_after(records)
+            steps.append(Step(partition, decoded, answers, unusable, model, offset, self._clock() - started))
+        started = self._clock()
+        self._add_snapshots(commit, {*self._unsaved, *batches})
+        connector.commit(commit)
+        self._committed(commit, self._clock() - started)
+        for step in steps:
+            self.observer.step(step)
+
+    def _add_snapshots(self, commit: Commit, changed: set[Partition]) -> None:
+        """Snapshots of the changed partitions whose last one is old enough."""
+        now, interval = self._clock(), self._config.state.snapshot_interval
+        for partition in sorted(changed) if self._keep_state else ():
+            if now - self._snapshot_taken[partition] >= interval:
+                offset = commit.offsets.setdefault(partition, self._offsets[partition])
+                commit.snapshots[partition] = self._snapshot(partition, offset)
+
+    def _rest(self, connector: Connector) -> None:
+        """Nothing came: use the time to snapshot what changed before."""
+        commit = Commit()
+        self._add_snapshots(commit, self._unsaved)
+        if commit.snapshots:
+            connector.commit(commit)
+            self._committed(commit, 0.0)
+
+    def _snapshot(self, partition: Partition, offset: int) -> list[Message]:
+        return list(self._models[partition].snapshot(offset))
+
+    def _committed(self, commit: Commit, seconds: float) -> None:
+        now = self._clock()
+        self._failing_since, self._failures = None, 0
+        self._offsets.update(commit.offsets)
+        self._unsaved.update(commit.offsets.keys() - commit.snapshots.keys())
+        for partition in commit.snapshots:
+            self._snapshot_taken[partition] = now
+            self._unsaved.discard(partition)
+        self.observer.committed(commit, seconds)
+
+    def _leave(self, connector: Connector) -> None:
+        """A last snapshot, so that the next owner has nothing to replay."""
+        if not self._keep_state or not self._unsaved:
+            return
+        partitions = sorted(self._unsaved)
+        commit = Commit(
+            offsets={partition: self._offsets[partition] for partition in partitions},
+            snapshots={partition: self._snapshot(partition, self._offsets[partition]) for partition in partitions},
+        )
+        connector.commit(commit)
+        self._committed(commit, 0.0)
+
+
+def _place(partition: Partition, offset: int | None = None) -> dict[str, object]:
+    """For logs that machines read."""
+    return {"topic": partition.topic, "partition": partition.number, "offset": offset}

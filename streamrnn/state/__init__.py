@@ -1,0 +1,1 @@
+"""The state of a partition: arrays, rows per series, snapshots."""

@@ -1,0 +1,193 @@
+"""State arrays to bytes and back: versioned, checksummed, self-describing, and never a pickle.
+
+A snapshot is a handful of records (key, value), the same in a Kafka changelog, in a file and in memory:
+
+    manifest          JSON: format, offset the state stands for, shape of the model, number of series, counters
+    shared/<chunk>    the arrays of the partition, as safetensors
+    series/<chunk>/K  the row of series K: its bytes through all arrays, in the manifest's layout
+
+Only rows that changed since the last snapshot are written; a reader lets the last record of a key win. Values begin
+with the format, a checksum over key and payload, the chunk count and the offset of the snapshot they belong to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import crc32c
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from streamrnn.errors import SnapshotCorrupt, SnapshotVersion
+from streamrnn.records.log import Message
+from streamrnn.state.arrays import Array, RowBytes
+
+FORMAT = 1
+LARGEST_RECORD = 800_000
+"""Bytes of payload per record: with key and header well below the 1 MiB that Kafka takes by default."""
+
+_MAGIC = b"SRNN"
+_HEADER = struct.Struct("<4sHIHHq")  # magic, format, checksum, chunk, chunks, offset
+_MANIFEST, _SHARED, _SERIES = b"manifest", b"shared/", b"series/"
+
+
+class Manifest(NamedTuple):
+    """What a snapshot says of itself."""
+
+    offset: int
+    shape: dict[str, Any]  # settings that give the state its meaning; must equal the model's
+    series: int
+    counters: dict[str, int]
+    version: str
+
+
+def write(manifest: Manifest, shared: Mapping[str, Array], rows: Iterable[tuple[str, bytes]]) -> Iterator[Message]:
+    """The records of one snapshot; the manifest comes last."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in shared.items()}
+    yield from _chunks(_SHARED, b"", save_arrays(arrays), manifest.offset)
+    for key, row in rows:
+        yield from _chunks(_SERIES, b"/" + key.encode(), row, manifest.offset)
+    yield Message(_MANIFEST, _seal(_MANIFEST, json.dumps(manifest._asdict()).encode(), 0, 1, manifest.offset))
+
+
+def _chunks(prefix: bytes, suffix: bytes, payload: bytes, offset: int) -> Iterator[Message]:
+    count = max(1, -(-len(payload) // LARGEST_RECORD))
+    for chunk in range(count):
+        key = b"%b%d%b" % (prefix, chunk, suffix)
+        part = payload[chunk * LARGEST_RECORD : (chunk + 1) * LARGEST_RECORD]
+        yield Message(key, _seal(key, part, chunk, count, offset))
+
+
+def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int) -> bytes:
+    checksum = _checksum(key, payload, chunk, chunks, offset)
+    return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + payload
+
+
+def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int) -> int:
+    # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
+    about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + key
+    return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
+
+
+def digest_of(content: RowBytes | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
+    """Digest of one row, or of a whole state: the partition's arrays and the digest of every series' row.
+
+    The same whatever order or memory the series are in, so two states are equal when their digests are.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    if not isinstance(content, Mapping):
+        digest.update(content)
+        return digest.digest()
+    for name in sorted(content):
+        digest.update(name.encode() + b"\0" + np.ascontiguousarray(content[name]).tobytes())
+    for key in sorted(rows or {}):
+        digest.update(key.encode() + b"\0" + (rows or {})[key])
+    return digest.digest()
+
+
+class Part(NamedTuple):
+    """One verified record."""
+
+    payload: memoryview
+    chunk: int
+    chunks: int
+    offset: int
+
+
+def open_record(key: bytes, value: bytes) -> Part:
+    """Verify one record.
+
+    Raises `SnapshotVersion` for one written by a newer streamrnn, `SnapshotCorrupt` for anything that is not what
+    was written. Allocates no more than the value's own size.
+    """
+    if len(value) < _HEADER.size:
+        raise SnapshotCorrupt(f"snapshot record {key!r:.80} is cut after {len(value)} bytes")
+    magic, form, checksum, chunk, chunks, offset = _HEADER.unpack_from(value)
+    if magic != _MAGIC:
+        raise SnapshotCorrupt(f"{key!r:.80} is not a streamrnn snapshot record")
+    if form > FORMAT:
+        raise SnapshotVersion(
+            f"the state was written in format {form}, and this streamrnn reads up to {FORMAT}: "
+            "run the newer version, or `streamrnn reset` to start again"
+        )
+    payload = memoryview(value)[_HEADER.size :]
+    if form < 1 or checksum != _checksum(key, payload, chunk, chunks, offset):
+        raise SnapshotCorrupt(f"snapshot record {key!r:.80} is damaged: its checksum does not match")
+    if not chunk < chunks:
+        raise SnapshotCorrupt(f"snapshot record {key!r:.80} is chunk {chunk} of {chunks}")
+    return Part(payload, chunk, chunks, offset)
+
+
+class SnapshotReader:
+    """Takes records in log order; hands each series' row out when it is whole, the rest at the end."""
+
+    def __init__(self) -> None:
+        self._manifest: Part | None = None
+        self._shared: dict[int, Part] = {}
+        self._partial: dict[str, dict[int, Part]] = {}
+
+    def read(self, messages: Iterable[Message]) -> Iterator[tuple[str, RowBytes | None]]:
+        """Yield (series, row) as rows become complete, (series, None) for a deleted series; later ones win."""
+        for message in messages:
+            key, value = message.key or b"", message.value
+            if key.startswith(_SERIES):
+                yield from self._series(key, value)
+            elif value is None:
+                continue
+            elif key.startswith(_SHARED):
+                part = open_record(key, value)
+                self._shared[part.chunk] = part
+            elif key == _MANIFEST:
+                self._manifest = open_record(key, value)
+            else:
+                raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot: is this topic used by others?")
+
+    def _series(self, key: bytes, value: bytes | None) -> Iterator[tuple[str, RowBytes | None]]:
+        try:
+            series = key[len(_SERIES) :].split(b"/", 1)[1].decode()
+        except (IndexError, UnicodeDecodeError):
+            raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot") from None
+        if value is None:
+            self._partial.pop(series, None)
+            yield series, None
+            return
+        part = open_record(key, value)
+        if part.chunks == 1:
+            yield series, part.payload
+            return
+        parts = self._partial.setdefault(series, {})
+        parts[part.chunk] = part
+        if _whole(parts, part):
+            yield series, b"".join(parts[i].payload for i in range(part.chunks))
+            del self._partial[series]
+
+    def finish(self) -> tuple[Manifest, dict[str, Array]] | None:
+        """The manifest and the partition's arrays; None if there was no record at all."""
+        if self._manifest is None and not self._shared and not self._partial:
+            return None
+        if self._manifest is None:
+            raise SnapshotCorrupt("the snapshot has no manifest")
+        if self._partial:
+            raise SnapshotCorrupt(f"series {next(iter(self._partial))!r} is incomplete")
+        try:
+            manifest = Manifest(**json.loads(bytes(self._manifest.payload)))
+        except (ValueError, TypeError) as error:
+            raise SnapshotCorrupt(f"the snapshot's manifest cannot be read: {error}") from error
+        last = self._shared.get(0)
+        if last is None or last.offset != manifest.offset or not _whole(self._shared, last):
+            raise SnapshotCorrupt("the partition's arrays are not of the same snapshot as the manifest")
+        data = b"".join(self._shared[i].payload for i in range(last.chunks))
+        try:
+            return manifest, dict(load_arrays(data))
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise SnapshotCorrupt(f"the partition's arrays cannot be read: {error}") from error
+
+
+def _whole(parts: Mapping[int, Part], latest: Part) -> bool:
+    return all(i in parts and parts[i].offset == latest.offset for i in range(latest.chunks))
