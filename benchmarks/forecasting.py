@@ -37,7 +37,7 @@ def through_the_product(times: Int64, x: Float64, settings: dict[str, Any]) -> t
 
 @kernel
 def _run(
-    config: Any, shared: Any, series: Any, scratch: Any, times: Any, x: Any, u: Any, reset: bool, out: Any
+    config: Any, shared: Any, series: Any, scratch: Any, times: Any, x: Any, u: Any, reset: bool, out: Any, median: Any
 ) -> None:
     """Forecasts (events, horizon, targets) after each event; `reset` empties the hidden state before every event."""
     for t in range(times.size):
@@ -46,7 +46,7 @@ def _run(
             for j in range(state.shape[0]):
                 for k in range(state.shape[1]):
                     state[j, k] = 0.0
-        forecaster.observe(config, shared, series, scratch, 0, times[t], x[t], u[t], out[t])
+        forecaster.observe(config, shared, series, scratch, 0, times[t], x[t], u[t], out[t], median[t])
 
 
 def forecast(
@@ -66,14 +66,15 @@ def forecast(
         config = change(config)
     shared, series, scratch = forecaster.allocate(config, 1, seed)
     out = np.full((len(x), config.horizon, values.shape[1]), np.nan)
+    median = out.copy()
     end = len(x) if frozen_after is None else frozen_after
-    _run(config, shared, series, scratch, when[:end], values[:end], features[:end], reset, out[:end])
+    _run(config, shared, series, scratch, when[:end], values[:end], features[:end], reset, out[:end], median[:end])
     if frozen_after is not None:
         at, numbers = config.at, series.numbers
         for first, m in ((at.readouts, at.readout), (at.autoregression, at.linear)):
             numbers[:, :, first + 1 + 2 * m : first + readout_numbers(m)] = 0.0
         _run(changed(config, **_still(config)), shared, series, scratch, when[end:], values[end:], features[end:],
-             reset, out[end:])  # fmt: skip
+             reset, out[end:], median[end:])  # fmt: skip
     return out
 
 

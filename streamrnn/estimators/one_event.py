@@ -33,7 +33,8 @@ class Event(NamedTuple):
 class Answer(NamedTuple):
     """What is expected after an event; NaN for a target that was never seen."""
 
-    forecast: Float64  # (horizon, targets)
+    forecast: Float64  # (horizon, targets) conditional means
+    median: Float64  # (horizon, targets) conditional medians
     lower: Float64  # (1, horizon, targets)
     upper: Float64  # (1, horizon, targets)
 
@@ -130,6 +131,6 @@ def observe_several(buffer: Bytes, time: int) -> None:
 
 @kernel
 def _observe(of: Arguments, time: int) -> None:
-    (values, features), (forecast, lower, upper) = of.event, of.answer
-    forecaster.observe(of.config, of.shared, of.series, of.scratch, of.row, time, values, features, forecast)
+    (values, features), (forecast, median, lower, upper) = of.event, of.answer
+    forecaster.observe(of.config, of.shared, of.series, of.scratch, of.row, time, values, features, forecast, median)
     intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, lower, upper)

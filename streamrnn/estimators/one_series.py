@@ -43,7 +43,12 @@ class Settings(NamedTuple):
 def new_answer(horizon: int, targets: int) -> Answer:
     """Nothing is expected yet."""
     bounds = (1, horizon, targets)
-    return Answer(np.full(bounds[1:], math.nan), np.full(bounds, math.nan), np.full(bounds, math.nan))
+    return Answer(
+        np.full(bounds[1:], math.nan),
+        np.full(bounds[1:], math.nan),
+        np.full(bounds, math.nan),
+        np.full(bounds, math.nan),
+    )
 
 
 class OneSeries:

@@ -22,10 +22,12 @@ class Answers(NamedTuple):
     """
 
     previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
-    expected: Float64  # (events, targets)
+    expected: Float64  # (events, targets) conditional mean
+    expected_median: Float64  # (events, targets) conditional median
     lower: Float64  # (events, levels, targets)
     upper: Float64  # (events, levels, targets)
-    forecast: Float64  # (events, horizon, targets)
+    forecast: Float64  # (events, horizon, targets) conditional means
+    forecast_median: Float64  # (events, horizon, targets) conditional medians
     forecast_lower: Float64  # (events, levels, horizon, targets)
     forecast_upper: Float64  # (events, levels, horizon, targets)
     score: Float64  # (events,)
@@ -51,9 +53,11 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
     return Answers(
         previous=unknown(targets),
         expected=unknown(targets),
+        expected_median=unknown(targets),
         lower=unknown(levels, targets),
         upper=unknown(levels, targets),
         forecast=unknown(horizon, targets),
+        forecast_median=unknown(horizon, targets),
         forecast_lower=unknown(levels, horizon, targets),
         forecast_upper=unknown(levels, horizon, targets),
         score=np.zeros(events),

@@ -37,7 +37,8 @@ class CommonSeries(NamedTuple):
 
     numbers: Int64  # (rows, NUMBERS) events so far, newest event time
     previous: Float64  # (rows, targets) last value that was not missing
-    forecast: Float64  # (rows, horizon, targets)
+    forecast: Float64  # (rows, horizon, targets) conditional means
+    median: Float64  # (rows, horizon, targets) conditional medians
     lower: Float64  # (rows, levels, horizon, targets)
     upper: Float64  # (rows, levels, horizon, targets)
     episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
@@ -92,15 +93,18 @@ def forecast(
         if answers.late[i]:
             continue
         row = batch.rows[i]
-        steps = common.forecast[row]
+        steps, medians = common.forecast[row], common.median[row]
         for k in range(steps.shape[1]):
-            answers.expected[i, k] = np.nan if np.isnan(answers.previous[i, k]) else steps[0, k]
-        forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps)
+            seen = not np.isnan(answers.previous[i, k])
+            answers.expected[i, k] = steps[0, k] if seen else np.nan
+            answers.expected_median[i, k] = medians[0, k] if seen else np.nan
+        forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians)
         for k in range(steps.shape[1]):
             answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])
         for step in range(steps.shape[0]):
             for k in range(steps.shape[1]):
                 answers.forecast[i, step, k] = steps[step, k]
+                answers.forecast_median[i, step, k] = medians[step, k]
 
 
 @kernel

@@ -129,7 +129,7 @@ def allocate(
 @kernel
 def observe(
     config: ForecasterConfig, shared: ForecasterShared, series: ForecasterSeries, scratch: ForecasterScratch,
-    row: int, time: int, x: Float64, u: Float64, forecast: Float64,
+    row: int, time: int, x: Float64, u: Float64, forecast: Float64, median: Float64,
 ) -> None:  # fmt: skip
     """Take in one event of the series in `row`.
 
@@ -142,7 +142,8 @@ def observe(
         time: microseconds since 1970.
         x: `(targets,)`, NaN where missing.
         u: `(features,)`, what is not finite counts as 0.
-        forecast: `(horizon, targets)`, written, in original units.
+        forecast: `(horizon, targets)`, written: conditional means, in original units.
+        median: `(horizon, targets)`, written: conditional medians, in original units.
     """
     out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
@@ -185,7 +186,7 @@ def observe(
         recent, inverse = scratch.recent[i], scratch.inverses[i]
         if z[at.scale + SEEN] == 0.0:
             for k in range(config.horizon):
-                forecast[k, i] = math.nan
+                forecast[k, i] = median[k, i] = math.nan
             continue
         fill_inputs(
             scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, scratch.features,
@@ -231,6 +232,8 @@ def observe(
             config, z, f, events, recent[0], inverse, scratch.experts, scratch.mixture_of, scratch.mixture_steps,
             scratch.pending_at, forecast[:, i],
         )  # fmt: skip
+        for k in range(config.horizon):
+            median[k, i] = forecast[k, i]
 
 
 @kernel

@@ -130,6 +130,7 @@ class ForecastModel(PartitionModel[Answers]):
             numbers=np.zeros((1, NUMBERS), np.int64),
             previous=np.zeros((1, targets)),
             forecast=np.zeros((1, steps, targets)),
+            median=np.zeros((1, steps, targets)),
             lower=np.zeros((1, len(model.levels), steps, targets)),
             upper=np.zeros((1, len(model.levels), steps, targets)),
             episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),

@@ -14,9 +14,11 @@ HOUR = 3_600_000_000
 
 
 @kernel
-def run(config: Any, shared: Any, series: Any, scratch: Any, rows: Any, times: Any, x: Any, u: Any, out: Any) -> None:
+def run(
+    config: Any, shared: Any, series: Any, scratch: Any, rows: Any, times: Any, x: Any, u: Any, out: Any, median: Any
+) -> None:
     for t in range(times.size):
-        forecaster.observe(config, shared, series, scratch, rows[t], times[t], x[t], u[t], out[t])
+        forecaster.observe(config, shared, series, scratch, rows[t], times[t], x[t], u[t], out[t], median[t])
 
 
 class Forecaster:
@@ -27,13 +29,14 @@ class Forecaster:
         self.shared, self.series, self.scratch = forecaster.allocate(self.config, rows, seed)
 
     def run(self, x: Any, times: Any = None, u: Any = None, row: Any = 0) -> NDArray[np.float64]:
-        """Forecasts (events, horizon, targets) after each event of x (events,) or (events, targets)."""
+        """Means (events, horizon, targets) after each event of x (events,) or (events, targets)."""
         values = np.asarray(x, float).reshape(len(x), self.config.targets)
         when = np.arange(len(values)) * HOUR if times is None else np.asarray(times, np.int64)
         features = np.zeros((len(values), self.config.features)) if u is None else np.asarray(u, float)
         rows = np.broadcast_to(np.asarray(row, np.int64), (len(values),)).copy()
         out = np.full((len(values), self.config.horizon, self.config.targets), np.inf)
-        run(self.config, self.shared, self.series, self.scratch, rows, when, values, features, out)
+        self.median = out.copy()  # of the last run
+        run(self.config, self.shared, self.series, self.scratch, rows, when, values, features, out, self.median)
         return out
 
     def arrays(self) -> list[NDArray[Any]]:

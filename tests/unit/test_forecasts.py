@@ -20,9 +20,11 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
     return Answers(
         previous=nan,
         expected=nan,
+        expected_median=nan,
         lower=nan[:, None],
         upper=nan[:, None],
         forecast=steps,
+        forecast_median=steps,
         forecast_lower=steps[:, None] - 1,
         forecast_upper=steps[:, None] + 1,
         score=np.full(count, 0.25),
