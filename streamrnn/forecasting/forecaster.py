@@ -33,7 +33,7 @@ from streamrnn.forecasting.experts.recurrent import (
     networks_of,
 )
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
-from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config, mixture_steps
+from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config, mixture_steps, nearest_mixtures
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
 from streamrnn.kernels import least_squares
 from streamrnn.kernels.jit import kernel
@@ -111,7 +111,7 @@ def allocate(
     room = max(at.readout, at.linear, at.joint, at.seasonal)
     scratch = ForecasterScratch(
         mixture_steps=steps,
-        mixture_of=np.abs(np.arange(1, H + 1)[:, None] - steps).argmin(axis=1),
+        mixture_of=nearest_mixtures(H),
         pending_at=np.concatenate([[0], np.cumsum(steps)[:-1]]).astype(np.int64),
         phases=np.zeros((config.seasons, H + 1)),
         recent=np.zeros((T, at.values)),

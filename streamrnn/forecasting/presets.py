@@ -102,6 +102,17 @@ def mixture_steps(horizon: int) -> NDArray[np.int64]:
     return np.unique(np.round(np.linspace(1, horizon, min(horizon, MOST_MIXTURES))).astype(np.int64))
 
 
+def nearest_mixtures(horizon: int) -> NDArray[np.int64]:
+    """Which of `mixture_steps` each step is mixed by: the nearest.
+
+    Step 1 has other experts than the rest, so its mixture serves no other step.
+    """
+    steps, own = np.arange(1, horizon + 1), mixture_steps(horizon)
+    nearest: NDArray[np.int64] = np.abs(steps[:, None] - own).argmin(axis=1)
+    nearest[1:] = np.maximum(nearest[1:], 1)
+    return nearest
+
+
 def forecaster_config(
     *,
     targets: int = 1,

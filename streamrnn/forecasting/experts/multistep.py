@@ -36,7 +36,7 @@ Int64 = NDArray[np.int64]
 LAGS, SEASONAL_LAGS = 24, 24  # own lags of the two least squares
 EXPERTS = 6
 RETURN = 0.9
-STEP_CLIP = 12.0
+STEP_CLIP = 12.0  # sigmas, and one more per step: a straight line goes k steps in k steps
 COMMON = 2 + 2 * LEVELS  # features of the seasonal expert before its lags
 
 
@@ -74,7 +74,7 @@ def learn_joint(
         if z[at.known + (origin + k) % (H + 1)] > 0.0:
             any_known = True
             w = z[at.joint_weights + (k - 2) * m : at.joint_weights + (k - 1) * m]
-            y = clip((recent[H - k] - recent[H]) / sigma, STEP_CLIP)
+            y = clip((recent[H - k] - recent[H]) / sigma, STEP_CLIP + k)
             least_squares.learn_weights(w, gain, q, forgetting, y - least_squares.dot(w, phi))
     if any_known:
         least_squares.learn_precision(precision, gain, q, forgetting, config.initial_precision)
@@ -134,7 +134,7 @@ def learn_seasonal(
         _fill_levels(phi, z, recent[k], levels, bins, inverse)
         q = least_squares.find_gain(precision, phi, gain)
         w = z[at.seasonal_weights + (k - 2) * m : at.seasonal_weights + (k - 1) * m]
-        y = clip((x - recent[k]) / sigma, STEP_CLIP)
+        y = clip((x - recent[k]) / sigma, STEP_CLIP + k)
         least_squares.learn_weights(w, gain, q, forgetting, y - least_squares.dot(w, phi))
         if k == chosen:
             least_squares.learn_precision(precision, gain, q, forgetting, config.initial_precision)
