@@ -9,6 +9,7 @@
     │   ├── BrokerUnavailable      not there, not answering in time, or not speaking Kafka
     │   ├── AuthenticationRefused  the broker is there and says no
     │   ├── TopicMissing           the broker is there and the topic is not
+    │   ├── BatchUnreadable        a compressed batch of a topic, damaged or without the package that reads it
     │   └── CommitFailed           fenced, timed out or unknown: the memory must be dropped
     └── StateError                 stored state that must not be used
         ├── SnapshotCorrupt        damaged, cut or not a snapshot
@@ -59,6 +60,10 @@ class AuthenticationRefused(ConnectorError):
 
 class TopicMissing(ConnectorError):
     """The broker has no such topic."""
+
+
+class BatchUnreadable(ConnectorError):
+    """A batch of a topic is damaged, or compressed with a codec whose package is missing."""
 
 
 class CommitFailed(ConnectorError):

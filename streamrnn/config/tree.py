@@ -255,7 +255,7 @@ class KafkaConfig(Section):
     max_poll_interval: Seconds = 60.0
     """And a worker's that does not come back for records after this long."""
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "none"
-    """Of what we write; all but gzip need their codec installed."""
+    """Of what we write; every codec is read, whatever this says."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
     sasl_username: str | None = None

@@ -13,7 +13,6 @@ from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import (
     AuthenticationRefused,
     BrokerUnavailable,
-    ConfigurationError,
     ConnectorError,
     StreamRNNError,
     TopicMissing,
@@ -141,17 +140,6 @@ def test_the_wrong_kind_of_listener(broker: Broker, pipeline: Callable[..., Pipe
     message = failure(settings(config, bootstrap_servers=f"127.0.0.1:{broker.sasl_port}"), BrokerUnavailable)
     assert "kafka.security_protocol PLAINTEXT" in message
     assert "kafka.security_protocol" in failure(settings(config, **SASL), AuthenticationRefused)
-
-
-def test_a_codec_that_is_not_installed(pipeline: Callable[..., Pipeline]) -> None:
-    pytest.importorskip("kafka.codec")
-    from kafka.codec import has_zstd
-
-    if has_zstd():
-        pytest.skip("zstd is installed here")
-    assert failure(settings(pipeline(1).config, compression="zstd"), ConfigurationError).startswith(
-        "kafka.compression zstd"
-    )
 
 
 @pytest.fixture(scope="module")

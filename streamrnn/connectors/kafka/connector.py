@@ -23,6 +23,7 @@ from kafka.structs import OffsetAndMetadata
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
+from streamrnn.connectors.kafka.codecs import unpacking
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.hanging_transactions import (
     end_transactions_of_the_dead,
@@ -163,7 +164,7 @@ class KafkaConnector(Connector):
     def _poll_client(self, seconds: float) -> dict[TopicPartition, list[Record]]:
         """Nothing, instead of an error, for what may pass: how long it may last is for `Liveness` to say."""
         try:
-            with translated(self._config, f"reading {self._config.input_topic}"):
+            with translated(self._config, f"reading {self._config.input_topic}"), unpacking(self._consumer):
                 found: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=round(1000 * seconds))
                 return found
         except BrokerUnavailable as error:

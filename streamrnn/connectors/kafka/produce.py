@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, milliseconds, translated
+from streamrnn.connectors.kafka.codecs import require
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.errors import TopicMissing
 from streamrnn.records.log import Message
@@ -29,6 +30,7 @@ def produce(
 
     Returns how many were acknowledged. Raises a `ConnectorError` when the broker or the topic is not there.
     """
+    require(config.compression)
     wait_for_broker(config, 0.6 * config.broker_timeout)
     with translated(config, f"writing to {topic}"):
         producer = KafkaProducer(

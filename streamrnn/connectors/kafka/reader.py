@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated
+from streamrnn.connectors.kafka.codecs import unpacking
 from streamrnn.errors import BrokerUnavailable
 from streamrnn.records.log import Record
 
@@ -97,7 +98,7 @@ class Reader:
                 consumer.seek(partition, start)
             position, moved = start, time.monotonic()
             while position < end:
-                with translated(self._config, doing):
+                with translated(self._config, doing), unpacking(consumer):
                     polled = consumer.poll(timeout_ms=milliseconds(SLICE), max_records=slice_size)
                     reached = consumer.position(partition, timeout_ms=milliseconds(SLICE))
                 now = time.monotonic()

@@ -28,7 +28,8 @@ from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
-from streamrnn.errors import BrokerUnavailable, CommitFailed, ConfigurationError, ConnectorError
+from streamrnn.connectors.kafka.codecs import require
+from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from streamrnn.records.log import Message
 
 BATCH = 256 << 10  # bytes; large batches cost less per record on both sides
@@ -74,8 +75,7 @@ class Writer:
         options = client_options(config, client_id)
         # half the deadline, so that a request that got lost can be sent again within it
         options["request_timeout_ms"] = max(1, timeout // 2)
-        if config.compression != "none" and not KafkaProducer._COMPRESSORS[config.compression][0]():
-            raise ConfigurationError(f"kafka.compression {config.compression} needs a codec that is not installed")
+        require(config.compression)
         with translated(config, "connecting the producer"):
             self._producer: Any = made(
                 KafkaProducer,
