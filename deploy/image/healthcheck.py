@@ -6,11 +6,11 @@ import os
 import sys
 
 PORT = int(os.environ.get("STREAMRNN__MONITOR__PORT") or 8321)
-TOKEN = os.environ.get("STREAMRNN__MONITOR__TOKEN")
+TOKEN = os.environb.get(b"STREAMRNN__MONITOR__TOKEN")
 
 connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=4)
 try:
-    headers = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+    headers = {"Authorization": b"Bearer " + TOKEN} if TOKEN else {}
     connection.request("GET", sys.argv[1] if len(sys.argv) > 1 else "/livez", headers=headers)
     answer = connection.getresponse()
     print(answer.status, answer.read().decode(errors="replace").strip())

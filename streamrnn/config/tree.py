@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    field_validator,
     model_validator,
 )
 
@@ -32,6 +34,19 @@ def _seconds(value: object) -> object:
     if match is None or (match[2] or "s") not in _UNITS:
         raise ValueError(f"{value!r} is not a duration; write for example 500ms, 30s, 15m, 24h or 7d")
     return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, no name."""
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
@@ -307,12 +322,30 @@ class MonitorConfig(Section):
 
     port: int | None = Field(None, ge=0, le=65535)
     """Serve them on this port (0: any free one); default: not at all."""
-    host: str = "127.0.0.1"
-    """Address to bind; other machines can only reach it when this says so."""
+    host: str = Field("127.0.0.1", min_length=1)
+    """Address to bind; other machines can only reach it when this says so, and then `token` or `open` is needed."""
     token: SecretStr | None = None
     """When set, every request must carry it (`Authorization: Bearer ...` or `?token=...`)."""
+    open: bool = False
+    """Let everybody who can reach `host` see the page without a token."""
     stall_timeout: Seconds = 60.0
     """A partition with lag and no progress for this long makes `/livez` fail."""
+
+    @field_validator("token")
+    @classmethod
+    def _told(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value().strip() if token is not None else None
+        if text is not None and text.lower() in ("", "null", "none", "~"):
+            raise ValueError("is empty: give a token, or leave the key out")
+        return token
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.port is not None and self.token is None and not self.open and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} lets other machines in: set monitor.token, or monitor.open: true to let everybody"
+            )
+        return self
 
 
 class LogConfig(Section):

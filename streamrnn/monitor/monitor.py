@@ -17,10 +17,10 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from streamrnn.config.tree import Config
+from streamrnn.config.tree import Config, is_loopback
 from streamrnn.connectors.base import Commit, Connector
 from streamrnn.labelled.answers import Predictions
-from streamrnn.monitor.access import LOOPBACK, Access
+from streamrnn.monitor.access import Access
 from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
@@ -93,8 +93,8 @@ class Monitor(Observer):
         listening = bind(settings.host, settings.port or 0)
         self.host, self.port = settings.host, int(listening.getsockname()[1])
         token = settings.token.get_secret_value() if settings.token is not None else None
-        if token is None and self.host not in LOOPBACK:
-            log.warning("the live page on %s:%d is open to everybody; set monitor.token", self.host, self.port)
+        if token is None and not is_loopback(self.host):
+            log.warning("the live page on %s:%d is open to everybody (monitor.open)", self.host, self.port)
         app = application(self.health, self.metrics.registry, self.streams, self.feed)
         guarded = Access(app, host=self.host, port=self.port, token=token)
         self.server = Server(listening, guarded, self.streams, self.feed.refresh)

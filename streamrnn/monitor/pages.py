@@ -62,7 +62,7 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
         return answer
 
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = _encoder(request.headers.get("accept", ""))
         return Response(await run_in_threadpool(encode, registry), headers={"content-type": content_type})
 
     def verdict(ask: Callable[[], Verdict]) -> Callable[[Request], Response]:
@@ -84,6 +84,18 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
         *(Route(f"/{name}", file.__call__) for name, file in sorted(static.items())),
     ]
     return Starlette(routes=routes)
+
+
+def _encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """The format a scraper asks for; plain text for what is no proper wish."""
+    try:
+        encode, content_type = choose_encoder(accepted)
+        content_type.encode("latin-1")
+        if content_type.isprintable():
+            return encode, content_type
+    except (ValueError, TypeError, LookupError):
+        pass
+    return choose_encoder("")
 
 
 def _selection(request: Request) -> Selection:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.25  # seconds before the first restart; doubles up to _LONGEST_PAUSE
 _LONGEST_PAUSE = 30.0
 _STOP_TIMEOUT = 3.0
-_MOST_CONNECTIONS = 256
+_BACKLOG = 128
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -33,7 +33,7 @@ def bind(host: str, port: int) -> socket.socket:
         # Accepted connections inherit it: what a client does not read must not pile up in the system's memory.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise ConfigurationError(
@@ -104,7 +104,7 @@ class Server:
 
     def _hang_up(self) -> None:
         """End the endless answers first; uvicorn would wait for them, and complain."""
-        self._streams.hang_up()
+        self._streams.connections.hang_up()
         if self._server is not None:
             self._server.should_exit = True
 
@@ -118,7 +118,8 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=_MOST_CONNECTIONS,
+            proxy_headers=False,  # a client's word for its own address would be taken
+            backlog=_BACKLOG,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
         )

@@ -9,66 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from streamrnn.monitor.connections import Connections, Protocol
 
 MOST_CLIENTS: Final = 64
 PATIENCE: Final = 10.0  # seconds
 SEND_BUFFER: Final = 128 << 10  # bytes the system may hold for one client
 
 
-Transports = dict[tuple[str, int], asyncio.Transport]
-"""Open connections by (address, port) of the client, as in an ASGI scope."""
-
-
-class Protocol(H11Protocol):
-    """uvicorn's HTTP, plus what it lacks: connections that never ask are closed, dead ones can be cut off at once."""
-
-    transports: ClassVar[Transports] = {}
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Remember it, and give it `PATIENCE` seconds to ask for something."""
-        super().connection_made(transport)
-        self._peer = transport.get_extra_info("peername")[:2]
-        self._asked = False
-        self.transports[self._peer] = transport
-        self.loop.call_later(PATIENCE, self._check)
-
-    def data_received(self, data: bytes) -> None:
-        """The first bytes settle it: a half-sent header is bounded by h11."""
-        super().data_received(data)
-        self._asked = self._asked or self.cycle is not None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
-        self.transports.pop(self._peer, None)
-        super().connection_lost(exc)
-
-    def _check(self) -> None:
-        if not self._asked and not self.transport.is_closing():
-            self.transport.abort()
-
-
 class Streams:
     """The open event streams of one server."""
 
     def __init__(self) -> None:
-        self.transports: Transports = {}
+        self.connections = Connections()
         self.open = 0
         self.refused = 0
         self.cut_off = 0
 
     def protocol(self) -> type[Protocol]:
         """What the server has to speak."""
-        return type("Protocol", (Protocol,), {"transports": self.transports})
-
-    def hang_up(self) -> None:
-        """Cut all connections off; pages come back by themselves."""
-        for transport in [*self.transports.values()]:
-            transport.abort()
+        return type("Protocol", (Protocol,), {"all": self.connections})
 
     def response(self, events: Callable[[], AsyncGenerator[bytes, None]]) -> EventStream | PlainTextResponse:
         """An endless answer made of `events`, or a refusal when there are too many already."""
@@ -87,6 +51,8 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client leaves or stops reading."""
+        if (connection := self._connection(scope)) is not None:
+            connection.endless()
         self._streams.open += 1
         sending = asyncio.ensure_future(self._send(scope, send))
         leaving = asyncio.ensure_future(_gone(receive))
@@ -113,8 +79,11 @@ class EventStream:
 
     def _cut_off(self, scope: Scope) -> None:
         self._streams.cut_off += 1
-        if (transport := self._streams.transports.get(tuple(scope["client"]))) is not None:
-            transport.abort()
+        if (connection := self._connection(scope)) is not None:
+            connection.cut_off()
+
+    def _connection(self, scope: Scope) -> Protocol | None:
+        return self._streams.connections.by_address.get(tuple(scope["client"]))
 
     @staticmethod
     async def _in_time(sending: Awaitable[Any]) -> bool:

@@ -135,6 +135,8 @@ def test_selectors_find_the_pods(folder: str) -> None:
 @pytest.mark.parametrize("folder", ["base", "overlays/production"])
 def test_the_pipeline_is_valid_and_its_members_have_names(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POD_NAME", "streamrnn-3")
+    if folder != "base":
+        monkeypatch.setenv("STREAMRNN__MONITOR__TOKEN", "of the secret")
     config = load(FOLDER / folder / "pipeline.yaml")
     assert config.kafka.group_instance_id == "streamrnn-3"
     assert config.monitor.port == 8321

@@ -11,7 +11,7 @@ import pytest
 
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import ConfigurationError
-from streamrnn.monitor import feed, streams
+from streamrnn.monitor import connections, feed, streams
 from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import Feed, resident_bytes
 from streamrnn.monitor.launch import monitoring
@@ -211,7 +211,7 @@ def test_pages_that_look_at_the_same_share_their_frames(monkeypatch: pytest.Monk
 
 
 def test_connections_that_never_ask_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "PATIENCE", 0.2)
+    monkeypatch.setattr(connections, "PATIENCE", 0.2)
     with Stage(configured()) as stage, socket.create_connection(("127.0.0.1", stage.monitor.port), timeout=10) as idle:
         idle.sendall(b"GET / HT")
         assert idle.recv(1) == b""
@@ -225,7 +225,7 @@ def test_a_taken_port_and_a_wrong_address_say_what_to_do() -> None:
         with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port} \(monitor.host, monitor.port\).*another"):
             Monitor(configured(monitor__port=port))
     with pytest.raises(ConfigurationError, match="cannot serve the live page"):
-        Monitor(configured(monitor__host="192.0.2.1"))
+        Monitor(configured(monitor__host="192.0.2.1", monitor__open=True))
 
 
 def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
