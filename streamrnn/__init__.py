@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         RNNMultiTargetRegressor,
         RNNRegressor,
     )
+    from streamrnn.frames.front import detect, forecast
+    from streamrnn.frames.model import StreamModel
 
 __version__ = "0.1.0"
 
@@ -27,21 +29,26 @@ __all__ = [
     "RNNForecaster",
     "RNNMultiTargetRegressor",
     "RNNRegressor",
+    "StreamModel",
+    "detect",
+    "forecast",
 ]
 
 _HOMES = {
-    "anomalies": ("RNNAnomalyDetector",),
-    "classification": ("MLPClassifier", "RNNClassifier"),
-    "forecasting": ("RNNForecaster",),
-    "regression": ("MLPMultiTargetRegressor", "MLPRegressor", "RNNMultiTargetRegressor", "RNNRegressor"),
+    "estimators.anomalies": ("RNNAnomalyDetector",),
+    "estimators.classification": ("MLPClassifier", "RNNClassifier"),
+    "estimators.forecasting": ("RNNForecaster",),
+    "frames.front": ("detect", "forecast"),
+    "frames.model": ("StreamModel",),
+    "estimators.regression": ("MLPMultiTargetRegressor", "MLPRegressor", "RNNMultiTargetRegressor", "RNNRegressor"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """The estimators, imported when they are first asked for: the commands must not wait for river and numba."""
+    """The library, imported when it is first asked for: the commands must not wait for river and numba."""
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"streamrnn.estimators.{home}"), name)
+            return getattr(import_module(f"streamrnn.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -126,10 +126,14 @@ class PartitionModel(ABC, Generic[Answers]):
         """Cumulative counters of the learning: `updates`, `updates_skipped`."""
         return {}
 
-    def snapshot(self, offset: int) -> Iterator[Message]:
-        """The records that bring the last snapshot up to `offset` (next to read): only rows that changed."""
+    def snapshot(self, offset: int, *, whole: bool = False) -> Iterator[Message]:
+        """The records that bring the last snapshot up to `offset` (next to read): only rows that changed.
+
+        `whole`: every row, for a snapshot that stands alone; which rows have changed stays as it is.
+        """
         manifest = Manifest(offset, self._shape, len(self.series), self.counters, __version__)
-        return write(manifest, dict(fields(self.shared)), self.series.take_dirty())
+        every = ((key, self.series.data(key)) for key in self.series.all_keys())
+        return write(manifest, dict(fields(self.shared)), every if whole else self.series.take_dirty())
 
     def restore(self, messages: Iterable[Message], expected: int | None = None) -> Generator[int, None, int | None]:
         """Load the newest snapshot of about `expected` records, yielding the number of series read now and then.

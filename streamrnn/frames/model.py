@@ -1,0 +1,250 @@
+"""`StreamModel`: what a worker does with a topic, done with data frames."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import narwhals as nw
+import numpy as np
+
+from streamrnn import __version__
+from streamrnn.config.loading import load
+from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
+from streamrnn.forecasting.calendar import INTERVAL
+from streamrnn.forecasting.fold import LAST_TIME
+from streamrnn.forecasting.model import ForecastModel
+from streamrnn.frames.columns import Columns, Float64, Int64, Table, find_columns, read, table_of
+from streamrnn.kernels.jit import compiling
+from streamrnn.records.events import Decoded
+from streamrnn.state.snapshot_file import read_file, write_file
+
+LARGEST_BATCH = 20_000
+"""Rows folded at once: bounds the memory that the answers take."""
+
+
+def _compile(model: ForecastModel) -> None:
+    """Compile what the model needs, or load it from the cache, and say so where a person would wait in silence."""
+    said = False
+
+    def begins() -> None:
+        nonlocal said
+        if not said:
+            print("streamrnn: compiling the model for this machine, once: some ten seconds ...", file=sys.stderr)
+        said = True
+
+    with compiling(begins):
+        model.warm_up()
+    model.close()
+
+
+class StreamModel:
+    """Learns row by row from data frames, forecasts every series, and goes on with the next frame.
+
+    The state and the arithmetic are those of `streamrnn run`: the same rows in the same order give the same forecasts.
+    A forecast for a row is made before the row is seen. Frames may come from pandas, polars or pyarrow; what comes back
+    is of the same kind.
+
+    Args:
+        horizon: rows ahead that `forecast` answers, at least 1.
+        preset: `lite`, `standard` or `full`: how much machinery.
+        levels: coverage of the prediction intervals, the first is `lower` and `upper`.
+        seasonality: periods such as `"24h"` or seconds; none: they are found.
+        time: column with the time; default: the first one of datetimes.
+        key: column that names the series; default: the one of text.
+        target: column or columns to forecast; default: `value`, `y`, else every numeric column.
+        features: columns that help to forecast and are not forecast themselves.
+        settings: any further setting of the service by its dotted name, such as `{"model.hidden_size": 64}`.
+
+    Raises:
+        ConfigurationError: a setting or a column that does not exist, a cell that is no number or time.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"y": [float(i % 7) for i in range(300)]})
+    >>> model = StreamModel(horizon=3, preset="lite", target="y")
+    >>> seen = model.update(frame)
+    >>> model.forecast().columns.tolist()
+    ['time', 'step', 'mean', 'median', 'lower', 'upper']
+    """
+
+    def __init__(
+        self,
+        horizon: int = 12,
+        *,
+        preset: str = "standard",
+        levels: Sequence[float] = (0.9,),
+        seasonality: Sequence[str | float] = (),
+        time: str | None = None,
+        key: str | None = None,
+        target: str | Sequence[str] | None = None,
+        features: Sequence[str] = (),
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        self._asked = {"time": time, "key": key, "target": target, "features": tuple(features)}
+        self._settings: dict[str, object] = {
+            "model.horizon": horizon,
+            "model.preset": preset,
+            "model.levels": list(levels),
+            "model.seasonality": list(seasonality),
+            **(settings or {}),
+        }
+        # The environment configures services; a script should do the same wherever it runs.
+        self._config = load(None, self._settings, environment={})
+        if self._config.labelled:
+            raise ConfigurationError("task: a StreamModel forecasts; for labels see RNNRegressor and RNNClassifier")
+        self._columns: Columns | None = None
+        self._model: ForecastModel | None = None
+        self._rows = 0
+        self._backend: Any = "pandas"  # what a model that was loaded answers with, until it has seen a frame
+
+    def update(self, frame: Any) -> Any:
+        """Learn from the rows, in the order of their times, and say what had been forecast for each.
+
+        Returns a frame with one row per row and target, in the frame's own order: time and key as they were given,
+        `target` where there are several, `observed`, `expected` (mean) and `expected_median`, `lower`, `upper`, the
+        anomaly `score` in [0, 1], and `is_anomaly`. A series' first row has no forecast.
+        """
+        table, columns, native = self._read(frame)
+        model = self._started()
+        targets, count = len(columns.targets), len(table.keys)
+        names = ("expected", "expected_median", "lower", "upper")
+        said = {name: np.full((count, targets), np.nan) for name in names}
+        score, flagged = np.zeros(count), np.zeros(count, np.bool_)
+        for start in range(0, count, LARGEST_BATCH):
+            part = slice(start, min(start + LARGEST_BATCH, count))
+            decoded = Decoded(table.keys[part], table.times[part], table.targets[part], table.features[part], [], [])
+            answers = model.process(decoded)
+            place = table.order[part]
+            said["expected"][place], said["expected_median"][place] = answers.expected, answers.expected_median
+            said["lower"][place], said["upper"][place] = answers.lower[:, 0], answers.upper[:, 0]
+            score[place], flagged[place] = answers.score, answers.is_anomaly
+        self._rows += count
+        observed = np.full((count, targets), np.nan)
+        observed[table.order] = table.targets
+        found: dict[str, Any] = {}
+        for name in (columns.key, columns.time):
+            if name is not None:
+                found[name] = native[name] if targets == 1 else nw.concat([native.select(name)] * targets)[name]
+        if targets > 1:
+            found["target"] = np.repeat(np.array(columns.targets), count).tolist()
+        found["observed"] = observed.T.ravel()
+        found |= {name: values.T.ravel() for name, values in said.items()}
+        found["score"], found["is_anomaly"] = np.tile(score, targets), np.tile(flagged, targets)
+        return self._frame(found)
+
+    def forecast(self) -> Any:
+        """What every series is expected to do after its newest row.
+
+        Returns a frame with one row per series, step and target: the key, the `time` of the step (after the usual time
+        between two rows), `step` from 1 on, `target` where there are several, `mean`, `median`, `lower` and `upper`.
+
+        Raises `StreamRNNError` before the first `update`.
+        """
+        if self._model is None or self._columns is None:
+            raise StreamRNNError("there is nothing to forecast yet: call update(frame) first")
+        table, columns, horizon = self._model.series, self._columns, self._config.model.horizon
+        keys, targets, steps = (
+            sorted(table.all_keys()),
+            len(columns.targets),
+            np.arange(1, self._config.model.horizon + 1),
+        )
+        parts: list[tuple[Int64, Float64, Float64, Float64, Float64]] = []
+        for _, rows in table.batches(keys):  # a part of the series at once may be in memory
+            common, clock = table.arrays.common, table.arrays.forecaster.clock
+            times = common.numbers[rows, LAST_TIME][:, None] + clock[rows, INTERVAL][:, None] * steps
+            lower, upper = common.lower[rows][:, 0], common.upper[rows][:, 0]
+            parts.append((times, common.forecast[rows], common.median[rows], lower, upper))
+        times, mean, median, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
+        shape = (len(keys), horizon, targets)
+        found: dict[str, Any] = {}
+        if columns.key is not None:
+            found[columns.key] = np.repeat(np.array(keys, dtype=object), horizon * targets).tolist()
+        found[columns.time or "time"] = np.broadcast_to(times[:, :, None], shape).ravel().astype("datetime64[us]")
+        found["step"] = np.broadcast_to(steps[None, :, None], shape).ravel()
+        if targets > 1:
+            found["target"] = list(columns.targets) * (len(keys) * horizon)
+        found["mean"], found["median"] = mean.ravel(), median.ravel()
+        found["lower"], found["upper"] = lower.ravel(), upper.ravel()
+        return self._frame(found)
+
+    def save(self, path: str | Path) -> None:
+        """Write all that was learned to one file (safetensors): `StreamModel.load` goes on from it.
+
+        Raises `StateError` where it cannot be written.
+        """
+        model = self._started()
+        facts = {
+            "version": __version__,
+            "settings": json.loads(json.dumps(self._settings)),
+            "asked": self._asked,
+            "columns": None if self._columns is None else self._columns._asdict(),
+            "rows": self._rows,
+        }
+        write_file(Path(path), model.snapshot(self._rows, whole=True), facts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The model that `save` wrote, bit for bit.
+
+        Raises `StateError`, `SnapshotCorrupt`, `SnapshotVersion` or `SnapshotMismatch`.
+        """
+        facts, messages = read_file(Path(path))
+        try:
+            model = cls(settings=facts["settings"], **facts["asked"])
+            rows, columns = int(facts["rows"]), facts["columns"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise SnapshotCorrupt(f"{path} is a state, but not one that StreamModel.save wrote: {error}") from error
+        if columns is not None:
+            model._settle(
+                Columns(columns["time"], columns["key"], tuple(columns["targets"]), tuple(columns["features"]))
+            )
+            for _ in model._started().restore(messages):
+                pass
+            model._rows = rows
+        return model
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return 0 if self._model is None else len(self._model.series)
+
+    def _read(self, native: Any) -> tuple[Table, Columns, nw.DataFrame[Any]]:
+        frame = read(native)
+        if self._columns is None:
+            if not len(frame):
+                raise ConfigurationError("the frame has no rows: its columns cannot be told apart yet")
+            self._settle(find_columns(frame, **self._asked))
+        columns = self._columns
+        assert columns is not None
+        needed = [name for name in (columns.time, columns.key, *columns.targets, *columns.features) if name is not None]
+        if absent := [name for name in needed if name not in frame.columns]:
+            raise ConfigurationError(
+                f"the frame has no column {absent[0]!r}, which the first one had; there are: {', '.join(frame.columns)}"
+            )
+        self._backend = nw.get_native_namespace(frame)
+        return table_of(frame, columns, self._rows), columns, frame
+
+    def _settle(self, columns: Columns) -> None:
+        self._columns = columns
+        event = {"event.targets": list(columns.targets), "event.features": list(columns.features)}
+        names = {"event.key": columns.key, "event.time": columns.time}
+        event |= {name: value for name, value in names.items() if value is not None}
+        self._config = load(None, {**self._settings, **event}, environment={})
+        _compile(ForecastModel(self._config))
+        self._model = ForecastModel(self._config)
+
+    def _started(self) -> ForecastModel:
+        if self._model is None:
+            raise StreamRNNError("nothing was learned yet: call update(frame) first")
+        return self._model
+
+    def _frame(self, columns: Mapping[str, Any]) -> Any:
+        backend = self._backend
+        made = {
+            name: values if isinstance(values, nw.Series) else nw.new_series(name, values, backend=backend)
+            for name, values in columns.items()
+        }
+        return nw.from_dict(made, backend=backend).to_native()
