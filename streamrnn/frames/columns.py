@@ -53,7 +53,7 @@ def read(native: Any) -> nw.DataFrame[Any]:
     Raises `ConfigurationError` for what is no data frame.
     """
     try:
-        frame = nw.from_native(native, eager_only=True)
+        frame: nw.DataFrame[Any] = nw.from_native(native, eager_only=True)
     except TypeError:
         raise ConfigurationError(
             f"a {type(native).__name__} is no data frame; pass one of pandas, polars or pyarrow (collect a lazy one)"
@@ -171,8 +171,8 @@ def _numbers(frame: nw.DataFrame[Any], names: Sequence[str]) -> Float64:
         if beyond.any():
             row = int(np.flatnonzero(beyond)[0])
             raise ConfigurationError(
-                f"row {row} of {name!r} holds {found[row, place]!r}; numbers lie between -1e100 and 1e100, and what is "
-                "missing is null or NaN"
+                f"row {row} of {name!r} holds {float(found[row, place])!r}; numbers lie between -1e100 and 1e100, "
+                "and what is missing is null or NaN"
             )
     return found
 

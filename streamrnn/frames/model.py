@@ -83,7 +83,7 @@ class StreamModel:
         features: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        self._asked = {"time": time, "key": key, "target": target, "features": tuple(features)}
+        self._asked: dict[str, Any] = {"time": time, "key": key, "target": target, "features": tuple(features)}
         self._settings: dict[str, object] = {
             "model.horizon": horizon,
             "model.preset": preset,
@@ -229,7 +229,7 @@ class StreamModel:
 
     def _settle(self, columns: Columns) -> None:
         self._columns = columns
-        event = {"event.targets": list(columns.targets), "event.features": list(columns.features)}
+        event: dict[str, object] = {"event.targets": list(columns.targets), "event.features": list(columns.features)}
         names = {"event.key": columns.key, "event.time": columns.time}
         event |= {name: value for name, value in names.items() if value is not None}
         self._config = load(None, {**self._settings, **event}, environment={})

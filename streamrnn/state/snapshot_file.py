@@ -32,7 +32,7 @@ def write_file(path: Path, messages: Iterable[Message], facts: Mapping[str, obje
     """
     pairs = [(message.key or b"", message.value or b"") for message in messages]
     lengths = np.array([(len(key), len(value)) for key, value in pairs], dtype=np.int64).reshape(-1, 2)
-    arrays = {
+    arrays: dict[str, np.ndarray[Any, Any]] = {
         "lengths": lengths,
         "keys": np.frombuffer(b"".join(key for key, _ in pairs), np.uint8),
         "values": np.frombuffer(b"".join(value for _, value in pairs), np.uint8),
