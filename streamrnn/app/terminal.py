@@ -29,12 +29,13 @@ def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
     if isinstance(scorecard, LabelScorecard):
         return _label_summary(scorecard, seconds)
     table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
-    for name in ("target", "MAE", "skill vs persistence", "interval coverage"):
+    for name in ("target", "MAE", "skill vs persistence", "MSE skill", "interval coverage"):
         table.add_column(name, justify="left" if name == "target" else "right")
-    for name, scored, mae, skill, coverage in zip(
-        scorecard.names, scorecard.scored, scorecard.mae, scorecard.skill, scorecard.coverage, strict=True
-    ):
-        row = (f"{mae:.4g}", f"{skill:+.1%}", f"{coverage:.1%}") if scored else ("-", "-", "-")
+    for name, scored, mae, skill, squared, coverage in zip(
+        scorecard.names, scorecard.scored, scorecard.mae, scorecard.skill, scorecard.mse_skill, scorecard.coverage,
+        strict=True,
+    ):  # fmt: skip
+        row = (f"{mae:.4g}", f"{skill:+.1%}", f"{squared:+.1%}", f"{coverage:.1%}") if scored else ("-",) * 4
         table.add_row(Text(name), *row)
     table.caption = f"anomalies found: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
     table.caption_justify = "left"
@@ -167,7 +168,7 @@ class LiveView(Observer):
             step.decoded.keys,
             step.decoded.targets[:, 0].tolist(),
             answers.previous[:, 0].tolist(),
-            answers.expected[:, 0].tolist(),
+            answers.expected_median[:, 0].tolist(),
             answers.forecast[:, 0, 0].tolist(),
             answers.forecast_lower[:, 0, 0, 0].tolist(),
             answers.forecast_upper[:, 0, 0, 0].tolist(),
@@ -175,13 +176,13 @@ class LiveView(Observer):
             answers.is_anomaly.tolist(),
             strict=True,
         )
-        for key, observed, previous, expected, forecast, lower, upper, score, is_anomaly in columns:
+        for key, observed, previous, median, forecast, lower, upper, score, is_anomaly in columns:
             row = self._rows.setdefault(key, _Row())
             row.events += 1
             row.observed, row.expected, row.lower, row.upper, row.score = observed, forecast, lower, upper, score
             row.values.append(observed)
-            if np.isfinite(observed) and np.isfinite(expected):
-                row.error += abs(observed - expected)
+            if np.isfinite(observed) and np.isfinite(median):
+                row.error += abs(observed - median)
                 row.persistence += abs(observed - previous)
             row.flagged = 30 if is_anomaly else max(0, row.flagged - 1)
             row.anomalies += is_anomaly

@@ -49,6 +49,9 @@ class RNNForecaster(time_series.base.Forecaster):
         Columns for exogenous features, at most; beyond, they are shared by hashing.
     seed
         Draws the network's first weights.
+    point
+        What `forecast` gives: `mean`, the forecast to judge by squared error, or `median`, by absolute error. A call may
+        ask for the other one; may be changed by `mutate`.
 
     Notes
     -----
@@ -79,7 +82,9 @@ class RNNForecaster(time_series.base.Forecaster):
         seasonality: tuple[float, ...] | None = None,
         max_features: int = 64,
         seed: int = 0,
+        point: str = "mean",
     ) -> None:
+        _check(point)
         if max_features < 1:
             raise ConfigurationError("max_features is at least 1")
         self.horizon = horizon
@@ -90,6 +95,7 @@ class RNNForecaster(time_series.base.Forecaster):
         self.seasonality = seasonality
         self.max_features = max_features
         self.seed = seed
+        self.point = point
         self._model = OneSeries(
             Settings(1, 0, horizon, preset, hidden_size, learning_rate, level, tuple(seasonality or ()), seed)
         )
@@ -109,7 +115,7 @@ class RNNForecaster(time_series.base.Forecaster):
 
     @property
     def _mutable_attributes(self) -> set[str]:
-        return {"learning_rate"}
+        return {"learning_rate", "point"}
 
     @property
     def hidden_state(self) -> NDArray[Any]:
@@ -157,14 +163,19 @@ class RNNForecaster(time_series.base.Forecaster):
     def _next_time(self) -> int:
         return self._time + (self._model.interval or SECOND)
 
-    def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[float]:
+    def forecast(
+        self, horizon: int, xs: list[dict[Any, Any]] | None = None, point: str | None = None
+    ) -> list[float]:
         """The values expected at the next `horizon` steps; `xs` are the features of each; 0 before the first value.
+
+        `point` is "mean" or "median"; None is the estimator's own.
 
         Raises ValueError when `xs` has another length, or asks for a time more than 10,000 steps ahead.
         """
+        point = _check(self.point if point is None else point)
         wanted = self._steps(horizon, xs)
-        direct, step_by_step = self._ahead(wanted, xs or [])
-        expected: list[float] = direct.forecast[:, 0].tolist() if step_by_step is None else step_by_step
+        direct, step_by_step = self._ahead(wanted, xs or [], point)
+        expected: list[float] = direct.points(point)[:, 0].tolist() if step_by_step is None else step_by_step
         return [value if math.isfinite(value := expected[step - 1]) else 0.0 for step in wanted]
 
     def forecast_interval(self, horizon: int, xs: list[dict[Any, Any]] | None = None) -> list[tuple[float, float]]:
@@ -175,7 +186,7 @@ class RNNForecaster(time_series.base.Forecaster):
         wanted = self._steps(horizon, xs)
         if wanted and wanted[-1] > self.horizon:
             raise ValueError(f"intervals are known for {self.horizon} steps: construct with horizon={wanted[-1]}")
-        answer, _ = self._ahead([1], list(xs or [])[:1])
+        answer, _ = self._ahead([1], list(xs or [])[:1], "mean")
         return [(float(answer.lower[0, step - 1, 0]), float(answer.upper[0, step - 1, 0])) for step in wanted]
 
     def _steps(self, horizon: int, xs: list[dict[Any, Any]] | None) -> list[int]:
@@ -197,7 +208,7 @@ class RNNForecaster(time_series.base.Forecaster):
             raise ValueError(f"xs asks for {step:,} steps ahead; at most {FARTHEST:,}")
         return steps
 
-    def _ahead(self, wanted: list[int], xs: list[dict[Any, Any]]) -> tuple[Answer, list[float] | None]:
+    def _ahead(self, wanted: list[int], xs: list[dict[Any, Any]], point: str) -> tuple[Answer, list[float] | None]:
         """The direct answer and, where that is not enough for the `wanted` steps, the steps one by one."""
         farthest = wanted[-1] if wanted else 0
         if self._waiting is None and farthest <= self.horizon:
@@ -205,8 +216,8 @@ class RNNForecaster(time_series.base.Forecaster):
         interval = self._model.interval or SECOND
         if self._waiting is None:
             ahead = [(self._time + k * interval, math.nan, self._last) for k in range(1, farthest)]
-            later, _ = self._model.look_ahead(ahead)
-            first = self._model.answer.forecast[:, 0].tolist()
+            later, _ = self._model.look_ahead(ahead, point)
+            first = self._model.answer.points(point)[:, 0].tolist()
             return self._model.answer, first + [float(value[0]) for value in later[self.horizon - 1 :]]
         steps, after = [self._last] * max(farthest, 1), 0
         for step, x in zip(wanted, xs, strict=False):
@@ -217,8 +228,14 @@ class RNNForecaster(time_series.base.Forecaster):
         if (not xs or farthest == 1) and farthest <= self.horizon:
             return self._model.look_ahead([begin])[1], None
         ahead = [(self._time + k * interval, math.nan, steps[k]) for k in range(1, farthest)]
-        expected, answer = self._model.look_ahead([begin, *ahead])
+        expected, answer = self._model.look_ahead([begin, *ahead], point)
         return answer, [float(value[0]) for value in expected]
+
+
+def _check(point: str) -> str:
+    if point not in ("mean", "median"):
+        raise ConfigurationError(f'point is "mean" or "median", not {point!r}')
+    return point
 
 
 def _time_in(x: Mapping[Any, Any]) -> float | None:

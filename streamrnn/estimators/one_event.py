@@ -38,6 +38,10 @@ class Answer(NamedTuple):
     lower: Float64  # (1, horizon, targets)
     upper: Float64  # (1, horizon, targets)
 
+    def points(self, point: str) -> Float64:
+        """The `"mean"`s or the `"median"`s, (horizon, targets)."""
+        return self.median if point == "median" else self.forecast
+
 
 class Arguments(NamedTuple):
     """What all events of a series have in common."""

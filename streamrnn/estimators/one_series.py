@@ -42,13 +42,11 @@ class Settings(NamedTuple):
 
 def new_answer(horizon: int, targets: int) -> Answer:
     """Nothing is expected yet."""
-    bounds = (1, horizon, targets)
+    steps = (horizon, targets)
     return Answer(
-        np.full(bounds[1:], math.nan),
-        np.full(bounds[1:], math.nan),
-        np.full(bounds, math.nan),
-        np.full(bounds, math.nan),
-    )
+        forecast=np.full(steps, math.nan), median=np.full(steps, math.nan),
+        lower=np.full((1, *steps), math.nan), upper=np.full((1, *steps), math.nan),
+    )  # fmt: skip
 
 
 class OneSeries:
@@ -134,18 +132,18 @@ class OneSeries:
         ]  # fmt: skip
 
     def look_ahead(
-        self, events: Iterable[tuple[int, Float64 | float, Float64 | float]]
+        self, events: Iterable[tuple[int, Float64 | float, Float64 | float]], point: str = "mean"
     ) -> tuple[list[Float64], Answer]:
         """What `learn` would answer to these events, leaving everything as it is.
 
-        Returns the next values (targets,) expected after each of them, and the whole answer to the last, which the next
-        call overwrites.
+        Returns the next values (targets,) expected after each of them, their `point` being "mean" or "median", and the
+        whole answer to the last, which the next call overwrites.
         """
         copy_row((self.series, self.intervals))
         expected = []
         for time, values, features in events:
             self.learn(time, values, features, AHEAD)
-            expected.append(self._ahead.forecast[0].copy())
+            expected.append(self._ahead.points(point)[0].copy())
         return expected, self._ahead
 
     def with_targets(self, targets: int) -> OneSeries:

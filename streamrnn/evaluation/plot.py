@@ -68,6 +68,7 @@ def _series(series: SeriesResult) -> dict[str, Any]:
                 "zero": zero,
                 "observed": _packed(observed - zero),
                 "expected": _packed(block.expected[:, k] - zero),
+                "median": _packed(block.expected_median[:, k] - zero),
                 "lower": _packed(block.lower[:, k] - zero),
                 "upper": _packed(block.upper[:, k] - zero),
                 "skill": _packed(_skill(error, persistence)),

@@ -149,11 +149,13 @@ def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], o
         series = outcome.series[key]
         assert series.persistence is not None
         assert series.intervals is not None
-        settled = pending[key].settle(observed[rows], answers.forecast[rows], lower[rows], upper[rows])
-        forecast, low, high = settled.forecasts
+        settled = pending[key].settle(
+            observed[rows], answers.forecast[rows], answers.forecast_median[rows], lower[rows], upper[rows]
+        )
+        mean, median, low, high = settled.forecasts
         series.events += len(rows)
         series.anomalies += int(answers.is_anomaly[rows].sum())
-        series.points.add(settled.observed, forecast, settled.known)
+        series.points.add(settled.observed, mean, settled.known, median)
         series.persistence.add(settled.observed, settled.persistence, settled.known)
         series.intervals.add(levels, settled.observed[..., None], low, high, settled.known[..., None])
         if series.trace is not None:

@@ -11,11 +11,17 @@ from streamrnn.forecasting.answers import Answers
 from streamrnn.records.events import Decoded, Float64
 
 
+_SUMS = (
+    "scored", "absolute_error", "persistence_error", "squared_error", "persistence_squared_error", "inside",
+)  # fmt: skip
+
+
 @dataclass
 class Scorecard:
     """Running one-step scores per target, over all series.
 
-    `skill` is 1 - MAE / MAE of persistence (the last value): 0 is as good as doing nothing, 1 is perfect.
+    `mae` and `skill` are the median's, `mse_skill` the mean's: 1 - error / error of persistence (the last value), 0 is as
+    good as doing nothing, 1 is perfect.
     """
 
     names: Sequence[str]
@@ -25,10 +31,12 @@ class Scorecard:
     scored: Float64 = field(init=False)
     absolute_error: Float64 = field(init=False)
     persistence_error: Float64 = field(init=False)
+    squared_error: Float64 = field(init=False)
+    persistence_squared_error: Float64 = field(init=False)
     inside: Float64 = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("scored", "absolute_error", "persistence_error", "inside"):
+        for name in _SUMS:
             setattr(self, name, np.zeros(len(self.names)))
 
     def add(self, decoded: Decoded, answers: Answers, dead_letters: int) -> None:
@@ -41,20 +49,28 @@ class Scorecard:
         expected, previous = answers.expected[on_time], answers.previous[on_time]
         known = ~(np.isnan(observed) | np.isnan(expected) | np.isnan(previous))
         self.scored += known.sum(axis=0)
-        self.absolute_error += np.where(known, np.abs(observed - expected), 0.0).sum(axis=0)
+        median = answers.expected_median[on_time]
+        self.absolute_error += np.where(known, np.abs(observed - median), 0.0).sum(axis=0)
         self.persistence_error += np.where(known, np.abs(observed - previous), 0.0).sum(axis=0)
+        self.squared_error += (np.where(known, observed - expected, 0.0) ** 2).sum(axis=0)
+        self.persistence_squared_error += (np.where(known, observed - previous, 0.0) ** 2).sum(axis=0)
         within = known & (observed >= answers.lower[on_time, 0]) & (observed <= answers.upper[on_time, 0])
         self.inside += within.sum(axis=0)
 
     @property
     def mae(self) -> Float64:
-        """Mean absolute error of the one-step forecast, `(targets,)`."""
+        """Mean absolute error of the one-step median, `(targets,)`."""
         return self.absolute_error / np.maximum(self.scored, 1)
 
     @property
     def skill(self) -> Float64:
         """1 - MAE / MAE of persistence, `(targets,)`."""
         return 1 - self.absolute_error / np.maximum(self.persistence_error, 1e-300)
+
+    @property
+    def mse_skill(self) -> Float64:
+        """1 - MSE of the one-step mean / MSE of persistence, `(targets,)`."""
+        return 1 - self.squared_error / np.maximum(self.persistence_squared_error, 1e-300)
 
     @property
     def coverage(self) -> Float64:

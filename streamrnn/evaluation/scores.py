@@ -1,9 +1,11 @@
 """Errors per target and horizon step, and the queue in which forecasts wait for the values they were made for.
 
-With e = observed - forecast, over the n events that settle step k (1: the next event):
+Each forecast is judged by its own loss: the median by absolute, the mean by squared error (Gneiting 2011). With
+a = observed - median and e = observed - mean, over the n events that settle step k (1: the next event):
 
-    MAE_k     mean |e|                    RMSE_k = sqrt(mean e^2)
+    MAE_k     mean |a|                    MSE_k = mean e^2, RMSE_k = sqrt(MSE_k)
     skill_k   1 - MAE_k / MAE_k of persistence, which repeats the last known value
+    MSE skill_k   1 - MSE_k / MSE_k of persistence
     MASE_k    MAE_k / MAE_1 of persistence           (Hyndman and Koehler 2006, over the events scored)
     coverage  share of lower <= observed <= upper    (of level 1 - a)
     Winkler   mean (upper - lower) + 2/a (lower - observed)+ + 2/a (observed - upper)+    (Winkler 1972)
@@ -36,11 +38,17 @@ class PointScores:
         """Nothing scored yet."""
         return cls(*(np.zeros((horizon, targets)) for _ in range(3)))
 
-    def add(self, observed: Float64, forecast: Float64, known: npt.NDArray[np.bool_]) -> None:
-        """Count forecasts `(events, horizon, targets)` of `observed` `(events, 1, targets)` where `known`."""
-        error = np.where(known, observed - forecast, 0.0)
+    def add(
+        self, observed: Float64, mean: Float64, known: npt.NDArray[np.bool_], median: Float64 | None = None
+    ) -> None:
+        """Count forecasts `(events, horizon, targets)` of `observed` `(events, 1, targets)` where `known`.
+
+        Without a `median` the one forecast there is stands for both.
+        """
+        error = np.where(known, observed - mean, 0.0)
+        absolute = np.abs(error if median is None else np.where(known, observed - median, 0.0))
         self.count += known.sum(axis=0)
-        self.absolute += np.abs(error).sum(axis=0)
+        self.absolute += absolute.sum(axis=0)
         self.squared += (error * error).sum(axis=0)
 
     def __iadd__(self, other: Self) -> Self:
@@ -51,17 +59,26 @@ class PointScores:
 
     @property
     def mae(self) -> Float64:
-        """Mean absolute error, NaN where nothing was scored."""
+        """Mean absolute error of the median, NaN where nothing was scored."""
         return _ratio(self.absolute, self.count)
+
+    @property
+    def mse(self) -> Float64:
+        """Mean squared error of the mean."""
+        return _ratio(self.squared, self.count)
 
     @property
     def rmse(self) -> Float64:
         """Root of the mean squared error."""
-        return np.sqrt(_ratio(self.squared, self.count))
+        return np.sqrt(self.mse)
 
     def skill(self, persistence: PointScores) -> Float64:
         """1 - MAE / MAE of persistence; NaN where persistence is never wrong."""
         return 1.0 - _ratio(self.absolute, persistence.absolute)
+
+    def mse_skill(self, persistence: PointScores) -> Float64:
+        """1 - MSE / MSE of persistence; NaN where persistence is never wrong."""
+        return 1.0 - _ratio(self.squared, persistence.squared)
 
     def mase(self, persistence: PointScores) -> Float64:
         """MAE in units of the one-step error of persistence."""

@@ -19,9 +19,10 @@ class Block(NamedTuple):
     times: Int64  # (events,) microseconds since 1970
     observed: Float64
     expected: Float64
+    expected_median: Float64
     lower: Float64
     upper: Float64
-    error: Float64  # absolute, summed from the first event on
+    error: Float64  # absolute, of the median, summed from the first event on
     persistence: Float64
     anomaly: npt.NDArray[np.bool_]  # (events,)
 
@@ -37,20 +38,26 @@ class Trace:
         self._blocks: deque[Block] = deque()
         self._count = 0
         self._error = self._persistence = np.zeros(len(names))
-        self.last: tuple[Float64, Float64, Float64] | None = None
-        """Forecast, lower, upper after the last event, each `(horizon, targets)`."""
+        self.last: tuple[Float64, Float64, Float64, Float64] | None = None
+        """Mean, median, lower, upper after the last event, each `(horizon, targets)`."""
 
     def add(self, times: Int64, observed: Float64, answers: Answers) -> None:
         """Take the next events `(events, targets)`."""
         known = ~(np.isnan(observed) | np.isnan(answers.expected) | np.isnan(answers.previous))
-        error = np.where(known, np.abs(observed - answers.expected), 0.0).cumsum(axis=0) + self._error
+        error = np.where(known, np.abs(observed - answers.expected_median), 0.0).cumsum(axis=0) + self._error
         persistence = np.where(known, np.abs(observed - answers.previous), 0.0).cumsum(axis=0) + self._persistence
         self._error, self._persistence = error[-1], persistence[-1]
         lower, upper = answers.lower[:, 0], answers.upper[:, 0]
         self._blocks.append(
-            Block(times, observed, answers.expected, lower, upper, error, persistence, answers.is_anomaly)
-        )
-        self.last = (answers.forecast[-1], answers.forecast_lower[-1, 0], answers.forecast_upper[-1, 0])
+            Block(
+                times, observed, answers.expected, answers.expected_median, lower, upper, error, persistence,
+                answers.is_anomaly,
+            )
+        )  # fmt: skip
+        self.last = (
+            answers.forecast[-1], answers.forecast_median[-1], answers.forecast_lower[-1, 0],
+            answers.forecast_upper[-1, 0],
+        )  # fmt: skip
         self._count += len(times)
         while self._count - len(self._blocks[0].times) >= self.MOST_EVENTS:
             self._count -= len(self._blocks.popleft().times)

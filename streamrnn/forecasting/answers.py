@@ -18,16 +18,18 @@ Int64 = npt.NDArray[np.int64]
 class Answers(NamedTuple):
     """What the model says to `events` events; see `model.PartitionModel.process`.
 
+    `expected` and `forecast` are conditional means, `expected_median` and `forecast_median` conditional medians.
     Bounds come per interval level, in the order of `model.levels`; the first is what records show as lower and upper.
     """
 
     previous: Float64  # (events, targets) the last value seen before: what persistence would have forecast
-    expected: Float64  # (events, targets) conditional mean
-    expected_median: Float64  # (events, targets) conditional median
+    expected: Float64  # (events, targets)
+    expected_median: Float64  # (events, targets)
     lower: Float64  # (events, levels, targets)
     upper: Float64  # (events, levels, targets)
-    forecast: Float64  # (events, horizon, targets) conditional means
-    forecast_median: Float64  # (events, horizon, targets) conditional medians
+    interval: Int64  # (events,) usual microseconds from one event of the series to the next, 0: not known yet
+    forecast: Float64  # (events, horizon, targets)
+    forecast_median: Float64  # (events, horizon, targets)
     forecast_lower: Float64  # (events, levels, horizon, targets)
     forecast_upper: Float64  # (events, levels, horizon, targets)
     score: Float64  # (events,)
@@ -56,6 +58,7 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
         expected_median=unknown(targets),
         lower=unknown(levels, targets),
         upper=unknown(levels, targets),
+        interval=np.zeros(events, np.int64),
         forecast=unknown(horizon, targets),
         forecast_median=unknown(horizon, targets),
         forecast_lower=unknown(levels, horizon, targets),

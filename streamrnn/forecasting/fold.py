@@ -20,6 +20,7 @@ from streamrnn.anomaly import alerts, detector, early_warning, episodes
 from streamrnn.anomaly.channels import LIKELIHOOD
 from streamrnn.forecasting import forecaster, intervals
 from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.kernels.jit import kernel
 
 Float64 = npt.NDArray[np.float64]
@@ -37,10 +38,10 @@ class CommonSeries(NamedTuple):
 
     numbers: Int64  # (rows, NUMBERS) events so far, newest event time
     previous: Float64  # (rows, targets) last value that was not missing
-    forecast: Float64  # (rows, horizon, targets) conditional means
-    median: Float64  # (rows, horizon, targets) conditional medians
-    lower: Float64  # (rows, levels, horizon, targets)
-    upper: Float64  # (rows, levels, horizon, targets)
+    expected: Float64  # (rows, targets)
+    expected_median: Float64  # (rows, targets)
+    lower: Float64  # (rows, levels, targets)
+    upper: Float64  # (rows, levels, targets)
     episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
 
 
@@ -93,18 +94,19 @@ def forecast(
         if answers.late[i]:
             continue
         row = batch.rows[i]
-        steps, medians = common.forecast[row], common.median[row]
-        for k in range(steps.shape[1]):
+        expected, median = common.expected[row], common.expected_median[row]
+        steps, medians = answers.forecast[i], answers.forecast_median[i]
+        for k in range(len(expected)):
             seen = not np.isnan(answers.previous[i, k])
-            answers.expected[i, k] = steps[0, k] if seen else np.nan
-            answers.expected_median[i, k] = medians[0, k] if seen else np.nan
-        forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians)
-        for k in range(steps.shape[1]):
+            answers.expected[i, k] = expected[k] if seen else np.nan
+            answers.expected_median[i, k] = median[k] if seen else np.nan
+        forecaster.observe(
+            config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians
+        )
+        answers.interval[i] = series.clock[row, INTERVAL]
+        for k in range(len(expected)):
             answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])
-        for step in range(steps.shape[0]):
-            for k in range(steps.shape[1]):
-                answers.forecast[i, step, k] = steps[step, k]
-                answers.forecast_median[i, step, k] = medians[step, k]
+            expected[k], median[k] = steps[0, k], medians[0, k]
 
 
 @kernel
@@ -122,18 +124,17 @@ def bound(
             continue
         row = batch.rows[i]
         lower, upper = common.lower[row], common.upper[row]
-        count, horizon, targets = lower.shape
+        low, high = answers.forecast_lower[i], answers.forecast_upper[i]
+        count, targets = lower.shape
         for k in range(targets):
             seen = not np.isnan(answers.expected[i, k])
             for level in range(count):
-                answers.lower[i, level, k] = lower[level, 0, k] if seen else np.nan
-                answers.upper[i, level, k] = upper[level, 0, k] if seen else np.nan
-        intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], lower, upper)
+                answers.lower[i, level, k] = lower[level, k] if seen else np.nan
+                answers.upper[i, level, k] = upper[level, k] if seen else np.nan
+        intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], low, high)
         for level in range(count):
-            for step in range(horizon):
-                for k in range(targets):
-                    answers.forecast_lower[i, level, step, k] = lower[level, step, k]
-                    answers.forecast_upper[i, level, step, k] = upper[level, step, k]
+            for k in range(targets):
+                lower[level, k], upper[level, k] = low[level, 0, k], high[level, 0, k]
 
 
 @kernel

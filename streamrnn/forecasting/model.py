@@ -129,10 +129,10 @@ class ForecastModel(PartitionModel[Answers]):
         common = CommonSeries(
             numbers=np.zeros((1, NUMBERS), np.int64),
             previous=np.zeros((1, targets)),
-            forecast=np.zeros((1, steps, targets)),
-            median=np.zeros((1, steps, targets)),
-            lower=np.zeros((1, len(model.levels), steps, targets)),
-            upper=np.zeros((1, len(model.levels), steps, targets)),
+            expected=np.zeros((1, targets)),
+            expected_median=np.zeros((1, targets)),
+            lower=np.zeros((1, len(model.levels), targets)),
+            upper=np.zeros((1, len(model.levels), targets)),
             episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
         )
         rows = Series(

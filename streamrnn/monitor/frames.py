@@ -16,6 +16,7 @@ from streamrnn.monitor.history import (
     ERROR,
     EXPECTED,
     LOWER,
+    MEDIAN,
     NO_MARK,
     OBSERVED,
     PERSISTENCE,
@@ -133,9 +134,10 @@ def chart(
     points = history.last(row, min(max(selection.points, 10), history.points))
     values = points.values[:, target]
     seconds = points.times / 1e6
-    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
     forecast = history.forecast[row, :, target]
-    start = float(seconds[-1]) if len(seconds) else 0.0
+    start, step = float(seconds[-1]) if len(seconds) else 0.0, float(history.interval[row]) / 1e6
+    if step == 0.0 and len(seconds) > 1:  # labels have no usual interval
+        step = float(np.median(np.diff(seconds)))
     marked = np.flatnonzero(points.marks != NO_MARK)[-MOST_MARKS:]
     times, sums = history.learning.of(row, target, now, history.sums)
     before = sums[np.maximum(np.arange(1, len(sums)) - SMOOTHED, 0)]
@@ -149,11 +151,13 @@ def chart(
         "times": seconds,
         "observed": _column(values, OBSERVED),
         "expected": _column(values, EXPECTED),
+        "expected_median": _column(values, MEDIAN),
         "lower": _column(values, LOWER),
         "upper": _column(values, UPPER),
         "next": {
             "times": start + (step if step > 0 else 1.0) * np.arange(1, len(forecast) + 1),
             "mean": _column(forecast, 0),
+            "median": _column(forecast, 3),
             "lower": _column(forecast, 1),
             "upper": _column(forecast, 2),
         },

@@ -23,7 +23,7 @@ FEWEST_POINTS: Final = 32
 MOST_SERIES: Final = 20_000
 MOST_STEPS: Final = 256
 
-OBSERVED, EXPECTED, LOWER, UPPER = range(4)
+OBSERVED, EXPECTED, LOWER, UPPER, MEDIAN = range(5)
 SCORED, ERROR, PERSISTENCE, INSIDE = range(4)
 
 _GROWTH: Final = 4  # a growing table moves all its points, so it does not grow often
@@ -44,13 +44,15 @@ class Points(NamedTuple):
     """The last points of one series, oldest first."""
 
     times: Int64  # (points,) microseconds
-    values: Float64  # (points, targets, 4) observed, expected, lower, upper
+    values: Float64  # (points, targets, 5) observed, expected, lower, upper, expected median
     scores: Float64  # (points,)
     marks: npt.NDArray[np.int8]  # (points,)
 
 
 class History:
-    """The slabs. `sums` are `(series, targets, 4)`: values scored, |error|, |error of persistence|, values inside."""
+    """The slabs. `sums` are `(series, targets, 4)`: values scored, |error| of the median, |error of persistence|, values
+    inside.
+    """
 
     def __init__(self, targets: int, horizon: int, *, budget: int = BUDGET, most_series: int = MOST_SERIES) -> None:
         self.targets = targets
@@ -68,9 +70,9 @@ class History:
 
     def _shape(self, capacity: int) -> tuple[int, int]:
         """(points, forecast steps) that `capacity` series can have."""
-        per_point = 8 + 32 * self.targets + 5
+        per_point = 8 + 40 * self.targets + 5
         points = max(FEWEST_POINTS, min(MOST_POINTS, self._budget // (capacity * per_point)))
-        per_step = 24 * self.targets
+        per_step = 32 * self.targets
         return points, max(1, min(self._horizon, MOST_STEPS, self._budget // 2 // (capacity * per_step)))
 
     def _allocate(self, capacity: int) -> None:
@@ -79,7 +81,7 @@ class History:
         shape = (capacity, self.points)
         # Rings are never read beyond what was written: leave them to the system to fill in.
         self.times = np.empty(shape, np.int64)
-        self.values = np.empty((*shape, self.targets, 4))
+        self.values = np.empty((*shape, self.targets, 5))
         self.scores = np.empty(shape, np.float32)
         self.marks = np.empty(shape, np.int8)
         self.count = np.zeros(capacity, np.int64)
@@ -87,10 +89,11 @@ class History:
         self.anomalies = np.zeros(capacity, np.int64)
         self.anomaly_at = np.full(capacity, -np.inf)
         self.seen_at = np.full(capacity, -np.inf)
-        self.forecast = np.full((capacity, self.steps, self.targets, 3), np.nan)
+        self.interval = np.zeros(capacity, np.int64)
+        self.forecast = np.full((capacity, self.steps, self.targets, 4), np.nan)
         if not kept:
             return
-        for name in ("count", "sums", "anomalies", "anomaly_at", "seen_at"):
+        for name in ("count", "sums", "anomalies", "anomaly_at", "seen_at", "interval"):
             getattr(self, name)[:kept] = old[name][:kept]
         self.forecast[:kept] = old["forecast"][:kept, : self.steps]
         rings = ("times", "values", "scores", "marks")
@@ -143,7 +146,7 @@ class History:
     def _release(self, row: int) -> None:
         self._identities[row] = None
         self._found.clear()
-        self.count[row] = self.anomalies[row] = 0
+        self.count[row] = self.anomalies[row] = self.interval[row] = 0
         self.sums[row] = 0.0
         self.anomaly_at[row] = self.seen_at[row] = -np.inf
         self.forecast[row] = np.nan
@@ -197,7 +200,10 @@ class History:
         slots = (self.count[rows] + rank) % self.points
 
         observed = batch.targets[order]
-        columns = (observed, answers.expected[order], answers.lower[order, 0], answers.upper[order, 0])
+        columns = (
+            observed, answers.expected[order], answers.lower[order, 0], answers.upper[order, 0],
+            answers.expected_median[order],
+        )  # fmt: skip
         self.times[rows, slots] = batch.times[order]
         self.values[rows, slots] = np.stack(columns, axis=-1)
         self.scores[rows, slots] = answers.score[order]
@@ -206,7 +212,9 @@ class History:
         self.count[unique] += counts
 
         last = order[starts + counts - 1]
-        for place, array in enumerate((answers.forecast, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0])):
+        ahead = answers.forecast, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0], answers.forecast_median
+        self.interval[unique] = answers.interval[last]
+        for place, array in enumerate(ahead):
             self.forecast[unique, :, :, place] = array[last, : self.steps]
 
         sums = _scores(*columns, answers.previous[order])
@@ -236,9 +244,11 @@ class History:
         return np.where((place >= 0) & (place >= self.count[rows, None] - self.points), values, np.nan)
 
 
-def _scores(observed: Float64, expected: Float64, lower: Float64, upper: Float64, previous: Float64) -> Float64:
+def _scores(
+    observed: Float64, _: Float64, lower: Float64, upper: Float64, median: Float64, previous: Float64
+) -> Float64:
     """`(events, targets, 4)`: what each event adds to the sums."""
-    error, persistence = np.abs(observed - expected), np.abs(observed - previous)
+    error, persistence = np.abs(observed - median), np.abs(observed - previous)
     known = np.isfinite(error) & np.isfinite(persistence)
     inside = known & (observed >= lower) & (observed <= upper)
     return np.stack(

@@ -32,4 +32,7 @@ def as_forecasts(decoded: Decoded, predictions: Predictions) -> tuple[Float64, A
     else:
         observed, expected = np.exp(-predictions.error), np.full(count, np.nan)
     answers = blank_answers(count, levels=1, horizon=1, targets=1)
-    return observed[:, None], answers._replace(expected=expected[:, None], late=np.isnan(predictions.error))
+    expected = expected[:, None]
+    return observed[:, None], answers._replace(
+        expected=expected, expected_median=expected, late=np.isnan(predictions.error)
+    )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.log import Message, Partition
+from streamrnn.records.step_times import format_steps, step_times
 
 if TYPE_CHECKING:
     from streamrnn.forecasting.answers import Answers
@@ -25,7 +26,9 @@ class StepForecast(BaseModel):
     """The forecast of one coming event of the series; null while the series never had a value."""
 
     step: int = Field(ge=1, description="1 is the next event")
-    mean: float | None
+    time: datetime | None = Field(description="when it is due by the series' usual interval; null while none is known")
+    mean: float | None = Field(description="conditional mean: the forecast to judge by squared error")
+    median: float | None = Field(description="conditional median: the forecast to judge by absolute error")
     lower: float | None
     upper: float | None
     intervals: Intervals | None = Field(None, description="one per level, where several are configured")
@@ -35,7 +38,8 @@ class TargetForecast(BaseModel):
     """One target: what was seen, what had been forecast for it, and what comes next."""
 
     observed: float | None
-    expected: float | None = Field(description="forecast for this event before it was seen; null for the first")
+    expected: float | None = Field(description="mean forecast for this event before it was seen; null for the first")
+    expected_median: float | None = Field(description="median forecast for it before it was seen")
     lower: float | None
     upper: float | None
     intervals: Intervals | None = Field(None, description="one per level, where several are configured")
@@ -102,7 +106,8 @@ def encode(
     `levels` those of the intervals; with more than one, every interval is published under its level.
     """
     topic, number = partition
-    steps = range(1, answers.forecast.shape[1] + 1)
+    horizon = answers.forecast.shape[1]
+    steps = range(1, horizon + 1)
     dumps = orjson.dumps
     messages = []
     columns = zip(
@@ -111,9 +116,12 @@ def encode(
         decoded.records,
         decoded.targets.tolist(),
         answers.expected.tolist(),
+        answers.expected_median.tolist(),
         answers.lower[:, 0].tolist(),
         answers.upper[:, 0].tolist(),
+        format_steps(step_times(decoded.times, answers.interval, horizon)),
         answers.forecast.transpose(0, 2, 1).tolist(),
+        answers.forecast_median.transpose(0, 2, 1).tolist(),
         answers.forecast_lower[:, 0].transpose(0, 2, 1).tolist(),
         answers.forecast_upper[:, 0].transpose(0, 2, 1).tolist(),
         answers.score.tolist(),
@@ -125,7 +133,8 @@ def encode(
         strict=True,
     )
     for (
-        key, time, record, observed, expected, lower, upper, means, lows, highs, score, alarm, warning, late, drift, i
+        key, time, record, observed, expected, middle, lower, upper, due, means, medians, lows, highs, score, alarm,
+        warning, late, drift, i,
     ) in columns:  # fmt: skip
         if late:
             continue
@@ -133,11 +142,14 @@ def encode(
             name: {
                 "observed": observed[k],
                 "expected": expected[k],
+                "expected_median": middle[k],
                 "lower": lower[k],
                 "upper": upper[k],
                 "forecast": [
-                    {"step": step, "mean": mean, "lower": low, "upper": high}
-                    for step, mean, low, high in zip(steps, means[k], lows[k], highs[k], strict=True)
+                    {"step": step, "time": at, "mean": mean, "median": median, "lower": low, "upper": high}
+                    for step, at, mean, median, low, high in zip(
+                        steps, due, means[k], medians[k], lows[k], highs[k], strict=True
+                    )
                 ],
             }
             for k, name in enumerate(names)

@@ -43,9 +43,12 @@ def answers(decoded: Decoded, horizon: int = 1) -> Answers:
     return blank_answers(len(x), 1, horizon, x.shape[1])._replace(
         previous=x - 0.5,
         expected=x - 0.25,
+        expected_median=x - 0.25,
         lower=x[:, None] - 1,
         upper=x[:, None] + 1,
+        interval=np.full(len(x), 1_000_000),
         forecast=ahead,
+        forecast_median=ahead,
         forecast_lower=ahead[:, None] - 1,
         forecast_upper=ahead[:, None] + 1,
         score=np.full(len(x), 0.5),

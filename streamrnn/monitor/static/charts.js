@@ -168,12 +168,12 @@ const drawMarks = (plot, marks) => {
   ctx.restore();
 };
 
-// x, observed, expected, lower, upper, next mean, next lower, next upper
+// x, observed, expected, lower, upper, next mean, next lower, next upper, expected median, next median
 const mainOptions = (chart, _) => ({
   legend: { show: false },
   cursor: { y: false, points: { size: 6 }, drag: { setScale: false } },
   padding: [8, 28, 0, 0],
-  scales: { x: { time: true }, y: { range: (plot) => limits(plot.data, [1], [2, 3, 4, 5, 6, 7]) } },
+  scales: { x: { time: true }, y: { range: (plot) => limits(plot.data, [1], [2, 3, 4, 5, 6, 7, 8, 9]) } },
   axes: [axis({ values: timeLabels, space: 80, size: 34 }), axis({ values: (_, ticks) => ticks.map(short), size: labelSize })],
   series: [
     {},
@@ -184,6 +184,8 @@ const mainOptions = (chart, _) => ({
     { stroke: color("expected"), width: 1.6, dash: [5, 4], points: { show: false } },
     { stroke: "transparent", width: 0, points: { show: false } },
     { stroke: "transparent", width: 0, points: { show: false } },
+    { stroke: color("expected"), width: 1, dash: [1, 3], points: { show: false } },
+    { stroke: color("expected"), width: 1, dash: [1, 3], points: { show: false } },
   ],
   bands: [
     { series: [4, 3], fill: color("band") },

@@ -177,6 +177,8 @@ const joined = (frame) => {
     ahead(frame.next.mean),
     ahead(frame.next.lower),
     ahead(frame.next.upper),
+    [...frame.expected_median, ...pad(future)],
+    ahead(frame.next.median),
   ];
 };
 
@@ -209,6 +211,7 @@ const showChart = (frame) => {
   say("facts", `${whole(frame.events)} events, ${whole(frame.anomalies)} anomalous`);
   say("observed", short(frame.observed[last]));
   say("expected", short(frame.expected[last]));
+  say("expected-median", short(frame.expected_median[last]));
   say("interval", finite(frame.lower[last]) ? `${short(frame.lower[last])} to ${short(frame.upper[last])}` : "–");
   say("next", short(frame.next.mean[0]));
   say("in-view", whole(frame.marks.length));
@@ -279,7 +282,7 @@ const showTables = (frame) => {
   for (let i = frame.times.length - 1; i >= Math.max(0, frame.times.length - 8); i -= 1) {
     const mark = marked.get(frame.times[i]);
     const range = finite(frame.lower[i]) ? `${short(frame.lower[i])} to ${short(frame.upper[i])}` : "–";
-    const row = line("tr", ["td", ""], ["td", short(frame.observed[i])], ["td", short(frame.expected[i])], ["td", range], ["td", mark ? reason(mark) : ""]);
+    const row = line("tr", ["td", ""], ["td", short(frame.observed[i])], ["td", short(frame.expected[i])], ["td", short(frame.expected_median[i])], ["td", range], ["td", mark ? reason(mark) : ""]);
     const [day, time] = moment(frame.times[i]).split(" ");
     row.firstChild.append(line("span", ["span", `${day} `, "day"], ["span", time ?? ""]));
     row.dataset.anomaly = Boolean(mark);
