@@ -50,8 +50,8 @@ class RNNForecaster(time_series.base.Forecaster):
     seed
         Draws the network's first weights.
     point
-        What `forecast` gives: `mean`, the forecast to judge by squared error, or `median`, by absolute error. A call may
-        ask for the other one; may be changed by `mutate`.
+        What `forecast` gives: `mean`, to be judged by squared error, or `median`, by absolute error. A call may ask for
+        the other one; may be changed by `mutate`.
 
     Notes
     -----
@@ -163,9 +163,7 @@ class RNNForecaster(time_series.base.Forecaster):
     def _next_time(self) -> int:
         return self._time + (self._model.interval or SECOND)
 
-    def forecast(
-        self, horizon: int, xs: list[dict[Any, Any]] | None = None, point: str | None = None
-    ) -> list[float]:
+    def forecast(self, horizon: int, xs: list[dict[Any, Any]] | None = None, point: str | None = None) -> list[float]:
         """The values expected at the next `horizon` steps; `xs` are the features of each; 0 before the first value.
 
         `point` is "mean" or "median"; None is the estimator's own.

@@ -10,7 +10,6 @@ import numpy as np
 from streamrnn.forecasting.answers import Answers
 from streamrnn.records.events import Decoded, Float64
 
-
 _SUMS = (
     "scored", "absolute_error", "persistence_error", "squared_error", "persistence_squared_error", "inside",
 )  # fmt: skip
@@ -20,8 +19,8 @@ _SUMS = (
 class Scorecard:
     """Running one-step scores per target, over all series.
 
-    `mae` and `skill` are the median's, `mse_skill` the mean's: 1 - error / error of persistence (the last value), 0 is as
-    good as doing nothing, 1 is perfect.
+    `mae` and `skill` are the median's, `mse_skill` is the mean's. Skill is 1 - error / error of persistence (the last
+    value): 0 is as good as doing nothing, 1 is perfect.
     """
 
     names: Sequence[str]

@@ -100,9 +100,7 @@ def forecast(
             seen = not np.isnan(answers.previous[i, k])
             answers.expected[i, k] = expected[k] if seen else np.nan
             answers.expected_median[i, k] = median[k] if seen else np.nan
-        forecaster.observe(
-            config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians
-        )
+        forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians)
         answers.interval[i] = series.clock[row, INTERVAL]
         for k in range(len(expected)):
             answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])

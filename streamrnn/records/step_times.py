@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamrnn.records.events import Float64, Int64, format_times
+from streamrnn.records.events import Int64, format_times
 
 _DAY = 86_400_000_000  # microseconds
 _CALENDAR = ((29, 31, 1), (89, 92, 3), (365, 366, 12))
@@ -20,9 +20,9 @@ def step_times(times: Int64, intervals: Int64, horizon: int) -> Int64:
     the event. Months differ in length: where the event is the first or the last day of one and the interval that of a
     month, a quarter or a year, the step is due on the first or the last day too.
     """
-    steps = np.arange(1, horizon + 1)
+    steps = np.arange(1, horizon + 1, dtype=np.int64)
     # What does not fit the calendar would not fit 64 bits either: leave it out before it is multiplied.
-    reach: Float64 = times[:, None] + intervals[:, None] * steps.astype(np.float64)
+    reach = times[:, None] + intervals[:, None].astype(np.float64) * steps
     fits = (intervals[:, None] > 0) & (reach <= _LAST)
     due: Int64 = times[:, None] + np.where(fits, intervals[:, None], 0) * steps
     for least, most, months in _CALENDAR:

@@ -17,6 +17,7 @@ from river import datasets, evaluate, metrics
 
 import streamrnn
 from streamrnn.config.tree import Config
+from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.events import Decoded
 
@@ -46,6 +47,7 @@ def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(pre
     for t, value in enumerate(values):
         model.learn_one(value, {"hour": hours[t]})
         assert model.forecast(3) == answers.forecast[t, :, 0].tolist()
+        assert model.forecast(3, point="median") == answers.forecast_median[t, :, 0].tolist()
         bounds = list(zip(answers.forecast_lower[t, 0, :, 0], answers.forecast_upper[t, 0, :, 0], strict=True))
         assert model.forecast_interval(3) == bounds
 
@@ -77,6 +79,11 @@ def test_looking_further_than_the_horizon_goes_on_from_step_to_step_and_changes_
     assert model.forecast(0) == []
     with pytest.raises(ValueError, match="horizon=3"):
         model.forecast_interval(3)
+    with pytest.raises(ConfigurationError, match="mean"):
+        model.forecast(3, point="mode")
+    medians = model.forecast(12, point="median")
+    model.mutate({"point": "median"})
+    assert model.forecast(12) == medians
 
 
 @pytest.mark.parametrize("horizon", [1, 3])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -23,8 +24,9 @@ def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
         expected_median=nan,
         lower=nan[:, None],
         upper=nan[:, None],
+        interval=np.full(count, 3_600_000_000),
         forecast=steps,
-        forecast_median=steps,
+        forecast_median=steps - 0.25,
         forecast_lower=steps[:, None] - 1,
         forecast_upper=steps[:, None] + 1,
         score=np.full(count, 0.25),
@@ -52,7 +54,11 @@ def test_the_forecast_record_is_what_its_schema_says() -> None:
     assert read.source.model_dump() == {"topic": "events", "partition": 3, "offset": 0}
     assert (read.targets["a"].observed, read.targets["b"].observed, read.targets["a"].expected) == (1.0, None, None)
     assert [step.mean for step in read.targets["b"].forecast] == [1.0, 3.0]
-    assert [step.step for step in read.targets["b"].forecast] == [1, 2]
+    assert [step.median for step in read.targets["b"].forecast] == [0.75, 2.75]
+    assert [(step.step, step.time) for step in read.targets["b"].forecast] == [
+        (1, datetime(1970, 1, 1, 1, tzinfo=UTC)),
+        (2, datetime(1970, 1, 1, 2, tzinfo=UTC)),
+    ]
     document = json.loads(message.value)
     schema = json.loads(schemas()["forecast"](Config(event=event)))
     assert set(document) == set(schema["required"])
