@@ -50,7 +50,7 @@ class Points(NamedTuple):
 
 
 class History:
-    """The slabs; `sums` are `(series, targets, 4)`: values scored, |error| of the median, |error of persistence|, inside."""
+    """The slabs. `sums` are `(series, targets, 4)`: scored, |error| of the median, |error of persistence|, inside."""
 
     def __init__(self, targets: int, horizon: int, *, budget: int = BUDGET, most_series: int = MOST_SERIES) -> None:
         self.targets = targets

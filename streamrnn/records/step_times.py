@@ -24,7 +24,7 @@ def step_times(times: Int64, intervals: Int64, horizon: int) -> Int64:
     # What does not fit the calendar would not fit 64 bits either: leave it out before it is multiplied.
     reach = times[:, None] + intervals[:, None].astype(np.float64) * steps
     fits = (intervals[:, None] > 0) & (reach <= _LAST)
-    due: Int64 = times[:, None] + np.where(fits, intervals[:, None], 0) * steps
+    due = (times[:, None] + np.where(fits, intervals[:, None], 0) * steps).astype(np.int64)
     for least, most, months in _CALENDAR:
         usual = np.flatnonzero((intervals >= least * _DAY) & (intervals <= most * _DAY))
         if usual.size:
