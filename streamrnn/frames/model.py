@@ -14,12 +14,12 @@ import numpy as np
 from streamrnn import __version__
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
-from streamrnn.forecasting.calendar import INTERVAL
-from streamrnn.forecasting.fold import LAST_TIME
 from streamrnn.forecasting.model import ForecastModel
-from streamrnn.frames.columns import Columns, Float64, Int64, Table, find_columns, read, table_of
+from streamrnn.frames.columns import Columns, Table, find_columns, read, table_of
+from streamrnn.frames.newest import Newest
 from streamrnn.kernels.jit import compiling
 from streamrnn.records.events import Decoded
+from streamrnn.records.step_times import step_times
 from streamrnn.state.snapshot_file import read_file, write_file
 
 LARGEST_BATCH = 20_000
@@ -98,6 +98,7 @@ class StreamModel:
         self._columns: Columns | None = None
         self._model: ForecastModel | None = None
         self._rows = 0
+        self._newest = Newest()
         self._backend: Any = "pandas"  # what a model that was loaded answers with, until it has seen a frame
 
     def update(self, frame: Any) -> Any:
@@ -117,6 +118,7 @@ class StreamModel:
             part = slice(start, min(start + LARGEST_BATCH, count))
             decoded = Decoded(table.keys[part], table.times[part], table.targets[part], table.features[part], [], [])
             answers = model.process(decoded)
+            self._newest.add(decoded.keys, decoded.times, answers)
             place = table.order[part]
             said["expected"][place], said["expected_median"][place] = answers.expected, answers.expected_median
             said["lower"][place], said["upper"][place] = answers.lower[:, 0], answers.upper[:, 0]
@@ -145,20 +147,12 @@ class StreamModel:
         """
         if self._model is None or self._columns is None:
             raise StreamRNNError("there is nothing to forecast yet: call update(frame) first")
-        table, columns, horizon = self._model.series, self._columns, self._config.model.horizon
-        keys, targets, steps = (
-            sorted(table.all_keys()),
-            len(columns.targets),
-            np.arange(1, self._config.model.horizon + 1),
-        )
-        parts: list[tuple[Int64, Float64, Float64, Float64, Float64]] = []
-        for _, rows in table.batches(keys):  # a part of the series at once may be in memory
-            common, clock = table.arrays.common, table.arrays.forecaster.clock
-            times = common.numbers[rows, LAST_TIME][:, None] + clock[rows, INTERVAL][:, None] * steps
-            lower, upper = common.lower[rows][:, 0], common.upper[rows][:, 0]
-            parts.append((times, common.forecast[rows], common.median[rows], lower, upper))
-        times, mean, median, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
-        shape = (len(keys), horizon, targets)
+        columns, horizon, targets = self._columns, self._config.model.horizon, len(self._columns.targets)
+        keys = sorted(self._newest.keys)
+        order = sorted(range(len(keys)), key=self._newest.keys.__getitem__)
+        newest = {name: array[order] for name, array in self._newest.arrays.items()}
+        times = step_times(newest["time"], newest["interval"], horizon)
+        steps, shape = np.arange(1, horizon + 1), (len(keys), horizon, targets)
         found: dict[str, Any] = {}
         if columns.key is not None:
             found[columns.key] = np.repeat(np.array(keys, dtype=object), horizon * targets).tolist()
@@ -166,8 +160,7 @@ class StreamModel:
         found["step"] = np.broadcast_to(steps[None, :, None], shape).ravel()
         if targets > 1:
             found["target"] = list(columns.targets) * (len(keys) * horizon)
-        found["mean"], found["median"] = mean.ravel(), median.ravel()
-        found["lower"], found["upper"] = lower.ravel(), upper.ravel()
+        found |= {name: newest[name].ravel() for name in ("mean", "median", "lower", "upper")}
         return self._frame(found)
 
     def save(self, path: str | Path) -> None:
@@ -182,8 +175,9 @@ class StreamModel:
             "asked": self._asked,
             "columns": None if self._columns is None else self._columns._asdict(),
             "rows": self._rows,
+            "keys": self._newest.keys,
         }
-        write_file(Path(path), model.snapshot(self._rows, whole=True), facts)
+        write_file(Path(path), model.snapshot(self._rows, whole=True), facts, self._newest.arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -191,10 +185,10 @@ class StreamModel:
 
         Raises `StateError`, `SnapshotCorrupt`, `SnapshotVersion` or `SnapshotMismatch`.
         """
-        facts, messages = read_file(Path(path))
+        facts, messages, newest = read_file(Path(path))
         try:
             model = cls(settings=facts["settings"], **facts["asked"])
-            rows, columns = int(facts["rows"]), facts["columns"]
+            rows, columns, keys = int(facts["rows"]), facts["columns"], list(facts["keys"])
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotCorrupt(f"{path} is a state, but not one that StreamModel.save wrote: {error}") from error
         if columns is not None:
@@ -203,7 +197,7 @@ class StreamModel:
             )
             for _ in model._started().restore(messages):
                 pass
-            model._rows = rows
+            model._rows, model._newest = rows, Newest(newest, keys)
         return model
 
     @property
