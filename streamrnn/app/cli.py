@@ -32,6 +32,12 @@ class PathOption(click.Path):
     def __init__(self, **options: Any) -> None:
         super().__init__(path_type=Path, **options)
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; an empty one would silently be this folder."""
+        if value == "":
+            self.fail("is empty: name a path", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 def configured(command: Command) -> Command:
     """The options that every command with a configuration has."""
@@ -129,7 +135,7 @@ def run(
         _only_forecasts(config, "--alerts tells of forecasts")
     console = _console(config, service=source is None)
     if source is not None:
-        if output is None:
+        if output is None or "" in (source, output):
             raise click.UsageError("--input needs --output FILE, or --output - for standard output")
         jobs.run_file(
             config,
@@ -179,10 +185,19 @@ def check(file: Path | None, assignments: Sequence[str]) -> None:
     Example:
       streamrnn check --config pipeline.yaml
     """
+    import functools
+
     import yaml
 
+    from streamrnn.config.loading import SECRETS
+
     config = _configuration(file, assignments, {})
-    click.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
+    tree = config.model_dump(mode="json")
+    for *sections, name in SECRETS:  # one that is not set is left out: written down as empty it would be refused
+        branch = functools.reduce(lambda branch, section: branch[section], sections, tree)
+        if branch[name] is None:
+            del branch[name]
+    click.echo(yaml.safe_dump(tree, sort_keys=False), nl=False)
 
 
 @cli.command()
@@ -422,6 +437,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except StreamRNNError as error:
-        click.echo(f"streamrnn: {error}", err=True)
+        click.echo(f"streamrnn: {_printable(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        click.echo(f"streamrnn: {_unforeseen(error)}", err=True)
+        sys.exit(1)
     sys.exit(0)
+
+
+def _printable(text: str) -> str:
+    """For a terminal: what came out of a file must not move its cursor or change its title."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _unforeseen(error: Exception) -> str:
+    """One sentence about an error that nobody thought of; the rest goes into a file that only this user may read."""
+    import tempfile
+    import traceback
+
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    report = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="streamrnn-error-", suffix=".txt", delete=False
+        ) as file:
+            file.write(report)
+    except OSError:
+        return f"stopped by an error that has no message of its own ({_printable(said)}):\n{report}"
+    return f"stopped by an error that has no message of its own ({_printable(said)}); the report is in {file.name}"

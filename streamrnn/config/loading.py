@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
+from streamrnn.config.parsing import Keys, Lines, NotYAML, parse, read_text
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 
@@ -33,14 +32,21 @@ def load(
     """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
-    tree = _read(file) if file is not None else {}
+    tree, lines = _read(file) if file is not None else ({}, {})
+    tree = _named(tree)
     for name, text in sorted(environment.items()):
         if name.upper().startswith(ENVIRONMENT_PREFIX):
             path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
-            _put(tree, path, _from_text(text), problems)
+            _put(tree, path, text if tuple(path) in SECRETS else _from_text(text, name), problems)
+            lines.pop(tuple(path), None)
+    problems += [
+        f"{'.'.join(secret)}: is empty: give it a value, or leave the key out{_line(lines, secret)}"
+        for secret in sorted(SECRETS)
+        if _empty(tree, secret)
+    ]
     for dotted, value in (overrides or {}).items():
         _put(tree, dotted.split("."), value, problems)
-    tree = _named(tree)
+        lines.pop(tuple(dotted.split(".")), None)
     # A section whose lines are all commented out is null in YAML.
     tree |= {name: {} for name in _sections() if name in tree and tree[name] is None}
     config: Config | None = None
@@ -51,10 +57,12 @@ def load(
             # Checks of combinations run only when every part is valid: take the bad parts out and look again.
             details = error.errors(include_url=False)
             if any(not detail["loc"] for detail in details):  # sections that do not go together
-                problems += [_explain(detail) for detail in details if not problems]  # else what is missing was refused
+                problems += [
+                    _explain(detail, lines) for detail in details if not problems
+                ]  # else what is missing was refused
                 break
             for detail in details:
-                problems.append(_explain(detail))
+                problems.append(_explain(detail, lines))
                 _remove(tree, detail["loc"])
     if config is None or problems:
         where = f" in {file}" if file is not None else ""
@@ -68,48 +76,42 @@ def load(
 def parse_set(assignment: str) -> tuple[str, object]:
     """`model.horizon=24` as a dotted path and a value (YAML: numbers, lists, true, null)."""
     path, equals, text = assignment.partition("=")
+    path = path.strip()
+    keys = tuple(path.split("."))
+    if keys in SECRETS:  # and say nothing of the rest
+        raise ConfigurationError(
+            f"--set {path}: everybody on this machine can read a command line; set "
+            f"{ENVIRONMENT_PREFIX}{'__'.join(keys).upper()} in the environment, or write it into a file"
+        )
     if not equals or not path:
-        raise ConfigurationError(f"--set {assignment!r}: write section.key=value, for example model.horizon=24")
-    return path.strip(), _from_text(text)
+        raise ConfigurationError(f"--set {assignment!r:.80}: write section.key=value, for example model.horizon=24")
+    return path, _from_text(text, f"--set {path}")
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read the configuration file {file}: {error}") from error
-    try:
-        tree = yaml.safe_load(_substitute(text, file))
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+def _read(file: Path) -> tuple[dict[Any, Any], Lines]:
+    tree, lines = parse(read_text(file), str(file), secrets=SECRETS, environment=os.environ)
     if tree is None:
-        return {}
+        return {}, lines
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{file} must hold `section:` blocks, not a {type(tree).__name__}")
-    return tree
+    return tree, lines
 
 
-def _substitute(text: str, file: Path) -> str:
-    """Replace `${VARIABLE}` and `${VARIABLE:default}` outside comments by the environment's value."""
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
-        found = os.environ.get(name, default)
-        if found is None:
-            raise ConfigurationError(f"{file} uses ${{{name}}}, which is not set; set it or write ${{{name}:default}}")
-        return found
-
-    lines = text.splitlines(keepends=True)
-    return "".join(
-        line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)(?::([^}]*))?\}", value, line) for line in lines
-    )
-
-
-def _from_text(text: str) -> object:
+def _from_text(text: str, where: str) -> object:
+    """As in YAML; what is no YAML is text."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse(text, where)[0]
+    except NotYAML:
         return text
+
+
+def _empty(tree: Mapping[str, Any], path: Keys) -> bool:
+    branch: Any = tree
+    for name in path:
+        if not isinstance(branch, dict) or name not in branch:
+            return False
+        branch = branch[name]
+    return branch is None
 
 
 def _put(tree: dict[str, Any], path: list[str], value: object, problems: list[str]) -> None:
@@ -139,17 +141,31 @@ def _named(tree: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(key): _named(value) if isinstance(value, dict) else value for key, value in tree.items()}
 
 
-def _explain(detail: Mapping[str, Any]) -> str:
+def _explain(detail: Mapping[str, Any], lines: Lines) -> str:
     location = [str(part) for part in detail["loc"]]
+    place = _line(lines, tuple(location))
     path = ".".join(location) or "configuration"
     if detail["type"] == "extra_forbidden":
-        return f"{path}: no such key{_nearest(location)}"
+        return f"{path}: no such key{_nearest(location)}{place}"
     message = str(detail["msg"]).removeprefix("Value error, ")
     given = detail.get("input")
-    secret = any(word in path for word in ("password", "token"))
+    secret = any(tuple(location[: len(secret)]) == secret for secret in SECRETS)
     whole = path in _sections()  # where a secret may be inside
-    shown = "" if secret or whole or isinstance(given, (dict, BaseModel)) else f" (given: {given!r:.80})"
-    return f"{path}: {message[:1].lower()}{message[1:]}{shown}"
+    shown = "" if secret or whole or isinstance(given, (dict, BaseModel)) else f" (given: {_short(given)})"
+    return f"{path}: {message[:1].lower()}{message[1:]}{shown}{place}"
+
+
+def _short(given: object) -> str:
+    try:
+        return f"{given!r:.80}"
+    except ValueError:  # Python does not print integers of thousands of digits
+        return f"a very long {type(given).__name__}"
+
+
+def _line(lines: Lines, path: Keys) -> str:
+    while path and path not in lines:
+        path = path[:-1]
+    return f" (line {lines[path]})" if path else ""
 
 
 def _nearest(location: list[str]) -> str:
@@ -174,3 +190,11 @@ def _paths(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, An
         yield prefix + name, field
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _paths(field.annotation, f"{prefix}{name}.")
+
+
+SECRETS: frozenset[Keys] = frozenset(
+    tuple(path.split("."))
+    for path, field in _paths(Config)
+    if SecretStr in (field.annotation, *get_args(field.annotation))
+)
+"""Paths of what must not be shown, nor be taken for anything but text."""

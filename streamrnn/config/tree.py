@@ -49,7 +49,31 @@ def is_loopback(host: str) -> bool:
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
+LONGEST = 100 * 365.25 * 86400.0
+"""Seconds: clocks, waits and event times can count that far."""
+
+
+def _sensible(seconds: float) -> float:
+    if not 1e-6 <= seconds <= LONGEST:
+        raise ValueError("a duration is between a microsecond and 100 years")
+    return seconds
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(gt=0, allow_inf_nan=False),
+    AfterValidator(_sensible),
+]
+
+
+def _path(path: Path) -> Path:
+    if path == Path() or "\0" in str(path):
+        raise ValueError("is empty, or holds what no path can: leave the key out, or name a path (./ is this folder)")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_path)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 LONGEST_CLASS = 64
@@ -276,10 +300,10 @@ class KafkaConfig(Section):
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     """From the environment (`STREAMRNN__KAFKA__SASL_PASSWORD`) or `sasl_password_file`; for OAUTHBEARER the token."""
-    sasl_password_file: Path | None = None
-    ssl_cafile: Path | None = None
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
+    sasl_password_file: FilePath | None = None
+    ssl_cafile: FilePath | None = None
+    ssl_certfile: FilePath | None = None
+    ssl_keyfile: FilePath | None = None
     ssl_keyfile_password: SecretStr | None = None
     ssl_check_hostname: bool = True
 
@@ -307,7 +331,7 @@ class KafkaConfig(Section):
 class StateConfig(Section):
     """What is kept between runs, and how much of it in memory."""
 
-    directory: Path | None = None
+    directory: FilePath | None = None
     """Files: where snapshots go (default: none are kept). Kafka: where idle series go."""
     snapshot_interval: Seconds = 30.0
     """Between two snapshots; what lies between is replayed after a crash."""

@@ -219,7 +219,8 @@ class FileConnector(Connector):
         if state is not None and not (self._reader.seekable and output is not None):
             self._reader.close()
             raise ConfigurationError("--state needs an input file and an output file: a stream cannot be resumed")
-        self.partition = Partition(input.name if input is not None else "-", 0)
+        name = os.fsencode(input.name).decode(errors="replace") if input is not None else "-"  # it may be no text
+        self.partition = Partition(name, 0)
         self._lines: list[tuple[bytes, int]] = []
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
         self.header = self._header()
