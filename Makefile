@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 LOCK := --quiet --upgrade --universal --generate-hashes --python-version 3.12 --custom-compile-command 'make lock'
 
-.PHONY: help demo test test-fast test-long lint format lock chaos compose-test clean
+.PHONY: help demo test test-fast test-long lint format lock reference docs chaos compose-test clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,13 @@ lock: $(VENV)/.installed  ## the image's dependencies anew: deploy/image/*.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile $(LOCK) --extra live -o deploy/image/requirements.lock pyproject.toml
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) -o deploy/image/build.lock -
+
+reference: $(VENV)/.installed  ## write docs/reference anew from the code
+	$(BIN)/python docs/reference.py
+
+docs: $(VENV)/.usable  ## the documentation as a site, in site/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/python -m mkdocs build --strict
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
