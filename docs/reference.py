@@ -34,7 +34,7 @@ def settings() -> str:
         "error that says which one is meant.",
         "",
         "Durations are seconds or text such as `500ms`, `30s`, `15m`, `24h`, `7d`. `${NAME}` and `${NAME:default}` in "
-        "a file are replaced by the environment's value. [Choosing settings](../settings.md) says which to change when.",
+        "a file are replaced by the environment's value. [Choosing settings](../settings.md): what to change when.",
     ]
     tables: list[tuple[str, type[BaseModel], str]] = [("Top level", Config, "")]
     for name, field in Config.model_fields.items():
