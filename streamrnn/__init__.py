@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streamrnn.frames.front import detect, forecast
     from streamrnn.frames.model import StreamModel
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "MLPClassifier",

@@ -163,7 +163,7 @@ def reset_kafka(config: Config, target: Literal["earliest", "latest"] | int) -> 
     from streamrnn.connectors.kafka.operations import reset
     from streamrnn.runtime.task import make_model
 
-    def fresh(_: Partition, offset: int) -> list[Message]:
-        return list(make_model(config).snapshot(offset))
+    def fresh(partition: Partition, offset: int) -> list[Message]:
+        return list(make_model(config).snapshot(offset, partition))
 
     return reset(config.kafka, config.application_id, config.changelog, target, fresh)

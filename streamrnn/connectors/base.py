@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from streamrnn.records.log import Message, Partition, Record
 
@@ -40,6 +40,10 @@ class Commit:
 
 class Connector(Protocol):
     """The protocol. All methods are called from one thread; all but the last two may raise a `ConnectorError`."""
+
+    state_is_named: ClassVar[bool] = True
+    """Whether state is found by a name alone, a topic's for example, so that another application's could be found there
+    by mistake. Recovery then refuses state of another application, topic or partition."""
 
     def __enter__(self) -> Self: ...
 

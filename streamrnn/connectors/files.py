@@ -194,6 +194,8 @@ class Appender:
 class FileConnector(Connector):
     """The connector protocol over one input file and its outputs."""
 
+    state_is_named = False  # by a fingerprint of the input, which may be moved and renamed
+
     def __init__(
         self,
         input: Path | None,

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, targets_of
 from streamrnn.records.forecasts import encode
 from streamrnn.records.log import Message, Partition
+from streamrnn.state import settings
 from streamrnn.state.partition_model import PartitionModel
 
 Float64 = npt.NDArray[np.float64]
@@ -104,21 +105,22 @@ def _limits(config: Config) -> Float64:
     return early_warning.limit_table([(limit.lower, limit.upper) for limit in limits])
 
 
-def shape_of(config: Config) -> dict[str, Any]:
+def settings_of(config: Config) -> settings.Settings:
     """The settings that give stored state its meaning; rates and thresholds are free to change."""
-    free = {"learning_rate", "gradient_clip", "update_every"}
-    shape: dict[str, Any] = {"task": config.task}
-    model = config.model.model_dump(mode="json", exclude=free)
-    shape |= {f"model.{name}": value for name, value in model.items()}
-    shape["event.targets"] = list(targets_of(config.event))
-    shape["event.features"] = list(config.event.features)
-    return shape
+    model = config.model.model_dump(mode="json")
+    found: settings.Settings = {
+        "task": config.task,
+        "event.targets": list(targets_of(config.event)),
+        "event.features": list(config.event.features),
+    }
+    sections = {name: name.partition(".") for name in settings.FORECAST}
+    return found | {name: model[key] for name, (section, _, key) in sections.items() if section == "model"}
 
 
 class ForecastModel(PartitionModel[Answers]):
     """The forecaster of one partition; see `PartitionModel`."""
 
-    counter_names = COUNTERS
+    counter_names, known_settings, part = COUNTERS, settings.FORECAST, "common"
 
     def __init__(self, config: Config) -> None:
         model, names = config.model, targets_of(config.event)
@@ -148,7 +150,7 @@ class ForecastModel(PartitionModel[Answers]):
         self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
         self._names, self._published = names, model.levels
         self._explain = config.anomaly.explain
-        super().__init__(config, shape_of(config), Shared(np.zeros(len(COUNTERS), np.int64), shared), rows)
+        super().__init__(config, settings_of(config), Shared(np.zeros(len(COUNTERS), np.int64), shared), rows)
 
     def _blank_answers(self, decoded: Decoded) -> Answers:
         return self._answers(len(decoded.keys))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from streamrnn.records.events import Decoded, Float64, Int64, Labels
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.records.outcomes import REFUSED
 from streamrnn.records.predictions import encode
+from streamrnn.state import settings
 from streamrnn.state.partition_model import PartitionModel
 
 HIDDEN_SIZE, TRUNCATION_LENGTH, LEARNING_RATE = 32, 16, 3e-3
@@ -51,10 +51,10 @@ def _fold_config(config: Config) -> LabelledConfig:
     )
 
 
-def shape_of(config: Config) -> dict[str, Any]:
+def settings_of(config: Config) -> settings.Settings:
     """The settings that give stored state its meaning; rates and times are free to change."""
-    model, labels = config.model, config.labels
-    shape: dict[str, Any] = {
+    model, labels, classifies = config.model, config.labels, config.task == "classification"
+    found: settings.Settings = {
         "task": config.task,
         "event.features": list(config.event.features),
         "model.cell": model.cell,
@@ -65,16 +65,15 @@ def shape_of(config: Config) -> dict[str, Any]:
         "model.seed": model.seed,
         "labels.pending": labels.pending,
     }
-    if config.task == "classification":
-        shape["labels.classes"] = list(labels.classes)
-        shape["labels.max_classes"] = labels.most_classes
-    return shape
+    if classifies:
+        return found | {"labels.classes": list(labels.classes), "labels.max_classes": labels.most_classes}
+    return found
 
 
 class LabelledModel(PartitionModel[Predictions]):
     """The regressor or classifier of one partition; see `PartitionModel`."""
 
-    counter_names = COUNTERS
+    counter_names, known_settings, part = COUNTERS, settings.LABELLED, "labelled"
 
     def __init__(self, config: Config) -> None:
         self._config = _fold_config(config)
@@ -82,7 +81,7 @@ class LabelledModel(PartitionModel[Predictions]):
         self._features = len(config.event.features)
         shared, rows, scratch = allocate(self._config, config.model.seed)
         self._scratch: LabelledScratch = scratch
-        super().__init__(config, shape_of(config), shared, rows)
+        super().__init__(config, settings_of(config), shared, rows)
         self._add_classes(config.labels.classes)
 
     @property

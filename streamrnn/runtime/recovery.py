@@ -39,7 +39,8 @@ def recover(
     committed = connector.committed(partition)
     first, end = connector.bounds(partition)
     records = connector.snapshot_records(partition)
-    restoring = model.restore(connector.snapshots(partition), records)
+    owner = partition if connector.state_is_named else None
+    restoring = model.restore(connector.snapshots(partition), records, owner)
     while True:
         try:
             yield Progress("restore", next(restoring), records)

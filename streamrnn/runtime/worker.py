@@ -201,7 +201,7 @@ class Worker:
             self._committed(commit, 0.0)
 
     def _snapshot(self, partition: Partition, offset: int) -> list[Message]:
-        return list(self._models[partition].snapshot(offset))
+        return list(self._models[partition].snapshot(offset, partition))
 
     def _committed(self, commit: Commit, seconds: float) -> None:
         now = self._clock()

@@ -7,7 +7,7 @@ from labels. `tasks.py` picks by the configuration.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -22,9 +22,11 @@ from streamrnn.errors import EventError, SnapshotCorrupt, SnapshotMismatch
 from streamrnn.records.dead_letters import late_event
 from streamrnn.records.events import Decoded
 from streamrnn.records.log import Message, Partition, Record
+from streamrnn.state import migrations
 from streamrnn.state.arrays import fields, layout, put_arrays, row_bytes, total_bytes
 from streamrnn.state.series_store import ROWS_AT_ONCE, RowStore, SeriesTable
-from streamrnn.state.snapshot import Manifest, SnapshotReader, digest_of, write
+from streamrnn.state.settings import Settings, differences
+from streamrnn.state.snapshot import Manifest, Owner, SnapshotReader, digest_of, write
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -47,9 +49,17 @@ class PartitionModel(ABC, Generic[Answers]):
     counter_names: ClassVar[tuple[str, ...]]
     """Of `shared.counters`: `events`, `late` and `watermark` are among them."""
 
-    def __init__(self, config: Config, shape: dict[str, Any], shared: Any, rows: Any) -> None:
-        """`shape` holds the settings that give the state its meaning, `rows` the arrays of one new series."""
-        self._shape = shape
+    known_settings: ClassVar[Mapping[str, Any]]
+    """The settings that give the state its meaning, with the value each has where a state does not name it."""
+    part: ClassVar[str]
+    """The part of the layout to which the arrays belong that no part names (`migrations.PARTS`)."""
+
+    def __init__(self, config: Config, settings: Settings, shared: Any, rows: Any) -> None:
+        """`settings` are those of `known_settings` with their present values, `rows` the arrays of one new series."""
+        assert settings.keys() <= self.known_settings.keys(), settings.keys() - self.known_settings.keys()
+        self._settings: Settings = _plain(settings)
+        self._application = config.application_id
+        self._layouts = migrations.Reader(rows, self.part)
         self.shared = shared
         self._late_is_dead = config.event.late == "dead-letter"
         self._ttl = config.state.series_ttl
@@ -126,22 +136,33 @@ class PartitionModel(ABC, Generic[Answers]):
         """Cumulative counters of the learning: `updates`, `updates_skipped`."""
         return {}
 
-    def snapshot(self, offset: int, *, whole: bool = False) -> Iterator[Message]:
+    def snapshot(self, offset: int, partition: Partition | None = None, *, whole: bool = False) -> Iterator[Message]:
         """The records that bring the last snapshot up to `offset` (next to read): only rows that changed.
 
+        Whoever can give the state to another application by mistake names the `partition`, so that it is refused there.
         `whole`: every row, for a snapshot that stands alone; which rows have changed stays as it is.
         """
-        manifest = Manifest(offset, self._shape, len(self.series), self.counters, __version__)
+        manifest = Manifest(
+            offset, self._settings, len(self.series), self.counters, __version__, self._owner(partition),
+            self._layouts.named,
+        )  # fmt: skip
         every = ((key, self.series.data(key)) for key in self.series.all_keys())
-        return write(manifest, dict(fields(self.shared)), every if whole else self.series.take_dirty())
+        rows = every if whole else self.series.take_dirty()
+        return write(manifest, dict(fields(self.shared)), rows, self._layouts.versions)
 
-    def restore(self, messages: Iterable[Message], expected: int | None = None) -> Generator[int, None, int | None]:
+    def _owner(self, partition: Partition | None) -> Owner | None:
+        return None if partition is None else Owner(self._application, *partition)
+
+    def restore(
+        self, messages: Iterable[Message], expected: int | None = None, partition: Partition | None = None
+    ) -> Generator[int, None, int | None]:
         """Load the newest snapshot of about `expected` records, yielding the number of series read now and then.
 
-        Returns the offset the snapshot stands for, None if there is none. Raises `SnapshotCorrupt`, `SnapshotVersion`,
-        or `SnapshotMismatch` naming every setting that differs.
+        Returns the offset the snapshot stands for, None if there is none. Raises `SnapshotCorrupt`, `SnapshotVersion`
+        for a layout that this streamrnn does not read, or `SnapshotMismatch` for a snapshot of another `partition` or
+        application and for one made with other settings, naming all that differ.
         """
-        reader = SnapshotReader()
+        reader = SnapshotReader(self._layouts)
         problem: ValueError | None = None
         self.series.reserve(expected or 0)
         count, rows = 0, reader.read(messages)
@@ -159,20 +180,18 @@ class PartitionModel(ABC, Generic[Answers]):
         if found is None:
             return None
         manifest, shared = found
-        stored, shape = manifest.shape, _plain(self._shape)
-        if stored != shape:
-            names = sorted({*stored, *shape})
-            differ = [
-                f"{name} was {stored.get(name)!r}, is {shape.get(name)!r}"
-                for name in names
-                if stored.get(name) != shape.get(name)
-            ]
+        self._refuse_another_owner(manifest.owner, self._owner(partition))
+        if differ := differences(manifest.shape, self._settings, self.known_settings):
             raise SnapshotMismatch(
                 "the stored state belongs to another model: " + "; ".join(differ) + ". Restore the settings, run "
                 "`streamrnn reset` to learn afresh, or choose a new application_id"
             )
+        for refused in reader.refused.values():
+            if not isinstance(refused, ValueError):
+                raise refused
+            problem = problem or refused
         try:
-            put_arrays(self.shared, shared)
+            put_arrays(self.shared, self._layouts.shared(reader.versions, shared))
         except ValueError as error:
             problem = problem or error
         if problem is not None:
@@ -183,6 +202,15 @@ class PartitionModel(ABC, Generic[Answers]):
         if manifest.series != len(self.series):
             raise SnapshotCorrupt(f"the snapshot says {manifest.series} series, but {len(self.series)} are stored")
         return manifest.offset
+
+    @staticmethod
+    def _refuse_another_owner(stored: Owner | None, own: Owner | None) -> None:
+        """Two pipelines that share an application_id by mistake must not take each other's state for their own."""
+        if stored is not None and own is not None and stored != own:
+            raise SnapshotMismatch(
+                f"the stored state is that of {stored}, and this is {own}: give each pipeline an application_id of its "
+                "own, or run `streamrnn reset` to learn afresh"
+            )
 
     def digest(self) -> str:
         """A digest of all learned state, the same whatever rows the series happen to be in."""

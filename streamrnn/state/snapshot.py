@@ -2,12 +2,14 @@
 
 A snapshot is a handful of records (key, value), the same in a Kafka changelog, in a file and in memory:
 
-    manifest          JSON: format, offset the state stands for, shape of the model, number of series, counters
+    manifest          JSON: whose state it is, offset it stands for, settings of the model, number of series, counters
     shared/<chunk>    the arrays of the partition, as safetensors
-    series/<chunk>/K  the row of series K: its bytes through all arrays, in the manifest's layout
+    series/<chunk>/K  the row of series K: its bytes through all arrays
 
 Only rows that changed since the last snapshot are written; a reader lets the last record of a key win. Values begin
-with the format, a checksum over key and payload, the chunk count and the offset of the snapshot they belong to.
+with the format, a checksum over key and payload, the chunk count, the offset of the snapshot they belong to and the
+versions of their layout (`migrations.py`): rows that nobody changed stay as an older streamrnn wrote them, and become
+the present layout whenever they are read. Format 1, of streamrnn 0.1.0, names no versions and no owner.
 """
 
 from __future__ import annotations
@@ -27,51 +29,69 @@ from safetensors.numpy import save as save_arrays
 from streamrnn.errors import SnapshotCorrupt, SnapshotVersion
 from streamrnn.records.log import Message
 from streamrnn.state.arrays import Array, RowBytes
+from streamrnn.state.migrations import FIRST, ROOM, Reader, Versions
 
-FORMAT = 1
+FORMAT = 2
 LARGEST_RECORD = 800_000
 """Bytes of payload per record: with key and header well below the 1 MiB that Kafka takes by default."""
 
 _MAGIC = b"SRNN"
-_HEADER = struct.Struct("<4sHIHHq")  # magic, format, checksum, chunk, chunks, offset
+_HEADER = struct.Struct("<4sHIHHq")  # magic, format, checksum, chunk, chunks, offset; then the versions
 _MANIFEST, _SHARED, _SERIES = b"manifest", b"shared/", b"series/"
+
+
+class Owner(NamedTuple):
+    """Whose state it is: the partition of one application."""
+
+    application: str
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}] of application {self.application!r}"
 
 
 class Manifest(NamedTuple):
     """What a snapshot says of itself."""
 
     offset: int
-    shape: dict[str, Any]  # settings that give the state its meaning; must equal the model's
+    shape: dict[str, Any]  # the settings that give the state its meaning: `settings.py`
     series: int
     counters: dict[str, int]
     version: str
+    owner: Owner | None = None  # None: format 1, or state that no other application could reach
+    layout: dict[str, int] | None = None  # for people: what counts is in every record's header
 
 
-def write(manifest: Manifest, shared: Mapping[str, Array], rows: Iterable[tuple[str, bytes]]) -> Iterator[Message]:
+def write(
+    manifest: Manifest, shared: Mapping[str, Array], rows: Iterable[tuple[str, bytes]], versions: Versions = FIRST
+) -> Iterator[Message]:
     """The records of one snapshot; the manifest comes last."""
     arrays = {name: np.ascontiguousarray(array) for name, array in shared.items()}
-    yield from _chunks(_SHARED, b"", save_arrays(arrays), manifest.offset)
+    offset = manifest.offset
+    yield from _chunks(_SHARED, b"", save_arrays(arrays), offset, versions)
     for key, row in rows:
-        yield from _chunks(_SERIES, b"/" + key.encode(), row, manifest.offset)
-    yield Message(_MANIFEST, _seal(_MANIFEST, json.dumps(manifest._asdict()).encode(), 0, 1, manifest.offset))
+        yield from _chunks(_SERIES, b"/" + key.encode(), row, offset, versions)
+    document = manifest._asdict() | {"owner": manifest.owner and manifest.owner._asdict()}
+    yield Message(_MANIFEST, _seal(_MANIFEST, json.dumps(document).encode(), 0, 1, offset, versions))
 
 
-def _chunks(prefix: bytes, suffix: bytes, payload: bytes, offset: int) -> Iterator[Message]:
+def _chunks(prefix: bytes, suffix: bytes, payload: bytes, offset: int, versions: Versions) -> Iterator[Message]:
     count = max(1, -(-len(payload) // LARGEST_RECORD))
     for chunk in range(count):
         key = b"%b%d%b" % (prefix, chunk, suffix)
         part = payload[chunk * LARGEST_RECORD : (chunk + 1) * LARGEST_RECORD]
-        yield Message(key, _seal(key, part, chunk, count, offset))
+        yield Message(key, _seal(key, part, chunk, count, offset, versions))
 
 
-def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int) -> bytes:
-    checksum = _checksum(key, payload, chunk, chunks, offset)
-    return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + payload
+def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int, versions: Versions) -> bytes:
+    checksum = _checksum(key, payload, chunk, chunks, offset, versions)
+    return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + versions + payload
 
 
-def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int) -> int:
+def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
-    about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + key
+    about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + versions + key
     return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
 
 
@@ -98,6 +118,7 @@ class Part(NamedTuple):
     chunk: int
     chunks: int
     offset: int
+    versions: Versions
 
 
 def open_record(key: bytes, value: bytes) -> Part:
@@ -116,18 +137,25 @@ def open_record(key: bytes, value: bytes) -> Part:
             f"the state was written in format {form}, and this streamrnn reads up to {FORMAT}: "
             "run the newer version, or `streamrnn reset` to start again"
         )
-    payload = memoryview(value)[_HEADER.size :]
-    if form < 1 or checksum != _checksum(key, payload, chunk, chunks, offset):
+    said = b"" if form == 1 else value[_HEADER.size : _HEADER.size + ROOM]
+    payload = memoryview(value)[_HEADER.size + len(said) :]
+    if form < 1 or checksum != _checksum(key, payload, chunk, chunks, offset, said):
         raise SnapshotCorrupt(f"snapshot record {key!r:.80} is damaged: its checksum does not match")
     if not chunk < chunks:
         raise SnapshotCorrupt(f"snapshot record {key!r:.80} is chunk {chunk} of {chunks}")
-    return Part(payload, chunk, chunks, offset)
+    return Part(payload, chunk, chunks, offset, said or FIRST)
 
 
 class SnapshotReader:
     """Takes records in log order; hands each series' row out when it is whole, the rest at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, layouts: Reader | None = None) -> None:
+        """`layouts` brings everything to the present layout; without it things are handed out as they were stored."""
+        self._layouts = layouts
+        self.refused: dict[str, SnapshotVersion | ValueError] = {}
+        """Series whose last row has a layout that cannot be read."""
+        self.versions = FIRST
+        """Of the layout that the partition's arrays have as `finish` gives them."""
         self._manifest: Part | None = None
         self._shared: dict[int, Part] = {}
         self._partial: dict[str, dict[int, Part]] = {}
@@ -155,20 +183,31 @@ class SnapshotReader:
             raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot") from None
         if value is None:
             self._partial.pop(series, None)
+            self.refused.pop(series, None)
             yield series, None
             return
         part = open_record(key, value)
         if part.chunks == 1:
-            yield series, part.payload
+            yield from self._row(series, part.versions, part.payload)
             return
         parts = self._partial.setdefault(series, {})
         parts[part.chunk] = part
         if _whole(parts, part):
-            yield series, b"".join(parts[i].payload for i in range(part.chunks))
+            yield from self._row(series, part.versions, b"".join(parts[i].payload for i in range(part.chunks)))
             del self._partial[series]
 
+    def _row(self, series: str, versions: Versions, row: RowBytes) -> Iterator[tuple[str, RowBytes]]:
+        self.refused.pop(series, None)
+        if self._layouts is None:
+            yield series, row
+            return
+        try:
+            yield series, self._layouts.row(versions, row)
+        except (SnapshotVersion, ValueError) as error:
+            self.refused[series] = error  # a later record may replace it
+
     def finish(self) -> tuple[Manifest, dict[str, Array]] | None:
-        """The manifest and the partition's arrays; None if there was no record at all."""
+        """The manifest and the partition's arrays as they were stored; None if there was no record at all."""
         if self._manifest is None and not self._shared and not self._partial:
             return None
         if self._manifest is None:
@@ -177,11 +216,14 @@ class SnapshotReader:
             raise SnapshotCorrupt(f"series {next(iter(self._partial))!r} is incomplete")
         try:
             manifest = Manifest(**json.loads(bytes(self._manifest.payload)))
+            if manifest.owner is not None:
+                manifest = manifest._replace(owner=Owner(**manifest.owner))  # type: ignore[arg-type]
         except (ValueError, TypeError) as error:
             raise SnapshotCorrupt(f"the snapshot's manifest cannot be read: {error}") from error
         last = self._shared.get(0)
         if last is None or last.offset != manifest.offset or not _whole(self._shared, last):
             raise SnapshotCorrupt("the partition's arrays are not of the same snapshot as the manifest")
+        self.versions = last.versions
         data = b"".join(self._shared[i].payload for i in range(last.chunks))
         try:
             return manifest, dict(load_arrays(data))

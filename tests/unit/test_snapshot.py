@@ -152,7 +152,7 @@ def test_a_claim_of_many_chunks_allocates_nothing() -> None:
 
 def test_a_newer_format_says_what_to_do() -> None:
     value = bytearray(MESSAGES[-1].value or b"")
-    value[4] = 2
+    value[4] = 3
     with pytest.raises(SnapshotVersion, match="run the newer version, or `streamrnn reset`"):
         open_record(b"manifest", bytes(value))
 

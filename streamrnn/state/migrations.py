@@ -1,0 +1,191 @@
+"""Layouts of stored state: which there were, and how an older one becomes the present one.
+
+State is arrays, and what lies where in them is their layout. Each part of the state has a version of its own, and every
+stored record says which versions it was written with (`snapshot.py`). `CHANGES` lists every change there has been:
+
+    Refused(part, version, last, why)   states from before `version` are refused; streamrnn `last` reads them
+    Migration(part, version, ...)       states from before `version` are turned into it while they are read
+
+To change a layout, add one line for its part with the next version, and nothing else: what is written says so from then
+on. A change of what the numbers in an array mean is a change of layout, too. `tests/state/test_layouts.py` fails where
+arrays changed and no line was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from streamrnn.errors import SnapshotMismatch, SnapshotVersion
+from streamrnn.state.arrays import Array, RowBytes, layout
+
+PARTS = ("common", "forecaster", "intervals", "anomaly", "warning", "labelled")
+"""In the order of the versions in a record's header. Never reorder; add at the end."""
+
+ROOM = 8
+"""Parts that a record's header has room for; the places of those that do not exist yet hold a 1."""
+
+Versions = bytes
+"""(ROOM,) the version of every part's layout, in the order of PARTS."""
+
+Field = tuple[str, str, tuple[int, ...]]
+"""Name, type and shape of one array, of one row where it has rows; the name is within its part."""
+
+
+class Refused(NamedTuple):
+    """A change that older states cannot follow."""
+
+    part: str
+    version: int  # that the change leads to
+    last: str  # the version of streamrnn that reads what was before
+    why: str
+
+
+def _same_fields(fields: list[Field]) -> list[Field]:
+    return fields
+
+
+def _same_arrays(arrays: dict[str, Array]) -> dict[str, Array]:
+    return arrays
+
+
+class Migration(NamedTuple):
+    """A change that older states can follow; names are within the part."""
+
+    part: str
+    version: int  # that the change leads to
+    older_fields: Callable[[list[Field]], list[Field]] = _same_fields
+    """From the fields of a row at `version`, in order, to those before it."""
+    row: Callable[[dict[str, Array]], dict[str, Array]] = _same_arrays
+    """From the arrays of one row before `version` to those at it."""
+    shared: Callable[[dict[str, Array]], dict[str, Array]] = _same_arrays
+    """The same for the part's arrays of the partition."""
+
+
+CHANGES: tuple[Refused | Migration, ...] = (
+    Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
+)
+"""Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
+
+FIRST: Versions = bytes([1] * ROOM)
+"""Of everything that streamrnn 0.1.0 wrote."""
+
+
+def present(changes: Sequence[Refused | Migration] | None = None) -> Versions:
+    """The versions that this streamrnn writes."""
+    changes = CHANGES if changes is None else changes
+    newest = {part: 1 + sum(change.part == part for change in changes) for part in PARTS}
+    for part in PARTS:
+        said = [change.version for change in changes if change.part == part]
+        assert said == list(range(2, newest[part] + 1)), f"the versions of {part} do not follow each other: {said}"
+    return bytes(newest[part] for part in PARTS).ljust(ROOM, b"\1")
+
+
+class Reader:
+    """Brings stored rows and shared arrays to the present layout."""
+
+    def __init__(self, rows: tuple[Any, ...], own: str, changes: Sequence[Refused | Migration] | None = None) -> None:
+        """`rows` has the present layout; an array that no part names belongs to the part `own`."""
+        self._own, self._changes = own, CHANGES if changes is None else changes
+        self._fields = layout(rows)
+        self.versions = present(self._changes)
+        self._parts = sorted({self._part(name)[0] for name, _, _ in self._fields}, key=PARTS.index)
+        self._older: dict[Versions, list[tuple[str, Field]]] = {}
+
+    def _part(self, name: str) -> tuple[str, str]:
+        """(part, name within it)."""
+        first, _, rest = name.partition(".")
+        return (first, rest) if first in PARTS and rest else (self._own, name)
+
+    def _steps(self, part: str, version: int) -> list[Migration]:
+        """The changes of `part` after `version`, oldest first. Raises where one of them is a refusal."""
+        steps: list[Migration] = []
+        for change in self._changes:
+            if change.part == part and change.version > version:
+                if isinstance(change, Refused):
+                    raise SnapshotVersion(
+                        f"the stored state has layout {version} of the {part}, which streamrnn {change.last} reads and "
+                        f"this one does not ({change.why}): run streamrnn {change.last}, or `streamrnn reset` to learn "
+                        "afresh"
+                    )
+                steps.append(change)
+        return steps
+
+    @property
+    def named(self) -> dict[str, int]:
+        """The present versions by part, for whoever reads a manifest."""
+        return {part: self.versions[PARTS.index(part)] for part in self._parts}
+
+    def check(self, versions: Versions) -> None:
+        """Raise `SnapshotVersion` unless this streamrnn reads state of these versions."""
+        for part in self._parts:
+            number, newest = versions[PARTS.index(part)], self.versions[PARTS.index(part)]
+            if number > newest:
+                raise SnapshotVersion(
+                    f"the stored state has layout {number} of the {part}, and this streamrnn reads up to {newest}: run "
+                    "the newer version, or `streamrnn reset` to start again"
+                )
+            self._steps(part, number)
+
+    def row(self, versions: Versions, data: RowBytes) -> RowBytes:
+        """One row's bytes in the present layout.
+
+        Raises `SnapshotVersion` where the layout is refused, ValueError where the bytes are too few or too many.
+        """
+        if versions == self.versions:
+            return data
+        if versions not in self._older:
+            self.check(versions)
+            self._older[versions] = self._fields_before(versions)
+        arrays: dict[str, dict[str, Array]] = {part: {} for part in self._parts}
+        at = 0
+        for part, (name, kind, shape) in self._older[versions]:
+            count = int(np.prod(shape, dtype=np.int64))
+            arrays[part][name] = np.frombuffer(data, np.dtype(kind), count, at).reshape(shape)
+            at += arrays[part][name].nbytes
+        if at != len(data):
+            raise ValueError(f"a row has {at} bytes, not {len(data)}")
+        for part in self._parts:
+            for step in self._steps(part, versions[PARTS.index(part)]):
+                arrays[part] = step.row(arrays[part])
+        return b"".join(
+            np.ascontiguousarray(_fitting(arrays, *self._part(name), kind, shape)).tobytes()
+            for name, kind, shape in self._fields
+        )
+
+    def _fields_before(self, versions: Versions) -> list[tuple[str, Field]]:
+        """The fields of a row of these versions in order, each with its part."""
+        fields: list[tuple[str, Field]] = []
+        for part in dict.fromkeys(self._part(name)[0] for name, _, _ in self._fields):
+            own = [
+                (self._part(name)[1], kind, shape) for name, kind, shape in self._fields if self._part(name)[0] == part
+            ]
+            for step in reversed(self._steps(part, versions[PARTS.index(part)])):
+                own = step.older_fields(own)
+            fields += [(part, field) for field in own]
+        return fields
+
+    def shared(self, versions: Versions, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """The partition's arrays by their present names. Raises `SnapshotVersion` where the layout is refused."""
+        if versions == self.versions:
+            return dict(arrays)
+        self.check(versions)
+        found: dict[str, dict[str, Array]] = {}
+        for name, array in arrays.items():
+            part, inner = self._part(name)
+            found.setdefault(part, {})[inner] = array
+        result: dict[str, Array] = {}
+        for part, inside in found.items():
+            for step in self._steps(part, versions[PARTS.index(part)]):
+                inside = step.shared(inside)
+            result |= {name if part == self._own else f"{part}.{name}": array for name, array in inside.items()}
+        return result
+
+
+def _fitting(arrays: dict[str, dict[str, Array]], part: str, name: str, kind: str, shape: tuple[int, ...]) -> Array:
+    array = arrays[part].get(name)
+    if array is None or array.dtype.str != kind or array.shape != shape:
+        raise SnapshotMismatch(f"a migration of the {part} does not give {name} as {kind}{shape}")
+    return array
