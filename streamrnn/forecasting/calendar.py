@@ -1,10 +1,15 @@
 """Where a series is in its cycles: sampling interval, seasons and phases.
 
-The sampling interval follows the median of the gaps between events. A season is a cycle of `period` microseconds cut
-into `bins` phases, one per event where they fit. Declared periods are taken as they are. Otherwise the shortest of day,
-week and year is taken that holds at least two and at most `MOST_EVENTS` events, once `SETTLE` events were seen. Where
-times fit none of them, the period is looked for in the values (see `detect_period`) and counted in events. Bins are
-centered on multiples of period / bins, so that events of a month or a week stay in theirs.
+The sampling interval follows the median of the gaps between events. A series has up to two seasons, the shorter one
+first. A season is a cycle cut into `bins` phases, one per event where they fit; its kind says what its phase follows:
+
+    BY_TIME    microseconds: declared periods, else the two shortest of day, week and year that fit the interval
+    BY_EVENTS  sampling intervals: a period found in the values (`cycles.py`)
+    BY_ROWS    rows of a calendar day, where days have a fixed number of rows and a long night without any
+
+Positions are counted in sampling intervals by time, not in events, so a gap of missing events shifts no phase; where
+gaps are no multiples of the interval every event counts as one. Bins are centered on multiples of period / bins, so
+that events of a month or a week stay in theirs.
 
 Event times may repeat or go back: the interval learns nothing from that, phases follow the time given.
 """
@@ -19,7 +24,6 @@ from numpy.typing import NDArray
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
-Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 DAY: Final = 86_400_000_000
@@ -27,23 +31,35 @@ WEEK: Final = 7 * DAY
 YEAR: Final = 31_556_952_000_000  # 365.2425 days
 
 SETTLE: Final = 6
-MOST_EVENTS: Final = 1500
 MOST_SEASONS: Final = 2
+MOST_EVENTS: Final = 1500  # of a day
+MOST_OF_WEEK: Final = 7 * MOST_EVENTS
+MOST_OF_YEAR: Final = 400
+EQUAL_DAYS: Final = 3  # calendar days of one number of rows that make it a season
+MOST_TICKS: Final = 1 << 40
+IRREGULAR_SHARE: Final = 300  # per mille of gaps that are no multiple of the interval: then events are counted
 
 # Columns of a series' clock, (rows, CLOCK_SIZE).
 EVENTS: Final = 0
 LAST_TIME: Final = 1
 INTERVAL: Final = 2
 GAP: Final = 3  # microseconds since the event before, 0 when the clock stood still or went back
-SEASON: Final = 4  # from here three per season:
+TICK: Final = 4  # sampling intervals since the first event
+TICKS: Final = 5  # of the last gap
+IRREGULAR: Final = 6  # running per mille of gaps that are no multiple of the interval
+ROW: Final = 7  # events of this calendar day so far
+ROWS: Final = 8  # of the calendar day before
+DAYS: Final = 9  # calendar days in succession that had as many
+SEASON: Final = 10  # from here three per season:
 KIND: Final = 0
-PERIOD: Final = 1  # microseconds or events
+PERIOD: Final = 1  # microseconds, sampling intervals or rows
 BINS: Final = 2
 CLOCK_SIZE: Final = SEASON + 3 * MOST_SEASONS
 
 NONE: Final = 0
 BY_TIME: Final = 1
 BY_EVENTS: Final = 2
+BY_ROWS: Final = 3
 
 
 @kernel
@@ -53,11 +69,16 @@ def season_at(season: int) -> slice:
 
 
 @kernel
-def observe_time(clock: Int64, time: int, declared: tuple[int, int], seasons: int, most_bins: int) -> None:
-    """Move the clock to the event at `time`; settle the seasons when enough events were seen."""
+def observe_time(clock: Int64, time: int, declared: tuple[int, int], most_bins: int) -> int:
+    """Move the clock to the event at `time`; returns which seasons changed, bit s for season s.
+
+    Seasons by time are settled at the `SETTLE`th event and again at events 32, 64, 128 ..., because the first
+    intervals of a series may not be typical of it.
+    """
     out_of_line()
     events = clock[EVENTS]
     gap = np.int64(0)
+    new_day = False
     if events > 0:
         gap = max(np.int64(0), time - clock[LAST_TIME])
         interval = clock[INTERVAL]
@@ -66,62 +87,90 @@ def observe_time(clock: Int64, time: int, declared: tuple[int, int], seasons: in
         elif gap > 0:
             reach = max(np.int64(1), interval // min(events, np.int64(50)))
             clock[INTERVAL] = interval + max(-reach, min(reach, gap - interval))
+        new_day = time // DAY != clock[LAST_TIME] // DAY
+        _count_ticks(clock, int(gap))
     clock[GAP] = gap
     clock[LAST_TIME] = time
     clock[EVENTS] = events + 1
-    if events + 1 == SETTLE and clock[INTERVAL] > 0:
-        for season in range(seasons):
-            _settle(clock[season_at(season)], clock[INTERVAL], declared[season], season, most_bins)
+    changed = np.int64(0)
+    if new_day:
+        changed |= _end_day(clock, declared, most_bins)
+    clock[ROW] = 1 if new_day else clock[ROW] + 1
+    n = events + 1
+    if clock[INTERVAL] > 0 and (n == SETTLE or (n >= 32 and n & (n - 1) == 0)):
+        changed |= _settle(clock, declared, most_bins)
+    return int(changed)
 
 
 @kernel
-def _settle(season: Int64, interval: int, declared: int, skip: int, most_bins: int) -> None:
-    period = np.int64(declared)
-    if period == 0:
-        for candidate in (DAY, WEEK, YEAR):
-            if period == 0 and 2 * interval <= candidate <= MOST_EVENTS * interval:
-                if skip == 0:
-                    period = np.int64(candidate)
-                skip -= 1
-    if period == 0:
-        return
+def _count_ticks(clock: Int64, gap: int) -> None:
+    interval = clock[INTERVAL]
+    ticks = np.int64(1)
+    if gap > 0 and interval > 0 and clock[EVENTS] > SETTLE:
+        multiple = max(np.int64(1), (gap + interval // 2) // interval)
+        off = 1000 if abs(gap - multiple * interval) > interval // 5 else 0
+        clock[IRREGULAR] += (off - clock[IRREGULAR]) // 16
+        if clock[IRREGULAR] < IRREGULAR_SHARE:
+            ticks = min(multiple, np.int64(MOST_TICKS))
+    clock[TICKS] = ticks
+    clock[TICK] = min(clock[TICK] + ticks, np.int64(1) << 60)
+
+
+@kernel
+def _end_day(clock: Int64, declared: tuple[int, int], most_bins: int) -> int:
+    """A calendar day is over: does it have as many rows as those before, and a night without any?"""
+    rows = clock[ROW]
+    clock[DAYS] = clock[DAYS] + 1 if rows == clock[ROWS] else 1
+    clock[ROWS] = rows
+    season = clock[season_at(0)]
+    night = min(
+        clock[GAP], 10 * np.int64(DAY)
+    )  # long, and longer than the gaps of a day that is as short as the night lets it be
+    is_night = 10 * night >= DAY and night * (rows - 1) >= 3 * (DAY - min(night, np.int64(DAY)))
+    known = season[KIND] == BY_ROWS and season[PERIOD] == rows
+    if clock[DAYS] < EQUAL_DAYS or declared[0] > 0 or known or not is_night or rows < 4 or rows > MOST_EVENTS:
+        return 0
+    season[KIND], season[PERIOD], season[BINS] = BY_ROWS, rows, min(rows, np.int64(most_bins))
+    return 1
+
+
+@kernel
+def _settle(clock: Int64, declared: tuple[int, int], most_bins: int) -> int:
+    """Give every season that follows time its period and bins; those found in values or rows stay."""
+    interval, changed, s = clock[INTERVAL], 0, 0
+    low, high = min(declared[0], declared[1]), max(declared[0], declared[1])
+    candidates = (low if low > 0 else high, high if low > 0 else 0, 0) if high > 0 else (DAY, WEEK, YEAR)
+    for candidate in candidates:
+        most = MOST_EVENTS if candidate == DAY else (MOST_OF_WEEK if candidate == WEEK else MOST_OF_YEAR)
+        if s < MOST_SEASONS and candidate > 0 and (high > 0 or 2 * interval <= candidate <= most * interval):
+            season = clock[season_at(s)]
+            bins = bins_of(candidate, interval, most_bins)
+            if season[KIND] == NONE or (
+                season[KIND] == BY_TIME and (season[PERIOD] != candidate or 10 * abs(season[BINS] - bins) > bins)
+            ):
+                season[KIND], season[PERIOD], season[BINS] = BY_TIME, candidate, bins
+                changed |= 1 << s
+            s += 1
+    while s < MOST_SEASONS:
+        season = clock[season_at(s)]
+        if season[KIND] == BY_TIME:  # does not fit any more
+            season[KIND] = season[PERIOD] = season[BINS] = 0
+            changed |= 1 << s
+        s += 1
+    return changed
+
+
+@kernel
+def bins_of(period: int, interval: int, most_bins: int) -> int:
+    """Phases of a cycle of `period` microseconds, one per event where they fit."""
     bins = (period + interval // 2) // interval
     if period == YEAR and 11 <= bins <= 13:  # months and weeks are not of one length
-        bins = np.int64(12)
-    elif period == YEAR and 51 <= bins <= 53:
-        bins = np.int64(52)
-    season[KIND], season[PERIOD] = BY_TIME, period
-    season[BINS] = max(np.int64(2), min(bins, np.int64(most_bins)))
-
-
-@kernel
-def detect_period(season: Int64, newest_first: Float64, values: int, most_bins: int) -> None:
-    """Look for a period, in events, in the last `values` values: the highest peak of the steps' autocorrelation.
-
-    A longer period must beat a shorter one by a tenth, so that a multiple of the true one is not taken for it.
-    """
-    out_of_line()
-    n = values - 1
-    mean = (newest_first[0] - newest_first[n]) / n
-    power = 0.0
-    for i in range(n):
-        step = newest_first[i] - newest_first[i + 1] - mean
-        power += step * step
-    if not (power > 0.0 and power < 1e300):
-        return
-    best, found = 0.4, 0
-    before, here = 1.0, 0.0
-    for lag in range(2, min(n // 2, most_bins) + 2):
-        total = 0.0
-        for i in range(n - lag):
-            step = newest_first[i] - newest_first[i + 1] - mean
-            total += step * (newest_first[i + lag] - newest_first[i + lag + 1] - mean)
-        after = total / power * n / (n - lag)
-        if lag > 3 and here > before and here >= after and here > best:
-            best, found = 1.1 * here, lag - 1
-        before, here = here, after
-    if found > 0 and season[PERIOD] != found:
-        season[KIND], season[PERIOD], season[BINS] = BY_EVENTS, found, found
+        return 12
+    if period == YEAR and 51 <= bins <= 53:
+        return 52
+    if period == WEEK and bins > most_bins >= 168:
+        return 168
+    return int(max(np.int64(2), min(np.int64(bins), np.int64(most_bins))))
 
 
 @kernel
@@ -129,7 +178,9 @@ def phase_after(clock: Int64, season: Int64, steps: int) -> float:
     """Phase in [0, 1) of the event `steps` after the last one (0: the last one itself)."""
     period = season[PERIOD]
     if season[KIND] == BY_EVENTS:
-        position = (clock[EVENTS] - 1 + steps) % period
+        position = (clock[TICK] + steps) % period
+    elif season[KIND] == BY_ROWS:
+        position = (clock[ROW] - 1 + steps) % period
     else:
         position = (clock[LAST_TIME] + steps * clock[INTERVAL]) % period
     share: float = position / period
@@ -140,3 +191,18 @@ def phase_after(clock: Int64, season: Int64, steps: int) -> float:
 def bin_of(phase: float, bins: int) -> int:
     """The bin a phase falls into."""
     return int(phase * bins + 0.5) % bins
+
+
+def season_names(clock: Int64) -> list[str]:
+    """What a person may read of a series' seasons, the shorter one first; `clock` (CLOCK_SIZE,)."""
+    named = {DAY: "1 day", WEEK: "1 week", YEAR: "1 year"}
+    names = []
+    for s in range(MOST_SEASONS):
+        kind, period, _ = (int(number) for number in clock[SEASON + 3 * s : SEASON + 3 * s + 3])
+        if kind == BY_TIME:
+            names.append(named.get(period, f"{period / 1e6:g} s"))
+        elif kind == BY_EVENTS:
+            names.append(f"{period} sampling intervals")
+        elif kind == BY_ROWS:
+            names.append(f"{period} rows of a calendar day")
+    return names

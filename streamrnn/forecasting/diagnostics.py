@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.forecasting.calendar import season_names
 from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.forecasting.presets import ForecasterConfig
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
@@ -36,6 +37,11 @@ def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int)
     """
     first = config.at.mixtures + 3 * config.step_experts
     return series.numbers[row, :, first : first + config.step_experts].copy()
+
+
+def seasons(series: ForecasterSeries, row: int) -> list[str]:
+    """Names of the seasons that the series follows now, the shorter one first: declared, by the calendar or found."""
+    return season_names(series.clock[row])
 
 
 def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
-from streamrnn.forecasting import calendar, drift, mixing
-from streamrnn.forecasting.calendar import BINS, BY_TIME, CLOCK_SIZE, EVENTS, KIND, NONE, season_at
+from streamrnn.forecasting import calendar, cycles, drift, mixing
+from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
 from streamrnn.forecasting.experts import multistep, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
@@ -55,6 +55,7 @@ __all__ = [
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int8 = NDArray[np.int8]
 Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0
@@ -65,6 +66,7 @@ class ForecasterSeries(NamedTuple):
     """State per series; an all-zero row is a new series."""
 
     clock: Int64  # (rows, CLOCK_SIZE)
+    cycles: Int8  # (rows, cycles.RING) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles)
     features: Float64  # (rows, features, 3) count, mean and variance
@@ -83,7 +85,8 @@ class ForecasterScratch(NamedTuple):
     mixture_steps: Int64  # (mixtures,) the step each mixture is settled at
     mixture_of: Int64  # (horizon,)
     pending_at: Int64  # (mixtures,)
-    phases: Float64  # (seasons, horizon + 1)
+    phases: Float64  # (MOST_SEASONS, horizon + 1)
+    cycles: tuple[Float64, Float64, Float64]  # working room of `look_for_periods`
     recent: Float64  # (targets, values) newest first
     inverses: Float64  # (targets,) 1 / sigma
     features: Float64  # standardized
@@ -102,6 +105,7 @@ def allocate(
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
+        cycles=np.zeros((rows, cycles.RING), np.int8),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles), np.float32),
         features=np.zeros((rows, config.features, 3)),
@@ -113,7 +117,8 @@ def allocate(
         mixture_steps=steps,
         mixture_of=nearest_mixtures(H),
         pending_at=np.concatenate([[0], np.cumsum(steps)[:-1]]).astype(np.int64),
-        phases=np.zeros((config.seasons, H + 1)),
+        phases=np.zeros((MOST_SEASONS, H + 1)),
+        cycles=(np.zeros(cycles.RING), np.zeros(cycles.RING // 2 + 2), np.zeros(cycles.RING // 2 + 2)),
         recent=np.zeros((T, at.values)),
         inverses=np.zeros(T),
         features=np.zeros(config.features),
@@ -147,7 +152,7 @@ def observe(
     """
     out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
-    calendar.observe_time(clock, time, config.periods, config.seasons, config.bins)
+    changed = calendar.observe_time(clock, time, config.periods, config.bins)
     _fill_phases(clock, phases)
     scale_features(series.features[row], u, config.memory, scratch.features)
     events = clock[EVENTS]
@@ -174,13 +179,19 @@ def observe(
                 _adapt(config, z)
         _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
-    if clock[season_at(0)][KIND] != BY_TIME and (events == 32 or events == 64 or events == 128 or events == 256):
-        before = clock[season_at(0)][calendar.PERIOD]
-        calendar.detect_period(clock[season_at(0)], scratch.recent[0], events, config.bins)
-        if clock[season_at(0)][calendar.PERIOD] != before:
-            for i in range(config.targets):
-                _replay_period(config, series.numbers[row, i], series.singles[row, i], clock, scratch.recent[i], events)
-            _fill_phases(clock, phases)
+    step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
+    cycles.remember_step(series.cycles[row], clock, math.nan if math.isnan(x[0]) else step)
+    if config.periods[0] == 0:
+        changed |= cycles.look_for_periods(
+            clock, series.cycles[row], config.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
+        )
+    if changed:
+        for i in range(config.targets):
+            z, f = series.numbers[row, i], series.singles[row, i]
+            for s in range(config.seasons):
+                if changed >> s & 1:
+                    _replay_period(config, z, f, clock, s, scratch.recent[i], events)
+        _fill_phases(clock, phases)
     for i in range(config.targets):
         z, f = series.numbers[row, i], series.singles[row, i]
         recent, inverse = scratch.recent[i], scratch.inverses[i]
@@ -247,18 +258,20 @@ def _fill_phases(clock: Int64, phases: Float64) -> None:
 
 @kernel
 def _replay_period(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, recent: Float64, events: int
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, s: int, recent: Float64, events: int
 ) -> None:
-    """Fill the tables of the season just found from the history that showed it."""
+    """Fill the tables of season `s`, just found, from the history."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
-    first = min(np.int64(0), clock[EVENTS])  # not the literal 0: numba compiles a kernel again for every literal
-    seasonal.forget_seasonal(z, f, at, config.bins, first)
+    seasonal.forget_seasonal(z, f, at, config.bins, s)
+    if clock[season_at(s)][KIND] == NONE:
+        return
     for age in range(min(events, at.values) - 2, -1, -1):
-        phase = calendar.phase_after(clock, clock[season_at(first)], -age)
+        phase = calendar.phase_after(clock, clock[season_at(s)], -age)
         step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])
-        seasonal.observe_seasonal(z, f, at, config.bins, clock, first, phase, recent[age], step, sigma)
+        if s == 0:
+            seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])
+        seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phase, recent[age], step, sigma)
 
 
 @kernel

@@ -216,6 +216,11 @@ class ForecastModel(PartitionModel[Answers]):
         weights = diagnostics.expert_weights(self._config.forecaster, self.series.arrays.forecaster, row)
         return weights if weights.any(axis=1).all() else None
 
+    def seasons(self, key: str) -> list[str] | None:
+        """Names of the seasons that a series follows now, the shorter one first; None where it is not in memory."""
+        row = self.series.row_of(key)
+        return None if row is None else diagnostics.seasons(self.series.arrays.forecaster, row)
+
     def statistics(self) -> dict[str, int]:
         """Cumulative counters of the learning: `updates`, `updates_skipped`."""
         return diagnostics.statistics(self.shared.forecaster, self.series.arrays.forecaster)

@@ -7,15 +7,12 @@ import pytest
 
 from streamrnn.forecasting import calendar
 from streamrnn.forecasting.calendar import (
-    BINS,
-    BY_EVENTS,
     BY_TIME,
     CLOCK_SIZE,
     DAY,
     INTERVAL,
     KIND,
     NONE,
-    PERIOD,
     WEEK,
     YEAR,
 )
@@ -24,10 +21,10 @@ HOUR = DAY // 24
 MINUTE = HOUR // 60
 
 
-def clock_after(times: np.ndarray, declared: tuple[int, int] = (0, 0), seasons: int = 1) -> np.ndarray:
+def clock_after(times: np.ndarray, declared: tuple[int, int] = (0, 0)) -> np.ndarray:
     clock = np.zeros(CLOCK_SIZE, np.int64)
     for time in times:
-        calendar.observe_time(clock, time, declared, seasons, 288)
+        calendar.observe_time(clock, time, declared, 288)
     return clock
 
 
@@ -37,19 +34,21 @@ def months(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("interval", "period", "bins"),
+    ("interval", "periods"),
     [
-        (5 * MINUTE, DAY, 288),
-        (MINUTE, DAY, 288),
-        (HOUR, DAY, 24),
-        (12 * HOUR, DAY, 2),
-        (DAY, WEEK, 7),
-        (WEEK, YEAR, 52),
+        (MINUTE, [(DAY, 288), (WEEK, 168)]),
+        (5 * MINUTE, [(DAY, 288), (WEEK, 168)]),
+        (HOUR, [(DAY, 24), (WEEK, 168)]),
+        (12 * HOUR, [(DAY, 2), (WEEK, 14)]),
+        (DAY, [(WEEK, 7), (YEAR, 288)]),
+        (WEEK, [(YEAR, 52)]),
     ],
 )
-def test_natural_periods(interval: int, period: int, bins: int) -> None:
-    season = clock_after(np.arange(10) * interval)[calendar.season_at.py_func(0)]
-    assert season.tolist() == [BY_TIME, period, bins]
+def test_natural_periods(interval: int, periods: list[tuple[int, int]]) -> None:
+    clock = clock_after(np.arange(10) * interval)
+    for s in range(2):
+        expected = [BY_TIME, *periods[s]] if s < len(periods) else [NONE, 0, 0]
+        assert clock[calendar.season_at.py_func(s)].tolist() == expected
 
 
 def test_nothing_natural_in_seconds() -> None:
@@ -66,8 +65,9 @@ def test_months_keep_their_bin() -> None:
         assert calendar.bin_of(calendar.phase_after(clock, season, 0), 12) == k % 12
 
 
-def test_declared_periods_are_taken() -> None:
-    clock = clock_after(np.arange(10) * HOUR, declared=(7 * HOUR, WEEK), seasons=2)
+@pytest.mark.parametrize("declared", [(7 * HOUR, WEEK), (WEEK, 7 * HOUR)])
+def test_declared_periods_are_taken_the_shorter_one_first(declared: tuple[int, int]) -> None:
+    clock = clock_after(np.arange(10) * HOUR, declared=declared)
     assert clock[calendar.season_at.py_func(0)].tolist() == [BY_TIME, 7 * HOUR, 7]
     assert clock[calendar.season_at.py_func(1)].tolist() == [BY_TIME, WEEK, 168]
 
@@ -80,19 +80,21 @@ def test_interval_follows_the_median_of_gaps() -> None:
     assert abs(clock_after(np.cumsum(gaps))[INTERVAL] - HOUR) < HOUR // 5
 
 
-@pytest.mark.parametrize("period", [5, 12, 30])
-def test_finds_a_period_in_the_values(period: int) -> None:
-    random = np.random.default_rng(period)
-    shape = random.normal(size=period)
-    x = shape[np.arange(128) % period] + 0.1 * np.arange(128) + 0.2 * random.normal(size=128)
-    season = np.zeros(3, np.int64)
-    calendar.detect_period(season, x[::-1].copy(), 128, 288)
-    assert season.tolist() == [BY_EVENTS, period, period]
-    assert season[PERIOD] == season[BINS]
+def test_one_declared_period_stays_alone() -> None:
+    clock = clock_after(np.arange(100) * HOUR, declared=(WEEK, 0))
+    assert calendar.season_names(clock) == ["1 week"]
 
 
-def test_finds_none_in_noise() -> None:
-    for seed in range(20):
-        season = np.zeros(3, np.int64)
-        calendar.detect_period(season, np.random.default_rng(seed).normal(size=256), 256, 288)
-        assert season[KIND] == NONE
+def test_seasons_are_settled_again_when_the_first_intervals_were_not_typical() -> None:
+    times = np.concatenate([np.arange(8) * DAY // 2, 5 * DAY + np.arange(600) * HOUR])
+    assert clock_after(times[:10])[calendar.season_at.py_func(0)].tolist() == [BY_TIME, DAY, 2]
+    assert clock_after(times)[calendar.season_at.py_func(0)].tolist() == [BY_TIME, DAY, 24]
+
+
+def test_rows_of_a_calendar_day() -> None:
+    session = 9 * HOUR + np.arange(78) * 5 * MINUTE
+    times = np.concatenate([day * DAY + session for day in (0, 1, 2, 3, 4, 7, 8)])
+    clock = clock_after(times)
+    assert calendar.season_names(clock)[0] == "78 rows of a calendar day"
+    season = clock[calendar.season_at.py_func(0)]
+    assert calendar.bin_of(calendar.phase_after(clock, season, 1), 78) == 0, "after the last row comes the next morning"
