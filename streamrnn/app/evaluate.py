@@ -9,16 +9,18 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
+from streamrnn import __version__
 from streamrnn.app.run import prepare
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.evaluation import baselines, nab_jobs
+from streamrnn.evaluation.holdout import Holdout, hold_out
 from streamrnn.evaluation.parallel import Labelled, default_processes, perform_all
 from streamrnn.evaluation.plot import write_page
 from streamrnn.evaluation.prequential import MODEL, Job, Outcome, perform
 from streamrnn.evaluation.reading import EventFile, count_rows
-from streamrnn.evaluation.results import PERSISTENCE, FileResult, combine, document
-from streamrnn.evaluation.tables import tables
+from streamrnn.evaluation.results import PERSISTENCE, SCHEMA_VERSION, FileResult, combine, document
+from streamrnn.evaluation.tables import holdouts, tables
 
 
 def evaluate_files(
@@ -34,12 +36,7 @@ def evaluate_files(
 ) -> None:
     """Evaluate files against the named baselines (None: all there are); the result goes to standard output."""
     chosen, skipped = _available(names)
-    fitted = config
-    for path in paths:
-        with EventFile(path, config.event) as file:
-            fitted = config.model_copy(update={"event": file.event})
-            for note in [f"{path.name}: {note}" for note in file.notes]:
-                console.print(note, style="dim", markup=False, highlight=False)
+    fitted = _fitted(config, paths, console)
     for note in skipped:
         console.print(note, style="dim", markup=False, highlight=False)
     prepare(fitted, console, quiet=False)  # before other processes start: they find the kernels in the cache
@@ -54,6 +51,43 @@ def evaluate_files(
         for i, path in enumerate(paths)
     ]
     _publish(config, results, skipped, as_json=as_json, plot=plot, console=console)
+
+
+def evaluate_holdout(
+    config: Config,
+    paths: Sequence[Path],
+    *,
+    limit: int | None,
+    processes: int | None,
+    as_json: bool,
+    console: Console,
+) -> None:
+    """Hold the last horizon of every series out; the result goes to standard output."""
+    fitted = _fitted(config, paths, console)
+    prepare(fitted, console, quiet=False)
+    jobs = [Job(path, MODEL, config, limit) for path in paths]
+    labels = [Labelled(path.name, count_rows(path, limit)) for path in paths]
+    found: list[Holdout] = perform_all(
+        hold_out, jobs, labels, processes=processes or default_processes(), console=console
+    )
+    if as_json:
+        settings = config.model.model_dump(mode="json")
+        files = [file.document() for file in found]
+        _print_json({"schema": SCHEMA_VERSION, "version": __version__, "model": settings, "holdout": files})
+        return
+    for block in holdouts(found):
+        _print(block)
+
+
+def _fitted(config: Config, paths: Sequence[Path], console: Console) -> Config:
+    """The configuration of the last file, whose columns are found out; says what was found."""
+    fitted = config
+    for path in paths:
+        with EventFile(path, config.event) as file:
+            fitted = config.model_copy(update={"event": file.event})
+            for note in [f"{path.name}: {note}" for note in file.notes]:
+                console.print(note, style="dim", markup=False, highlight=False)
+    return fitted
 
 
 def evaluate_nab(config: Config, folder: Path, *, processes: int | None, as_json: bool, console: Console) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConnectorError
 from streamrnn.evaluation import baselines
+from streamrnn.evaluation.ages import AgeScores
 from streamrnn.evaluation.reading import EventFile
 from streamrnn.evaluation.scorecard import Scorecard
 from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
@@ -52,6 +53,8 @@ class SeriesOutcome:
     points: PointScores
     persistence: PointScores | None = None  # with the model's pass
     intervals: IntervalScores | None = None
+    ages: AgeScores | None = None
+    seasons: list[str] | None = None  # None: unknown
     settings: list[str] = field(default_factory=list)  # of a baseline's pass, per target
     replaced: int = 0  # forecasts of a baseline for which the last value stood in
     anomalies: int = 0
@@ -100,6 +103,8 @@ def _model_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: lis
                 _settle(config, blocks, pending, outcome, job.trace)
                 blocks.clear()
         _settle(config, blocks, pending, outcome, job.trace)
+        for key, found in outcome.series.items():
+            found.seasons = model.seasons(key)
     finally:
         model.close()
     if not outcome.series:
@@ -143,16 +148,19 @@ def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], o
                 PointScores.empty(horizon, len(names)),
                 PointScores.empty(horizon, len(names)),
                 IntervalScores.empty(horizon, len(names), len(levels)),
+                AgeScores.empty(len(names), len(levels)),
                 trace=Trace(names) if trace and len(outcome.series) < Trace.MOST_SERIES else None,
             )
             pending[key] = Pending(horizon, len(names))
         series = outcome.series[key]
         assert series.persistence is not None
         assert series.intervals is not None
+        assert series.ages is not None
         settled = pending[key].settle(
             observed[rows], answers.forecast[rows], answers.forecast_median[rows], lower[rows], upper[rows]
         )
         mean, median, low, high = settled.forecasts
+        series.ages.add(series.events, levels, settled)
         series.events += len(rows)
         series.anomalies += int(answers.is_anomaly[rows].sum())
         series.points.add(settled.observed, mean, settled.known, median)
@@ -220,11 +228,13 @@ def _score_baseline(
                 run.settle(values[start:i, run.target])
             start = i
     report(len(values) - reported)
-    best = [min((run for run in runs if run.target == k), key=_Run.error) for k in range(len(found))]
+    own = [[run for run in runs if run.target == k] for k in range(len(found))]
+    best = [min(of_target, key=lambda run: float(run.points.absolute.sum())) for of_target in own]
+    squared = [min(of_target, key=lambda run: float(run.points.squared.sum())) for of_target in own]
     points = PointScores(
         np.hstack([run.points.count for run in best]),
         np.hstack([run.points.absolute for run in best]),
-        np.hstack([run.points.squared for run in best]),
+        np.hstack([run.points.squared for run in squared]),
     )
     return SeriesOutcome(
         len(values), points, settings=[run.setting for run in best], replaced=sum(run.model.replaced for run in best)
@@ -249,6 +259,3 @@ class _Run:
         self._forecasts = []
         # Before the first value forecasts are NaN; `known` leaves those out.
         self.points.add(settled.observed, settled.forecasts[0], settled.known)
-
-    def error(self) -> float:
-        return float(self.points.absolute.sum())

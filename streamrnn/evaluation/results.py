@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ import numpy as np
 
 from streamrnn import __version__
 from streamrnn.config.tree import Config
+from streamrnn.evaluation.ages import AGES, AgeScores
 from streamrnn.evaluation.prequential import MODEL, Outcome
 from streamrnn.evaluation.scores import IntervalScores, PointScores
 from streamrnn.evaluation.trace import Trace
 from streamrnn.records.events import Float64
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PERSISTENCE = "persistence"
 
 
@@ -29,6 +31,8 @@ class SeriesResult:
     anomalies: int
     points: dict[str, PointScores]  # by model, the model itself first, persistence among them
     intervals: IntervalScores
+    ages: AgeScores
+    seasons: list[str] | None
     settings: dict[str, list[str]]  # by baseline, one per target
     replaced: dict[str, int]
     trace: Trace | None
@@ -67,6 +71,20 @@ class FileResult:
             total += other
         return total
 
+    def total_ages(self) -> AgeScores:
+        """The sums over all series."""
+        total = AgeScores.empty(len(self.targets), len(self.levels))
+        for series in self.series.values():
+            total += series.ages
+        return total
+
+    def seasons(self) -> list[tuple[str, int]]:
+        """What was found, the most frequent first, and in how many series."""
+        found = Counter(
+            ", ".join(series.seasons) or "none" for series in self.series.values() if series.seasons is not None
+        )
+        return found.most_common()
+
     def total_mase(self, model: str) -> Float64:
         """The mean over the series of their MASE, weighted by events: large series do not drown small ones."""
         weights = np.array([series.points[model].count for series in self.series.values()])
@@ -86,6 +104,7 @@ def combine(path: Path, config: Config, names: Sequence[str], outcomes: Mapping[
     for key, own in model.series.items():
         assert own.persistence is not None
         assert own.intervals is not None
+        assert own.ages is not None
         others = {name: outcomes[name].series[key] for name in names if name in outcomes and name != MODEL}
         points = {MODEL: own.points, PERSISTENCE: own.persistence}
         points |= {name: other.points for name, other in others.items()}
@@ -94,6 +113,8 @@ def combine(path: Path, config: Config, names: Sequence[str], outcomes: Mapping[
             own.anomalies,
             points,
             own.intervals,
+            own.ages,
+            own.seasons,
             {name: other.settings for name, other in others.items()},
             {name: other.replaced for name, other in others.items()},
             own.trace,
@@ -120,12 +141,14 @@ def _file(file: FileResult) -> dict[str, Any]:
         "dead_letters": file.dead_letters,
         "late": file.late,
         "anomalies": sum(series.anomalies for series in file.series.values()),
+        "seasons": [{"seasons": name, "series": count} for name, count in file.seasons()],
         "targets": _targets(file, {m: file.total(m) for m in file.models}, mase, file.total_intervals(), None),
         "series": [
             {
                 "key": key,
                 "events": series.events,
                 "anomalies": series.anomalies,
+                "seasons": series.seasons,
                 "targets": _targets(file, series.points, None, series.intervals, series),
             }
             for key, series in file.series.items()
@@ -141,14 +164,17 @@ def _targets(
     series: SeriesResult | None,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    ages = file.total_ages() if series is None else series.ages
     for k, target in enumerate(file.targets):
         models: dict[str, Any] = {}
         for name, scores in points.items():
             columns = {
                 "mae": scores.mae[:, k],
+                "mse": scores.mse[:, k],
                 "rmse": scores.rmse[:, k],
                 "mase": (mase[name] if mase is not None else scores.mase(points[PERSISTENCE]))[:, k],
                 "skill": scores.skill(points[PERSISTENCE])[:, k],
+                "mse_skill": scores.mse_skill(points[PERSISTENCE])[:, k],
             }
             models[name] = {column: number(mean(values)) for column, values in columns.items()}
             if series is not None and name in series.settings:
@@ -161,8 +187,31 @@ def _targets(
                 }
                 for step in range(len(scores.count))
             ]
-        found[target] = {"models": models, "intervals": _intervals(file.levels, intervals, k)}
+        found[target] = {
+            "models": models,
+            "intervals": _intervals(file.levels, intervals, k),
+            "ages": _ages(file.levels, ages, k),
+        }
     return found
+
+
+def _ages(levels: Sequence[float], ages: AgeScores, k: int) -> list[dict[str, Any]]:
+    """The model's scores by age, the steps pooled."""
+    skill, mse_skill = ages.points.skill(ages.persistence), ages.points.mse_skill(ages.persistence)
+    return [
+        {
+            "from": first,
+            "to": last,
+            "count": int(ages.points.count[row, k]),
+            "mae": number(ages.points.mae[row, k]),
+            "skill": number(skill[row, k]),
+            "mse": number(ages.points.mse[row, k]),
+            "mse_skill": number(mse_skill[row, k]),
+            "coverage": {str(level): number(ages.intervals.coverage[row, k, i]) for i, level in enumerate(levels)},
+        }
+        for row, (first, last) in enumerate(AGES)
+        if ages.points.count[row, k]
+    ]
 
 
 def _intervals(levels: Sequence[float], intervals: IntervalScores, k: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from rich import box
@@ -11,6 +12,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from streamrnn.evaluation.ages import age_name
+from streamrnn.evaluation.holdout import Holdout, mean_of
 from streamrnn.evaluation.prequential import MODEL
 from streamrnn.evaluation.results import PERSISTENCE, FileResult, mean
 
@@ -24,10 +27,42 @@ def tables(files: Sequence[FileResult]) -> Iterator[RenderableType]:
         yield _models(file)
         if file.total(MODEL).count.shape[0] > 1 or len(file.levels) > 1:
             yield _steps(file)
+        yield _ages(file)
         if len(file.series) > 1:
             yield _series(file)
     if len(files) > 1:
         yield _files(files)
+
+
+def holdouts(files: Sequence[Holdout]) -> Iterator[RenderableType]:
+    """One block per file."""
+    for file in files:
+        steps = f"{file.horizon:,} events" if file.horizon > 1 else "event"
+        count = f"{file.series:,} series" if file.series > 1 else "the series"
+        table = _table(
+            f"{Path(file.file).name}: the last {steps} of {count} held out", "target", "model", "sMAPE", "MASE", "OWA",
+            "RMSE", "coverage", "MSIS",
+        )  # fmt: skip
+        for k, (name, target) in enumerate(file.targets.items()):
+            for model in target.errors:
+                scores = target.scores(model)
+                own = model == MODEL
+                table.add_row(
+                    Text(name if own else ""),
+                    model,
+                    _number(scores["smape"]),
+                    _ratio(scores["mase"]),
+                    _ratio(scores["owa"]),
+                    _number(scores["rmse"]),
+                    _share(mean_of(target.inside)) if own else "",
+                    _number(mean_of(target.msis)) if own else "",
+                    style="bold" if own else "",
+                    end_section=k < len(file.targets) - 1 and model == "naive",
+                )
+        table.caption = f"intervals of {file.level:.4g}"
+        if file.skipped:
+            table.caption += f"   series too short: {file.skipped:,}"
+        yield table
 
 
 def _models(file: FileResult) -> Table:
@@ -36,7 +71,7 @@ def _models(file: FileResult) -> Table:
     head = f"{file.path.name}: {file.events:,} events"
     head += f" in {count:,} series" if count > 1 else ""
     head += f", means over {horizon} steps" if horizon > 1 else ", one step ahead"
-    table = _table(head, "target", "model", "MAE", "RMSE", "MASE", "skill", "coverage", "width", "Winkler")
+    table = _table(head, "target", "model", "MAE", "MASE", "skill", "RMSE", "MSE skill", "coverage", "width", "Winkler")
     totals = {name: file.total(name) for name in file.models}
     mase = {name: file.total_mase(name) for name in file.models}
     intervals = file.total_intervals()
@@ -53,14 +88,18 @@ def _models(file: FileResult) -> Table:
                 Text(target if name == MODEL else ""),
                 name,
                 _number(mean(scores.mae[:, k])),
-                _number(mean(scores.rmse[:, k])),
                 _ratio(mean(mase[name][:, k])),
                 _skill(mean(scores.skill(totals[PERSISTENCE])[:, k])) if name != PERSISTENCE else "",
+                _number(mean(scores.rmse[:, k])),
+                _skill(mean(scores.mse_skill(totals[PERSISTENCE])[:, k])) if name != PERSISTENCE else "",
                 *bounds,
                 style="bold" if name == MODEL else "",
                 end_section=name == file.models[-1],
             )
     facts = [f"intervals of {file.levels[0]:.4g}"]
+    facts += [
+        f"season: {name}" + (f" in {number:,} series" if count > 1 else "") for name, number in file.seasons()[:3]
+    ]
     facts.append(f"anomalies found: {sum(series.anomalies for series in file.series.values()):,}")
     if file.dead_letters:
         facts.append(f"dead letters: {file.dead_letters:,}")
@@ -73,8 +112,8 @@ def _models(file: FileResult) -> Table:
 def _steps(file: FileResult) -> Table:
     """The model's scores per horizon step and level."""
     table = _table(
-        f"{file.path.name}: {MODEL} per step", "target", "step", "MAE", "RMSE", "MASE", "skill", "level", "coverage",
-        "width", "Winkler",
+        f"{file.path.name}: {MODEL} per step", "target", "step", "MAE", "MASE", "skill", "RMSE", "MSE skill", "level",
+        "coverage", "width", "Winkler",
     )  # fmt: skip
     scores, persistence, intervals = file.total(MODEL), file.total(PERSISTENCE), file.total_intervals()
     mase = file.total_mase(MODEL)
@@ -86,13 +125,14 @@ def _steps(file: FileResult) -> Table:
     for k, target in enumerate(file.targets):
         for step in shown:
             for i, level in enumerate(file.levels):
-                point: list[RenderableType] = [""] * 4
+                point: list[RenderableType] = [""] * 5
                 if i == 0:
                     point = [
                         _number(scores.mae[step, k]),
-                        _number(scores.rmse[step, k]),
                         _ratio(mase[step, k]),
                         _skill(scores.skill(persistence)[step, k]),
+                        _number(scores.rmse[step, k]),
+                        _skill(scores.mse_skill(persistence)[step, k]),
                     ]
                 table.add_row(
                     Text(target if step == 0 and i == 0 else ""),
@@ -103,6 +143,30 @@ def _steps(file: FileResult) -> Table:
                     _number(intervals.mean_width[step, k, i]),
                     _number(intervals.winkler[step, k, i]),
                 )
+        table.add_section()
+    return table
+
+
+def _ages(file: FileResult) -> Table:
+    """The model's scores by how many events of the series had been seen."""
+    table = _table(
+        f"{file.path.name}: {MODEL} by age of the series", "target", "events seen", "scored", "MAE", "skill", "RMSE",
+        "MSE skill", "coverage",
+    )  # fmt: skip
+    ages = file.total_ages()
+    for k, target in enumerate(file.targets):
+        shown = ages.points.count[:, k].nonzero()[0].tolist()
+        for row in shown:
+            table.add_row(
+                Text(target if row == shown[0] else ""),
+                age_name(row),
+                f"{int(ages.points.count[row, k]):,}",
+                _number(ages.points.mae[row, k]),
+                _skill(ages.points.skill(ages.persistence)[row, k]),
+                _number(ages.points.rmse[row, k]),
+                _skill(ages.points.mse_skill(ages.persistence)[row, k]),
+                _share(ages.intervals.coverage[row, k, 0]),
+            )
         table.add_section()
     return table
 
@@ -135,7 +199,7 @@ def _files(files: Sequence[FileResult]) -> Table:
     """One line per file and target, and how often each baseline is beaten."""
     models = list(dict.fromkeys(name for file in files for name in file.models))
     table = _table("all files", "file", "target", "events", *_columns(files[0]))
-    won, held = dict.fromkeys(models, 0), dict.fromkeys(models, 0)
+    won, closer, held = (dict.fromkeys(models, 0) for _ in range(3))
     for file in files:
         totals = {name: file.total(name) for name in models}
         own, persistence, intervals = totals[MODEL], totals[PERSISTENCE], file.total_intervals()
@@ -144,6 +208,7 @@ def _files(files: Sequence[FileResult]) -> Table:
             for name, scores in totals.items():
                 held[name] += 1
                 won[name] += mean(own.mae[:, k]) < mean(scores.mae[:, k])
+                closer[name] += mean(own.mse[:, k]) < mean(scores.mse[:, k])
                 if name != PERSISTENCE:
                     skills.append(_skill(mean(scores.skill(persistence)[:, k])))
             table.add_row(
@@ -154,8 +219,10 @@ def _files(files: Sequence[FileResult]) -> Table:
                 *skills,
                 _share(mean(intervals.coverage[:, k, 0])),
             )
-    beaten = "   ".join(f"{name} {won[name]}/{held[name]}" for name in models if name != MODEL)
-    table.caption = f"{MODEL} has the smaller MAE than: {beaten}"
+    beaten = [
+        "   ".join(f"{name} {wins[name]}/{held[name]}" for name in models if name != MODEL) for wins in (won, closer)
+    ]
+    table.caption = f"{MODEL} has the smaller MAE than: {beaten[0]}\nand the smaller MSE than: {beaten[1]}"
     return table
 
 
