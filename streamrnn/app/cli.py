@@ -336,6 +336,9 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
     metavar="NAME,...",
     help="Compare with persistence, seasonal, holt-winters, snarimax, deep-river (default: all installed), or none.",
 )
+@click.option(
+    "--holdout", is_flag=True, help="Score the last model.horizon events of every series, forecast once from the rest."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows of each file.")
 @click.option("--jobs", "processes", type=click.IntRange(min=1), help="Processes; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -350,6 +353,7 @@ def evaluate(
     targets: Sequence[str],
     features: Sequence[str],
     baselines: str | None,
+    holdout: bool,
     limit: int | None,
     processes: int | None,
     as_json: bool,
@@ -363,12 +367,15 @@ def evaluate(
       streamrnn evaluate x.csv
       streamrnn evaluate x.csv --target load --set model.horizon=24 --plot out.html
       streamrnn evaluate *.csv --baselines seasonal,holt-winters --json > scores.json
+      streamrnn evaluate x.csv --holdout --set model.horizon=48
       streamrnn evaluate --nab NAB/
     """
     if not sources and nab is None:
         raise click.UsageError("name at least one FILE, or --nab DIR")
-    if nab is not None and (sources or targets or features or time or key or baselines or limit or plot):
+    if nab is not None and (sources or targets or features or time or key or baselines or holdout or limit or plot):
         raise click.UsageError("--nab goes with --config, --set, --jobs and --json only")
+    if holdout and (baselines or plot):
+        raise click.UsageError("--holdout has its own references and no page: leave out --baselines and --plot")
     from streamrnn.app import evaluate as jobs
 
     flags = {
@@ -382,6 +389,9 @@ def evaluate(
     console = _console(config)
     if nab is not None:
         jobs.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)
+        return
+    if holdout:
+        jobs.evaluate_holdout(config, sources, limit=limit, processes=processes, as_json=as_json, console=console)
         return
     names = None if baselines is None else [name.strip() for name in baselines.split(",") if name.strip()]
     jobs.evaluate_files(

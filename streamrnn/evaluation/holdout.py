@@ -8,8 +8,8 @@ With y the `h` values held out, f the forecast, x the n values before and m the 
     MSIS    mean interval score of level 1 - a, in units of MASE's denominator
 
 f is the median, which these errors ask for; RMSE is the mean's. m is what the M4 competition takes for the sampling
-interval (hourly 24, monthly 12, quarterly 4; daily, weekly and yearly 1), a declared `model.seasonality` before it, and for
-other intervals the season that the values before show (`season.py`).
+interval (hourly 24, monthly 12, quarterly 4; daily, weekly and yearly 1), a declared `model.seasonality` before it,
+and for other intervals the season that the values before show (`season.py`).
 
     naive      the last value
     seasonal   the value m events ago
@@ -174,9 +174,7 @@ def _fit(config: Config, batches: Sequence[Decoded], held: Any, report: Report) 
     return last
 
 
-def _score(
-    target: Target, config: Config, times: Int64, before: Float64, after: Float64, forecast: _Forecast
-) -> None:
+def _score(target: Target, config: Config, times: Int64, before: Float64, after: Float64, forecast: _Forecast) -> None:
     known, horizon = ~np.isnan(before), len(after)
     if not known.any() or np.isnan(after).all():
         return

@@ -17,7 +17,18 @@ def test_table_names_models_and_metrics(airline: Path, evaluate: Evaluate, monke
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = evaluate(airline, "--set", "model.horizon=3", "--baselines", "seasonal,holt-winters")
     assert code == 0
-    for word in ("MAE", "RMSE", "MASE", "skill", "coverage", "Winkler", "streamrnn", "persistence", "holt-winters"):
+    for word in (
+        "MAE",
+        "RMSE",
+        "MASE",
+        "MSE skill",
+        "coverage",
+        "Winkler",
+        "season: year (12",
+        "streamrnn",
+        "persistence",
+        "holt-winters",
+    ):
         assert word in out
     assert "…" not in out
     assert max(map(len, out.splitlines())) <= 80
@@ -83,6 +94,7 @@ def test_unusable_files(tmp_path: Path, evaluate: Evaluate, content: bytes | Non
         (("{file}", "--nab", "."), "--nab goes with"),
         (("--nab", "/nowhere"), "no such folder"),
         (("{file}", "--limit", "0"), "--limit"),
+        (("{file}", "--holdout", "--plot", "x.html"), "leave out --baselines and --plot"),
     ],
 )
 def test_wrong_usage(airline: Path, evaluate: Evaluate, arguments: tuple[str, ...], message: str) -> None:

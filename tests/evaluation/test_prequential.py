@@ -29,7 +29,7 @@ def run(source: Path, *arguments: str) -> list[dict[str, Any]]:
 
 def scores_of(records: list[dict[str, Any]], target: str, step: int) -> dict[str, float]:
     """MAE, RMSE, coverage and width of one step, from the published records alone."""
-    errors, inside, widths = [], [], []
+    errors, absolute, inside, widths = [], [], [], []
     waiting: dict[str, list[dict[str, Any]]] = {}
     last: dict[str, float] = {}
     for record in records:
@@ -39,6 +39,7 @@ def scores_of(records: list[dict[str, Any]], target: str, step: int) -> dict[str
         if observed is not None and len(made) >= step and made[-step]["known"]:
             forecast = made[-step]["forecast"][step - 1]
             errors.append(observed - forecast["mean"])
+            absolute.append(abs(observed - forecast["median"]))
             inside.append(forecast["lower"] <= observed <= forecast["upper"])
             widths.append(forecast["upper"] - forecast["lower"])
         if observed is not None:
@@ -47,7 +48,8 @@ def scores_of(records: list[dict[str, Any]], target: str, step: int) -> dict[str
     error = np.array(errors)
     return {
         "count": len(error),
-        "mae": float(np.abs(error).mean()),
+        "mae": float(np.mean(absolute)),
+        "mse": float((error**2).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "coverage": float(np.mean(inside)),
         "width": float(np.mean(widths)),
@@ -89,6 +91,30 @@ def test_one_step_scores_are_those_run_prints(airline: Path, document: Document)
     assert outcome.scorecard is not None
     assert models[MODEL]["mae"] == pytest.approx(outcome.scorecard.mae[0], rel=1e-12)
     assert models[MODEL]["skill"] == pytest.approx(outcome.scorecard.skill[0], rel=1e-12)
+
+
+def test_scores_by_age_add_up_to_all(fleet: Path, document: Document) -> None:
+    found = document(fleet, *SETTINGS, "--baselines", "none")["files"][0]
+    for part in (found, *found["series"]):
+        flow = part["targets"]["flow"]
+        ages, steps = flow["ages"], flow["models"][MODEL]["steps"]
+        assert [(age["from"], age["to"]) for age in ages] == [(1, 20), (21, 50), (51, 200), (201, 1000)][: len(ages)]
+        count = sum(step["count"] for step in steps)
+        assert sum(age["count"] for age in ages) == count
+        for name in ("mae", "mse"):
+            pooled = sum(step["count"] * step[name] for step in steps) / count
+            assert sum(age["count"] * age[name] for age in ages) / count == pytest.approx(pooled)
+        covered = [step["coverage"] for step in flow["intervals"][0]["steps"]]
+        inside = sum(step["count"] * share for step, share in zip(steps, covered, strict=True))
+        assert sum(age["count"] * age["coverage"]["0.9"] for age in ages) == pytest.approx(inside)
+    young = found["series"][0]["targets"]["flow"]["ages"][0]
+    assert young["count"] == 3 * 20, "three steps are forecast at each of the first twenty ages"
+
+
+def test_the_season_is_named(airline: Path, document: Document) -> None:
+    found = document(airline, *SETTINGS, "--baselines", "none")["files"][0]
+    assert found["seasons"] == [{"seasons": "year (12 events)", "series": 1}]
+    assert found["series"][0]["seasons"] == ["year (12 events)"]
 
 
 def test_wider_levels_cover_more(airline: Path, document: Document) -> None:

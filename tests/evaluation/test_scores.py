@@ -47,6 +47,7 @@ def test_errors_are_those_of_rivers_metrics() -> None:
                 rmse.update(observed[i, k], forecast[origin, step, k])
                 naive.update(observed[i, k], known_last[origin])
             assert points.mae[step, k] == pytest.approx(mae.get(), rel=1e-12)
+            assert points.mse[step, k] == pytest.approx(rmse.get() ** 2, rel=1e-12)
             assert points.rmse[step, k] == pytest.approx(rmse.get(), rel=1e-12)
             assert persistence.mae[step, k] == pytest.approx(naive.get(), rel=1e-12)
             assert points.skill(persistence)[step, k] == pytest.approx(1 - mae.get() / naive.get(), rel=1e-12)
@@ -79,6 +80,19 @@ def test_intervals_by_hand() -> None:
     assert scores.mean_width.ravel().tolist() == pytest.approx([4, 7])
     # 2 / alpha is 4 and 20; the misses are 2 and 3 below and above the first, 1 and 1 the second.
     assert scores.winkler.ravel().tolist() == pytest.approx([4 + 4 * 5 / 3, 7 + 20 * 2 / 3])
+
+
+def test_the_median_is_judged_by_absolute_and_the_mean_by_squared_error() -> None:
+    points = PointScores.empty(1, 1)
+    observed = np.array([0.0, 10.0]).reshape(2, 1, 1)
+    known = np.ones((2, 1, 1), np.bool_)
+    points.add(observed, np.full((2, 1, 1), 5.0), known, np.full((2, 1, 1), 1.0))
+    assert points.mae.ravel().tolist() == [5.0]
+    assert points.mse.ravel().tolist() == [25.0]
+    persistence = PointScores.empty(1, 1)
+    persistence.add(observed, np.full((2, 1, 1), 10.0), known)
+    assert points.skill(persistence).ravel().tolist() == [0.0]
+    assert points.mse_skill(persistence).ravel().tolist() == [0.5]
 
 
 def test_nothing_scored_is_not_a_number() -> None:
