@@ -24,7 +24,7 @@ def test_table_names_models_and_metrics(airline: Path, evaluate: Evaluate, monke
         "MSE skill",
         "coverage",
         "Winkler",
-        "season: year (12",
+        "season: 1 year",
         "streamrnn",
         "persistence",
         "holt-winters",

@@ -113,8 +113,8 @@ def test_scores_by_age_add_up_to_all(fleet: Path, document: Document) -> None:
 
 def test_the_season_is_named(airline: Path, document: Document) -> None:
     found = document(airline, *SETTINGS, "--baselines", "none")["files"][0]
-    assert found["seasons"] == [{"seasons": "year (12 events)", "series": 1}]
-    assert found["series"][0]["seasons"] == ["year (12 events)"]
+    assert found["seasons"] == [{"seasons": "1 year", "series": 1}]
+    assert found["series"][0]["seasons"] == ["1 year"]
 
 
 def test_wider_levels_cover_more(airline: Path, document: Document) -> None:
