@@ -5,6 +5,7 @@ python examples/fraud.py
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -14,35 +15,21 @@ from streamrnn import RNNClassifier
 PAYMENTS, DELAY = 6000, 500
 
 
+def features(amount: float, minutes: float, *, abroad: bool) -> dict[str, float]:
+    """What is known when a payment is made."""
+    return {"log_amount": math.log(amount), "log_minutes_since_last": math.log(minutes), "abroad": float(abroad)}
+
+
 def payments(seed: int = 0) -> list[tuple[dict[str, float], bool]]:
     """Features of each payment and whether it was fraud: small ones in quick succession, then a large one."""
     rng = np.random.default_rng(seed)
     found: list[tuple[dict[str, float], bool]] = []
     while len(found) < PAYMENTS:
         if rng.random() < 0.02:
-            for amount in (*rng.uniform(0.5, 2, 3), rng.uniform(300, 900)):
-                found.append(
-                    (
-                        {
-                            "log_amount": float(np.log(amount)),
-                            "log_minutes": float(np.log(rng.uniform(0, 2))),
-                            "abroad": 1.0,
-                        },
-                        True,
-                    )
-                )  # noqa: PERF401
+            amounts = (*rng.uniform(0.5, 2, 3), rng.uniform(300, 900))
+            found += [(features(amount, rng.uniform(0, 2), abroad=True), True) for amount in amounts]
         else:
-            abroad = float(rng.random() < 0.2)
-            found.append(
-                (
-                    {
-                        "log_amount": rng.normal(3, 1),
-                        "log_minutes": float(np.log(rng.exponential(200))),
-                        "abroad": abroad,
-                    },
-                    False,
-                )
-            )
+            found.append((features(rng.lognormal(3, 1), rng.exponential(200), abroad=rng.random() < 0.2), False))
     return found[:PAYMENTS]
 
 

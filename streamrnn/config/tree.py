@@ -9,8 +9,10 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +24,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from streamrnn.config.holidays import days_named
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -119,6 +123,11 @@ class EventConfig(Section):
     """Field with the event time; where an event has none, the record's own timestamp."""
     time_format: str | None = None
     """`strptime` format of the time; default: RFC 3339, or seconds or milliseconds since 1970. No zone means UTC."""
+    time_zone: str | None = None
+    """Zone of times that have none, such as `Europe/Berlin`; seasons follow its days and weeks. Default: UTC."""
+    holidays: tuple[date, ...] = ()
+    """Days that are like Sundays: a list, a file with a date per line, or a country such as `DE`, `US-CA` (needs the extra
+    streamrnn[holidays])."""
     targets: Names = ()
     """Fields to forecast; default: `value` (files without it: every numeric column)."""
     features: Names = ()
@@ -131,6 +140,23 @@ class EventConfig(Section):
     """What to do with an event older than the newest one of its series."""
     max_bytes: int = Field(1_048_576, ge=64)
     """A longer event is a dead letter (bytes)."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(
+                f"no time zone {name!r}; write for example Europe/Berlin, America/New_York or UTC"
+            ) from None
+        return name
+
+    @field_validator("holidays", mode="before")
+    @classmethod
+    def _dates(cls, value: object) -> object:
+        return days_named(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -11,6 +11,9 @@ Positions are counted in sampling intervals by time, not in events, so a gap of 
 gaps are no multiples of the interval every event counts as one. Bins are centered on multiples of period / bins, so
 that events of a month or a week stay in theirs.
 
+Days and weeks are those of local time: `offsets` (2, pieces) says from which instant on it is how far ahead of UTC, in
+microseconds; without pieces it is UTC.
+
 Event times may repeat or go back: the interval learns nothing from that, phases follow the time given.
 """
 
@@ -69,7 +72,23 @@ def season_at(season: int) -> slice:
 
 
 @kernel
-def observe_time(clock: Int64, time: int, declared: tuple[int, int], most_bins: int) -> int:
+def offset_at(offsets: Int64, time: int) -> int:
+    """How far local time is ahead of UTC at an instant, microseconds; before the first piece as in it."""
+    pieces = offsets.shape[1]
+    if pieces == 0:
+        return 0
+    low, high = 0, pieces
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offsets[0, middle] <= time:
+            low = middle
+        else:
+            high = middle
+    return int(offsets[1, low])
+
+
+@kernel
+def observe_time(clock: Int64, time: int, declared: tuple[int, int], most_bins: int, offsets: Int64) -> int:
     """Move the clock to the event at `time`; returns which seasons changed, bit s for season s.
 
     Seasons by time are settled at the `SETTLE`th event and again at events 32, 64, 128 ..., because the first
@@ -87,7 +106,8 @@ def observe_time(clock: Int64, time: int, declared: tuple[int, int], most_bins: 
         elif gap > 0:
             reach = max(np.int64(1), interval // min(events, np.int64(50)))
             clock[INTERVAL] = interval + max(-reach, min(reach, gap - interval))
-        new_day = time // DAY != clock[LAST_TIME] // DAY
+        today = (time + offset_at(offsets, time)) // DAY
+        new_day = today != (clock[LAST_TIME] + offset_at(offsets, clock[LAST_TIME])) // DAY
         _count_ticks(clock, int(gap))
     clock[GAP] = gap
     clock[LAST_TIME] = time
@@ -174,7 +194,7 @@ def bins_of(period: int, interval: int, most_bins: int) -> int:
 
 
 @kernel
-def phase_after(clock: Int64, season: Int64, steps: int) -> float:
+def phase_after(clock: Int64, season: Int64, steps: int, offsets: Int64) -> float:
     """Phase in [0, 1) of the event `steps` after the last one (0: the last one itself)."""
     period = season[PERIOD]
     if season[KIND] == BY_EVENTS:
@@ -182,7 +202,8 @@ def phase_after(clock: Int64, season: Int64, steps: int) -> float:
     elif season[KIND] == BY_ROWS:
         position = (clock[ROW] - 1 + steps) % period
     else:
-        position = (clock[LAST_TIME] + steps * clock[INTERVAL]) % period
+        time = clock[LAST_TIME] + steps * clock[INTERVAL]
+        position = (time + offset_at(offsets, time)) % period
     share: float = position / period
     return share
 

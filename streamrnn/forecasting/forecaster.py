@@ -85,6 +85,7 @@ class ForecasterScratch(NamedTuple):
     mixture_steps: Int64  # (mixtures,) the step each mixture is settled at
     mixture_of: Int64  # (horizon,)
     pending_at: Int64  # (mixtures,)
+    offsets: Int64  # (2, pieces) of local time, see `calendar.py`
     phases: Float64  # (MOST_SEASONS, horizon + 1)
     cycles: tuple[Float64, Float64, Float64]  # working room of `look_for_periods`
     recent: Float64  # (targets, values) newest first
@@ -98,9 +99,12 @@ class ForecasterScratch(NamedTuple):
 
 
 def allocate(
-    config: ForecasterConfig, rows: int, seed: int, dtype: Any = np.float32
+    config: ForecasterConfig, rows: int, seed: int, dtype: Any = np.float32, offsets: Int64 | None = None
 ) -> tuple[ForecasterShared, ForecasterSeries, ForecasterScratch]:
-    """Arrays for `rows` new series; `seed` draws the networks' first weights, `dtype` is their precision."""
+    """Arrays for `rows` new series; `seed` draws the networks' first weights, `dtype` is their precision.
+
+    `offsets` (2, pieces) is the table of local time, see `calendar.py`; None: UTC.
+    """
     T, H, at = config.targets, config.horizon, config.at
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
     series = ForecasterSeries(
@@ -117,6 +121,7 @@ def allocate(
         mixture_steps=steps,
         mixture_of=nearest_mixtures(H),
         pending_at=np.concatenate([[0], np.cumsum(steps)[:-1]]).astype(np.int64),
+        offsets=np.zeros((2, 0), np.int64) if offsets is None else offsets,
         phases=np.zeros((MOST_SEASONS, H + 1)),
         cycles=(np.zeros(cycles.RING), np.zeros(cycles.RING // 2 + 2), np.zeros(cycles.RING // 2 + 2)),
         recent=np.zeros((T, at.values)),
@@ -152,8 +157,8 @@ def observe(
     """
     out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
-    changed = calendar.observe_time(clock, time, config.periods, config.bins)
-    _fill_phases(clock, phases)
+    changed = calendar.observe_time(clock, time, config.periods, config.bins, scratch.offsets)
+    _fill_phases(clock, phases, scratch.offsets)
     scale_features(series.features[row], u, config.memory, scratch.features)
     events = clock[EVENTS]
     recurrent = config.recurrent
@@ -190,8 +195,8 @@ def observe(
             z, f = series.numbers[row, i], series.singles[row, i]
             for s in range(config.seasons):
                 if changed >> s & 1:
-                    _replay_period(config, z, f, clock, s, scratch.recent[i], events)
-        _fill_phases(clock, phases)
+                    _replay_period(config, z, f, clock, s, scratch.offsets, scratch.recent[i], events)
+        _fill_phases(clock, phases, scratch.offsets)
     for i in range(config.targets):
         z, f = series.numbers[row, i], series.singles[row, i]
         recent, inverse = scratch.recent[i], scratch.inverses[i]
@@ -248,18 +253,19 @@ def observe(
 
 
 @kernel
-def _fill_phases(clock: Int64, phases: Float64) -> None:
+def _fill_phases(clock: Int64, phases: Float64, offsets: Int64) -> None:
     for s in range(phases.shape[0]):
         season = clock[season_at(s)]
         if season[KIND] != NONE:
             for k in range(phases.shape[1]):
-                phases[s, k] = calendar.phase_after(clock, season, k)
+                phases[s, k] = calendar.phase_after(clock, season, k, offsets)
 
 
 @kernel
 def _replay_period(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, s: int, recent: Float64, events: int
-) -> None:
+    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, s: int, offsets: Int64, recent: Float64,
+    events: int,
+) -> None:  # fmt: skip
     """Fill the tables of season `s`, just found, from the history."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
@@ -267,7 +273,7 @@ def _replay_period(
     if clock[season_at(s)][KIND] == NONE:
         return
     for age in range(min(events, at.values) - 2, -1, -1):
-        phase = calendar.phase_after(clock, clock[season_at(s)], -age)
+        phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
         step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         if s == 0:
             seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])

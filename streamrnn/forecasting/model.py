@@ -14,6 +14,7 @@ import numpy.typing as npt
 from streamrnn.anomaly import detector, early_warning, episodes
 from streamrnn.cells.catalog import build_cell
 from streamrnn.config.tree import Config, Limit
+from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
@@ -126,7 +127,8 @@ class ForecastModel(PartitionModel[Answers]):
         model, names = config.model, targets_of(config.event)
         self._config = _fold_config(config)
         self._levels = intervals.level_table(model.levels)
-        shared, series, scratch = forecaster.allocate(self._config.forecaster, 1, seed=model.seed)
+        offsets = local_offsets(config.event.time_zone, config.event.holidays)
+        shared, series, scratch = forecaster.allocate(self._config.forecaster, 1, seed=model.seed, offsets=offsets)
         steps, targets = model.horizon, len(names)
         common = CommonSeries(
             numbers=np.zeros((1, NUMBERS), np.int64),

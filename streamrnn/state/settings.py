@@ -16,6 +16,7 @@ FORECAST: Mapping[str, Any] = {
     "task": "forecast",
     "event.targets": ["value"],
     "event.features": [],
+    "event.time_zone": None,
     "model.preset": "standard",
     "model.horizon": 1,
     "model.levels": [0.9],

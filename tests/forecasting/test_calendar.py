@@ -17,6 +17,7 @@ from streamrnn.forecasting.calendar import (
     YEAR,
 )
 
+UTC = np.zeros((2, 0), np.int64)
 HOUR = DAY // 24
 MINUTE = HOUR // 60
 
@@ -24,7 +25,7 @@ MINUTE = HOUR // 60
 def clock_after(times: np.ndarray, declared: tuple[int, int] = (0, 0)) -> np.ndarray:
     clock = np.zeros(CLOCK_SIZE, np.int64)
     for time in times:
-        calendar.observe_time(clock, time, declared, 288)
+        calendar.observe_time(clock, time, declared, 288, UTC)
     return clock
 
 
@@ -62,7 +63,7 @@ def test_months_keep_their_bin() -> None:
     assert season.tolist() == [BY_TIME, YEAR, 12]
     for k, time in enumerate(times):
         clock[calendar.LAST_TIME] = time
-        assert calendar.bin_of(calendar.phase_after(clock, season, 0), 12) == k % 12
+        assert calendar.bin_of(calendar.phase_after(clock, season, 0, UTC), 12) == k % 12
 
 
 @pytest.mark.parametrize("declared", [(7 * HOUR, WEEK), (WEEK, 7 * HOUR)])
@@ -97,4 +98,6 @@ def test_rows_of_a_calendar_day() -> None:
     clock = clock_after(times)
     assert calendar.season_names(clock)[0] == "78 rows of a calendar day"
     season = clock[calendar.season_at.py_func(0)]
-    assert calendar.bin_of(calendar.phase_after(clock, season, 1), 78) == 0, "after the last row comes the next morning"
+    assert calendar.bin_of(calendar.phase_after(clock, season, 1, UTC), 78) == 0, (
+        "after the last row comes the next morning"
+    )
