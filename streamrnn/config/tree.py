@@ -126,8 +126,8 @@ class EventConfig(Section):
     time_zone: str | None = None
     """Zone of times that have none, such as `Europe/Berlin`; seasons follow its days and weeks. Default: UTC."""
     holidays: tuple[date, ...] = ()
-    """Days that are like Sundays: a list, a file with a date per line, or a country such as `DE`, `US-CA` (needs the extra
-    streamrnn[holidays])."""
+    """Days that are like Sundays: a list, a file with a date per line, or a country such as `DE` or `US-CA` (extra
+    `streamrnn[holidays]`)."""
     targets: Names = ()
     """Fields to forecast; default: `value` (files without it: every numeric column)."""
     features: Names = ()
