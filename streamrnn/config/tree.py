@@ -108,6 +108,9 @@ ClassName = Annotated[
 ]
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Section(BaseModel):
     """Base of every section: frozen, and strict about names."""
 
@@ -140,6 +143,14 @@ class EventConfig(Section):
     """What to do with an event older than the newest one of its series."""
     max_bytes: int = Field(1_048_576, ge=64)
     """A longer event is a dead letter (bytes)."""
+    minimum: Finite | dict[str, Finite] | None = None
+    """No forecast and no bound of an interval is lower: one number for all targets, or by target."""
+    maximum: Finite | dict[str, Finite] | None = None
+    """No forecast and no bound is higher."""
+    nonnegative: Literal["auto"] | bool = "auto"
+    """Whether to keep forecasts and bounds from falling below 0; auto: where a target's own history says so."""
+    integers: bool = False
+    """The targets are whole numbers: medians and bounds are, too (a mean is not)."""
 
     @field_validator("time_zone")
     @classmethod
@@ -163,7 +174,29 @@ class EventConfig(Section):
         names = [*self.targets, *self.features, self.key, self.time]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"used for more than one purpose: {', '.join(doubled)}")
+        if self.targets:  # else they are known when the input is
+            self.check_bounds(self.targets)
         return self
+
+    def __hash__(self) -> int:  # a dictionary has none
+        return hash(tuple(tuple(value.items()) if isinstance(value, dict) else value for _, value in self))
+
+    def bound(self, name: Literal["minimum", "maximum"], targets: Sequence[str]) -> list[float | None]:
+        """The `minimum` or the `maximum` of every target, None where there is none."""
+        declared: float | dict[str, float] | None = getattr(self, name)
+        return [declared.get(target) if isinstance(declared, dict) else declared for target in targets]
+
+    def check_bounds(self, targets: Sequence[str]) -> None:
+        """Raise ValueError where bounds are declared for what is no target, or leave nothing between them."""
+        for name, declared in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if isinstance(declared, dict) and (unknown := sorted(set(declared) - set(targets))):
+                raise ValueError(f"{name}: {', '.join(unknown)} not among the targets, which are {', '.join(targets)}")
+        for target, low, high in zip(
+            targets, self.bound("minimum", targets), self.bound("maximum", targets), strict=True
+        ):
+            low = max(low or 0.0, 0.0) if self.nonnegative is True else low
+            if low is not None and high is not None and not low < high:
+                raise ValueError(f"minimum {low:g} of {target} is not below its maximum {high:g}")
 
 
 class ModelConfig(Section):

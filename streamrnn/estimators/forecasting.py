@@ -52,6 +52,10 @@ class RNNForecaster(time_series.base.Forecaster):
     point
         What `forecast` gives: `mean`, to be judged by squared error, or `median`, by absolute error. A call may ask for
         the other one; may be changed by `mutate`.
+    minimum
+        No forecast and no bound is lower; None: 0 where the values show to be nonnegative, else there is none.
+    maximum
+        No forecast and no bound is higher.
 
     Notes
     -----
@@ -83,6 +87,8 @@ class RNNForecaster(time_series.base.Forecaster):
         max_features: int = 64,
         seed: int = 0,
         point: str = "mean",
+        minimum: float | None = None,
+        maximum: float | None = None,
     ) -> None:
         _check(point)
         if max_features < 1:
@@ -96,8 +102,22 @@ class RNNForecaster(time_series.base.Forecaster):
         self.max_features = max_features
         self.seed = seed
         self.point = point
+        self.minimum = minimum
+        self.maximum = maximum
         self._model = OneSeries(
-            Settings(1, 0, horizon, preset, hidden_size, learning_rate, level, tuple(seasonality or ()), seed)
+            Settings(
+                1,
+                0,
+                horizon,
+                preset,
+                hidden_size,
+                learning_rate,
+                level,
+                tuple(seasonality or ()),
+                seed,
+                minimum,
+                maximum,
+            )
         )
         self._encoder = FeatureEncoder(max_features)
         self._scales = new_scales(0, 0)

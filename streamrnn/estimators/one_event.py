@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from streamrnn.forecasting import forecaster, intervals
+from streamrnn.forecasting import bounds, forecaster, intervals
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import intrinsic
 
@@ -55,6 +55,8 @@ class Arguments(NamedTuple):
     scratch: forecaster.ForecasterScratch
     interval_config: intervals.IntervalConfig
     levels: Float64
+    sense: bounds.Bounds
+    history: bounds.Int32  # (rows, targets, bounds.COLUMNS)
     intervals: intervals.IntervalSeries
 
 
@@ -137,4 +139,8 @@ def observe_several(buffer: Bytes, time: int) -> None:
 def _observe(of: Arguments, time: int) -> None:
     (values, features), (forecast, median, lower, upper) = of.event, of.answer
     forecaster.observe(of.config, of.shared, of.series, of.scratch, of.row, time, values, features, forecast, median)
+    history = of.history[of.row]
+    bounds.note(history, values)
+    bounds.hold_points(of.sense, history, forecast, median)
     intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, lower, upper)
+    bounds.hold_intervals(of.sense, history, forecast, median, lower, upper)

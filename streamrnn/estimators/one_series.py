@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import one_event
 from streamrnn.estimators.one_event import Answer, Event
-from streamrnn.forecasting import forecaster, intervals
+from streamrnn.forecasting import bounds, forecaster, intervals
 from streamrnn.forecasting.calendar import INTERVAL
 
 Float64 = NDArray[np.float64]
@@ -38,6 +38,8 @@ class Settings(NamedTuple):
     level: float = 0.9
     seasonality: tuple[float, ...] = ()  # seconds
     seed: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 def new_answer(horizon: int, targets: int) -> Answer:
@@ -74,6 +76,9 @@ class OneSeries:
         self._interval_config = intervals.IntervalConfig(settings.targets, settings.horizon, levels=1)
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
+        bound = [settings.minimum] * settings.targets, [settings.maximum] * settings.targets
+        self._sense = bounds.bounds_of(*bound, automatic=True, integers=False)
+        self.history = np.zeros((ROWS, settings.targets, bounds.COLUMNS), np.int32)
         self._event = Event(np.full(settings.targets, math.nan), np.full(settings.features, math.nan))
         self.answer = new_answer(settings.horizon, settings.targets)
         self._ahead = new_answer(settings.horizon, settings.targets)
@@ -125,7 +130,7 @@ class OneSeries:
             one_event.keep(
                 one_event.Arguments(
                     row, self._event, answer, self.config, self._shared, self.series, self._scratch,
-                    self._interval_config, self._levels, self.intervals,
+                    self._interval_config, self._levels, self._sense, self.history, self.intervals,
                 )
             )
             for row, answer in ((LIVE, self.answer), (AHEAD, self._ahead))
@@ -139,7 +144,7 @@ class OneSeries:
         Returns the next values (targets,) expected after each of them, their `point` being "mean" or "median", and the
         whole answer to the last, which the next call overwrites.
         """
-        copy_row((self.series, self.intervals))
+        copy_row((self.series, self.history, self.intervals))
         expected = []
         for time, values, features in events:
             self.learn(time, values, features, AHEAD)
@@ -155,6 +160,7 @@ class OneSeries:
         if grown.config.at != self.config.at:
             raise ConfigurationError(f"preset {self.settings.preset!r} cannot take further targets; choose standard")
         copy_corner(self.series, grown.series)
+        copy_corner((self.history,), (grown.history,))
         copy_corner(self.intervals, grown.intervals)
         copy_corner(self.answer, grown.answer)
         return grown

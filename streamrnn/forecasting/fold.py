@@ -1,10 +1,10 @@
 """The compiled fold: what a batch of events does to the arrays of a partition.
 
 A batch goes through passes, each one compiled call over all its events in order: `arrive` (is the event late, what was
-there before), `forecast` (publish what had been forecast for it, learn from it, forecast the next), `bound` (the same
-for the intervals), `score` (how surprising it was) and, where asked for, `warn` (will a limit be crossed). No pass
-reads what a later one writes, so this is one left fold over the events; where a batch was cut changes no bit of any
-answer or state.
+there before), `forecast` (learn from it, forecast the next), `bound` (publish what had been forecast for it, keep the
+next forecasts to what values can be, and bound them), `score` (how surprising it was) and, where asked for, `warn` (will
+a limit be crossed). No pass reads what a later one writes, so this is one left fold over the events; where a batch was
+cut changes no bit of any answer or state.
 
 (Several calls instead of one nested one because LLVM optimizes a function again in every caller: it halves cold start.)
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from streamrnn.anomaly import alerts, detector, early_warning, episodes
 from streamrnn.anomaly.channels import LIKELIHOOD
-from streamrnn.forecasting import forecaster, intervals
+from streamrnn.forecasting import bounds, forecaster, intervals
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.kernels.jit import kernel
@@ -42,6 +42,7 @@ class CommonSeries(NamedTuple):
     expected_median: Float64  # (rows, targets)
     lower: Float64  # (rows, levels, targets)
     upper: Float64  # (rows, levels, targets)
+    history: bounds.Int32  # (rows, targets, bounds.COLUMNS)
     episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
 
 
@@ -89,49 +90,52 @@ def forecast(
     batch: Batch,
     answers: Answers,
 ) -> None:
-    """Publish each event's expectation, learn from the event, forecast the series' next ones."""
+    """Learn from each event, and forecast the series' next ones."""
     for i in range(len(batch.rows)):
         if answers.late[i]:
             continue
         row = batch.rows[i]
-        expected, median = common.expected[row], common.expected_median[row]
         steps, medians = answers.forecast[i], answers.forecast_median[i]
-        for k in range(len(expected)):
-            seen = not np.isnan(answers.previous[i, k])
-            answers.expected[i, k] = expected[k] if seen else np.nan
-            answers.expected_median[i, k] = median[k] if seen else np.nan
         forecaster.observe(config, shared, series, scratch, row, batch.times[i], batch.x[i], batch.u[i], steps, medians)
         answers.interval[i] = series.clock[row, INTERVAL]
-        for k in range(len(expected)):
+        for k in range(batch.x.shape[1]):
             answers.drift[i, k] = forecaster.has_drifted(config, series, row, k, batch.x[i, k])
-            expected[k], median[k] = steps[0, k], medians[0, k]
 
 
 @kernel
 def bound(
     config: intervals.IntervalConfig,
     levels: Float64,
+    sense: bounds.Bounds,
     series: intervals.IntervalSeries,
     common: CommonSeries,
     batch: Batch,
     answers: Answers,
 ) -> None:
-    """Publish each event's interval, learn from what became of it, bound the series' next events."""
+    """Publish what was forecast for each event, learn from what became of it, bound the series' next events."""
     for i in range(len(batch.rows)):
         if answers.late[i]:
             continue
         row = batch.rows[i]
+        expected, median, history = common.expected[row], common.expected_median[row], common.history[row]
+        steps, medians = answers.forecast[i], answers.forecast_median[i]
         lower, upper = common.lower[row], common.upper[row]
         low, high = answers.forecast_lower[i], answers.forecast_upper[i]
         count, targets = lower.shape
         for k in range(targets):
-            seen = not np.isnan(answers.expected[i, k])
+            seen = not np.isnan(answers.previous[i, k])
+            answers.expected[i, k] = expected[k] if seen else np.nan
+            answers.expected_median[i, k] = median[k] if seen else np.nan
             for level in range(count):
                 answers.lower[i, level, k] = lower[level, k] if seen else np.nan
                 answers.upper[i, level, k] = upper[level, k] if seen else np.nan
-        intervals.observe(config, levels, series, row, batch.x[i], answers.forecast[i], low, high)
-        for level in range(count):
-            for k in range(targets):
+        bounds.note(history, batch.x[i])
+        bounds.hold_points(sense, history, steps, medians)
+        intervals.observe(config, levels, series, row, batch.x[i], steps, low, high)
+        bounds.hold_intervals(sense, history, steps, medians, low, high)
+        for k in range(targets):
+            expected[k], median[k] = steps[0, k], medians[0, k]
+            for level in range(count):
                 lower[level, k], upper[level, k] = low[level, 0, k], high[level, 0, k]
 
 

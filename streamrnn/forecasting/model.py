@@ -16,7 +16,7 @@ from streamrnn.cells.catalog import build_cell
 from streamrnn.config.tree import Config, Limit
 from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
-from streamrnn.forecasting import diagnostics, fold, forecaster, intervals
+from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.fold import COUNTERS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.records.alerts import encode_alerts
@@ -96,6 +96,18 @@ def _fold_config(config: Config) -> FoldConfig:
     )
 
 
+def _sense(config: Config) -> bounds.Bounds:
+    event, names = config.event, targets_of(config.event)
+    try:
+        event.check_bounds(names)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    nonnegative, low, high = event.nonnegative, event.bound("minimum", names), event.bound("maximum", names)
+    if nonnegative is True:
+        low = [max(0.0, one or 0.0) for one in low]
+    return bounds.bounds_of(low, high, automatic=nonnegative == "auto", integers=event.integers)
+
+
 def _limits(config: Config) -> Float64:
     declared, names = config.anomaly.limits, targets_of(config.event)
     try:
@@ -137,6 +149,7 @@ class ForecastModel(PartitionModel[Answers]):
             expected_median=np.zeros((1, targets)),
             lower=np.zeros((1, len(model.levels), targets)),
             upper=np.zeros((1, len(model.levels), targets)),
+            history=np.zeros((1, targets, bounds.COLUMNS), np.int32),
             episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
         )
         rows = Series(
@@ -146,6 +159,7 @@ class ForecastModel(PartitionModel[Answers]):
             detector.allocate(self._config.anomaly, 1),
             early_warning.allocate(self._config.warning, 1),
         )
+        self._sense = _sense(config)
         self._warns = config.anomaly.warns
         self._limits = _limits(config)
         self._scratch = Scratch(scratch, np.zeros(detector.OUTCOMES))
@@ -194,7 +208,7 @@ class ForecastModel(PartitionModel[Answers]):
             partial(
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
             ),
-            partial(fold.bound, config.intervals, self._levels, series.intervals, common, batch, answers),
+            partial(fold.bound, config.intervals, self._levels, self._sense, series.intervals, common, batch, answers),
             partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, common, batch, answers),
         )
         if self._warns:
