@@ -23,6 +23,7 @@ CONFIGS = {
     "own weights, targets": configured(model__weights="series", event__targets=["a", "b"], model__horizon=2),
     "rare updates": configured(model__update_every=5, model__truncation_length=4),
     "season declared": configured(model__seasonality=["4h"]),
+    "held in bounds": configured(model__horizon=2, event__minimum=0, event__maximum=60, event__integers=True),
     "late ones dropped": configured(event__late="drop"),
     "late ones put aside": configured(event__late="dead-letter"),
     "alerts": configured(model__horizon=3, anomaly__threshold=0.9, anomaly__limits={"value": {"upper": 30}}),
