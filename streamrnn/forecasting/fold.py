@@ -3,8 +3,8 @@
 A batch goes through passes, each one compiled call over all its events in order: `arrive` (is the event late, what was
 there before), `forecast` (learn from it, forecast the next), `bound` (publish what had been forecast for it, keep the
 next forecasts to what values can be, and bound them), `score` (how surprising it was) and, where asked for, `warn`
-(will a limit be crossed). No pass reads what a later one writes, so this is one left fold over the events; where a batch
-was cut changes no bit of any answer or state.
+(will a limit be crossed). No pass reads what a later one writes, so this is one left fold over the events; where a
+batch was cut changes no bit of any answer or state.
 
 (Several calls instead of one nested one because LLVM optimizes a function again in every caller: it halves cold start.)
 """
