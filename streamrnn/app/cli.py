@@ -51,6 +51,50 @@ def configured(command: Command) -> Command:
     return click.option("--config", "file", type=PathOption(dir_okay=False), help="YAML configuration file.")(command)
 
 
+def reading(command: Command) -> Command:
+    """The options of every command that reads a file: they say what the look at it shall not decide."""
+    options = (
+        click.option("--time", help="Column with the event time."),
+        click.option(
+            "--time-format", metavar="FORMAT", help="How times are written, as strptime has it: %d/%m/%Y %H:%M."
+        ),
+        click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="What numbers as times count."),
+        click.option("--time-zone", metavar="ZONE", help="Zone of times without one: Europe/Berlin. Default: UTC."),
+        click.option("--key", "keys", multiple=True, help="Column with the series key; several together are one key."),
+        click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated."),
+        click.option("--feature", "features", multiple=True, help="Further input column; may be repeated."),
+        click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated."),
+        click.option("--na", "missing", multiple=True, metavar="TEXT", help="This means missing, too: --na -9999."),
+        click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark; default: found."),
+        click.option("--delimiter", metavar="CHARACTER", help="What parts the cells of a row; default: found."),
+        click.option("--sort", is_flag=True, default=None, help="Read the rows in the order of their times."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
+    """The options of `reading` as paths of the configuration."""
+    keys = [*given["keys"]]
+    delimiter = given["delimiter"]
+    return {
+        "event.time": given["time"],
+        "event.time_format": given["time_format"],
+        "event.time_unit": given["time_unit"],
+        "event.time_zone": given["time_zone"],
+        "event.key": keys[0] if len(keys) == 1 else None,
+        "file.keys": keys if len(keys) > 1 else None,
+        "event.targets": [*given["targets"]] or None,
+        "event.features": [*given["features"]] or None,
+        "file.exclude": [*given["exclude"]] or None,
+        "file.missing": [*given["missing"]] or None,
+        "file.decimal": given["decimal"],
+        "file.delimiter": {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter),
+        "file.sort": given["sort"],
+    }
+
+
 class Commands(click.Group):
     """The commands; when the reader of our output has had enough (`| head`), that is no failure."""
 
@@ -83,10 +127,7 @@ def cli() -> None:
 @click.option("--state", type=PathOption(file_okay=False), help="Keep snapshots here; a restart goes on.")
 @click.option("--dead-letters", type=PathOption(dir_okay=False), help="Default: OUTPUT.dead-letters.jsonl.")
 @click.option("--alerts", type=PathOption(dir_okay=False), help="Also write a line where an alert opens or closes.")
-@click.option("--time", help="Column with the event time.")
-@click.option("--key", help="Column with the series key.")
-@click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
-@click.option("--feature", "features", multiple=True, help="Further input column; may be repeated.")
+@reading
 @click.option("--task", type=click.Choice(["forecast", "regression", "classification"]), help="What is learned.")
 @click.option("--label", help="Column with the number or class to learn (--task regression or classification).")
 @click.option("--id", "label_id", help="Column with the name under which a label comes later.")
@@ -99,14 +140,11 @@ def run(
     state: Path | None,
     dead_letters: Path | None,
     alerts: Path | None,
-    time: str | None,
-    key: str | None,
-    targets: Sequence[str],
-    features: Sequence[str],
     task: str | None,
     label: str | None,
     label_id: str | None,
     quiet: bool,
+    **given: Any,
 ) -> None:
     """Forecast a stream, or learn its labels: a Kafka topic as configured, or a file.
 
@@ -121,10 +159,7 @@ def run(
     from streamrnn.app import run as jobs
 
     flags = {
-        "event.time": time,
-        "event.key": key,
-        "event.targets": list(targets) or None,
-        "event.features": list(features) or None,
+        **reading_flags(given),
         "event.label": label,
         "event.id": label_id,
         "task": task,
@@ -178,20 +213,33 @@ def demo(
 
 @cli.command()
 @configured
-def check(file: Path | None, assignments: Sequence[str]) -> None:
-    """Check a configuration; prints what it comes to, without secrets.
+@click.argument("source", metavar="[FILE]", required=False, type=PathOption(exists=True))
+@reading
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (with FILE).")
+def check(file: Path | None, assignments: Sequence[str], source: Path | None, as_json: bool, **given: Any) -> None:
+    """Check a configuration, or look at a FILE: prints what it comes to, without secrets, or how the file is read.
 
     \b
-    Example:
+    Examples:
       streamrnn check --config pipeline.yaml
+      streamrnn check x.csv
+      streamrnn check x.csv --time-format "%d/%m/%Y %H:%M" --na -9999
     """
+    config = _configuration(file, assignments, reading_flags(given))
+    if source is not None:
+        import json
+
+        from streamrnn.app.check import check_file
+
+        found, lines = check_file(config, source)
+        click.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines))
+        return
     import functools
 
     import yaml
 
     from streamrnn.config.loading import SECRETS
 
-    config = _configuration(file, assignments, {})
     tree = config.model_dump(mode="json")
     for *sections, name in SECRETS:  # one that is not set is left out: written down as empty it would be refused
         branch = functools.reduce(lambda branch, section: branch[section], sections, tree)
@@ -230,8 +278,7 @@ def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None
 @click.option("--topic", help="Write here; default: kafka.input_topic.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second; default: all at once.")
 @click.option("--times", type=click.Choice(["keep", "now"]), default="keep", help="Keep event times, or rewrite them.")
-@click.option("--time", help="Column with the event time.")
-@click.option("--key", help="Column with the series key, which becomes the message key.")
+@reading
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Send the file this many times.")
 @click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
 def produce(
@@ -241,10 +288,9 @@ def produce(
     topic: str | None,
     rate: float | None,
     times: str,
-    time: str | None,
-    key: str | None,
     repeat: int,
     quiet: bool,
+    **given: Any,
 ) -> None:
     """Replay a CSV or JSON-lines file into a Kafka topic.
 
@@ -255,7 +301,7 @@ def produce(
     """
     from streamrnn.app import run as jobs
 
-    config = _configuration(file, assignments, {"event.time": time, "event.key": key})
+    config = _configuration(file, assignments, reading_flags(given))
     jobs.run_produce(
         config, source, topic=topic, rate=rate, rewrite=times == "now", repeat=repeat, console=_console(config),
         quiet=quiet,
@@ -327,10 +373,7 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
 @cli.command()
 @configured
 @click.argument("sources", metavar="[FILE]...", nargs=-1, type=PathOption())
-@click.option("--time", help="Column with the event time.")
-@click.option("--key", help="Column with the series key.")
-@click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated.")
-@click.option("--feature", "features", multiple=True, help="Further input column; may be repeated.")
+@reading
 @click.option(
     "--baselines",
     metavar="NAME,...",
@@ -348,10 +391,6 @@ def evaluate(
     file: Path | None,
     assignments: Sequence[str],
     sources: Sequence[Path],
-    time: str | None,
-    key: str | None,
-    targets: Sequence[str],
-    features: Sequence[str],
     baselines: str | None,
     holdout: bool,
     limit: int | None,
@@ -359,6 +398,7 @@ def evaluate(
     as_json: bool,
     plot: Path | None,
     nab: Path | None,
+    **given: Any,
 ) -> None:
     """See how good it is on your data: every event is forecast first, learned from after, beside simpler methods.
 
@@ -372,19 +412,13 @@ def evaluate(
     """
     if not sources and nab is None:
         raise click.UsageError("name at least one FILE, or --nab DIR")
-    if nab is not None and (sources or targets or features or time or key or baselines or holdout or limit or plot):
+    if nab is not None and (sources or any(given.values()) or baselines or holdout or limit or plot):
         raise click.UsageError("--nab goes with --config, --set, --jobs and --json only")
     if holdout and (baselines or plot):
         raise click.UsageError("--holdout has its own references and no page: leave out --baselines and --plot")
     from streamrnn.app import evaluate as jobs
 
-    flags = {
-        "event.time": time,
-        "event.key": key,
-        "event.targets": list(targets) or None,
-        "event.features": list(features) or None,
-    }
-    config = _configuration(file, assignments, flags)
+    config = _configuration(file, assignments, reading_flags(given))
     _only_forecasts(config, "evaluate scores forecasts")
     console = _console(config)
     if nab is not None:

@@ -83,7 +83,7 @@ def _fitted(config: Config, paths: Sequence[Path], console: Console) -> Config:
     """The configuration of the last file, whose columns are found out; says what was found."""
     fitted = config
     for path in paths:
-        with EventFile(path, config.event) as file:
+        with EventFile(path, config) as file:
             fitted = config.model_copy(update={"event": file.event})
             for note in [f"{path.name}: {note}" for note in file.notes]:
                 console.print(note, style="dim", markup=False, highlight=False)

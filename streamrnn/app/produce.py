@@ -1,88 +1,116 @@
-"""The rows of a file as messages to produce."""
+"""The rows of a file as messages to produce: read as `run --input` reads them, sent as JSON."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from streamrnn.config.tree import EventConfig
-from streamrnn.connectors.files import LineReader
-from streamrnn.connectors.sniff import sniff
-from streamrnn.records.events import MISSING_TEXT
+from streamrnn.config.tree import Config
+from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.look import Look
+from streamrnn.connectors.reading.missing import spellings
+from streamrnn.connectors.reading.numbers import is_plain
+from streamrnn.connectors.reading.rows import RowReader, row_reader
+from streamrnn.connectors.reading.tables import cells_of
+from streamrnn.errors import EventInvalid
 from streamrnn.records.log import Message
 
 
-def messages(source: Path, event: EventConfig, rewrite_times: bool, *, labelled: bool = False) -> Iterator[Message]:
-    """Every row as one JSON message, keyed by the series key.
+def messages(
+    source: Path, config: Config, rewrite_times: bool, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Message]:
+    """Every row as one JSON message, keyed by the series key; `say` hears what was found out about the file.
 
-    A CSV row becomes an object of its columns, numbers as numbers; a JSON line is sent as it is, broken ones too.
-    With `rewrite_times` the event time becomes the moment of sending.
+    A row of a table becomes an object of its columns, numbers as numbers and the time in UTC. A JSON line is sent as
+    it is, broken ones too, unless its numbers or times are written in a way that only files have. With
+    `rewrite_times` the event time becomes the moment of sending.
     """
-    reader = LineReader(source)
-    try:
-        lines = (line for block in _blocks(reader) for line in block if line.strip())
-        first = next(lines, None)
-        if first is None:
-            return
-        if first.lstrip().startswith(b"{"):
-            columns = sniff(None, [first], event, labelled=labelled)
-            for line in _chain(first, lines):
-                yield _json_message(line, columns.event, rewrite_times)
-            return
-        second = next(lines, None)
-        columns = sniff(first, [second] if second is not None else [], event, labelled=labelled)
-        names = columns.names or []
-        for line in _chain(second, lines):
-            row = next(csv.reader([line.decode(errors="replace")], delimiter=columns.delimiter), [])
-            fields = {name: _value(cell) for name, cell in zip(names, row, strict=False)}
-            yield _message(fields, columns.event, rewrite_times)
-    finally:
-        reader.close()
+    with FileConnector(source, None) as connector:
+        found = connector.look(config.event, config.file, labelled=config.labelled)
+        for note in found.notes:
+            say(note)
+        sender = _Sender(found, row_reader(found.layout, found.event, config.file), config, rewrite_times)
+        for partition in connector.poll(0).assigned:
+            connector.start(partition, 0)
+        finished = False
+        while not finished:
+            polled = connector.poll(1.0)
+            finished = polled.finished
+            for records in polled.records.values():
+                for record in records:
+                    yield sender.message(record.value or b"")
 
 
-def _blocks(reader: LineReader) -> Iterator[list[bytes]]:
-    while not reader.at_end:
-        yield [line for line, _ in reader.lines(timeout=1.0)]
+class _Sender:
+    def __init__(self, found: Look, rows: RowReader, config: Config, rewrite_times: bool) -> None:
+        self._layout, self._event, self._rows = found.layout, found.event, rows
+        self._rewrite = rewrite_times
+        self._missing = spellings(config.file.missing)
+        self._left_out = frozenset(config.file.exclude)
+        time = self._layout.time
+        usual = time is None or (
+            len(time.columns) == 1 and (time.form == "iso" or (time.form, time.unit) == ("epoch", "s"))
+        )
+        zone = self._event.time_zone is not None and time is not None
+        # What a consumer of the topic reads just so.
+        self._as_it_is = usual and not zone and not self._layout.numbers and not config.file.missing and (
+            len(self._layout.keys) < 2 and self._layout.kind == "json"
+        )  # fmt: skip
+
+    def message(self, line: bytes) -> Message:
+        """One row."""
+        try:
+            fields = self._rows(line)
+        except EventInvalid:
+            fields = {}
+        key = fields.get(self._event.key)
+        name = None if key is None else str(key).encode()
+        whole = self._whole(line)
+        if whole is None:
+            return Message(None, line)
+        numbers = [whole.get(column) for column in (*self._layout.targets, *self._layout.features)]
+        plain = all(number is None or (isinstance(number, int | float)) for number in numbers)
+        if self._as_it_is and plain and not self._rewrite:
+            return Message(name, line)
+        for column, value in fields.items():
+            whole[column] = _utc(value) if isinstance(value, datetime) else value
+        if self._rewrite:
+            whole[self._event.time] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return Message(name, orjson.dumps(whole))
+
+    def _whole(self, line: bytes) -> dict[str, Any] | None:
+        """Every column of a row that is used or may be of use to others."""
+        layout = self._layout
+        if layout.kind == "csv":
+            try:
+                cells = cells_of(line.decode(layout.encoding, "replace"), layout.delimiter)
+            except (ValueError, StopIteration):
+                cells = []
+            joined = layout.time.columns[1:] if layout.time is not None else ()
+            return {
+                name: _value(cell, self._missing) for name, cell in zip(layout.names, cells, strict=False)
+                if name not in joined and name not in self._left_out
+            }  # fmt: skip
+        if layout.kind == "line protocol":
+            return {}
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return None
+        return value if isinstance(value, dict) else None
 
 
-def _chain(first: bytes | None, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first is not None:
-        yield first
-    yield from rest
+def _utc(time: datetime) -> str:
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return aware.isoformat().replace("+00:00", "Z")
 
 
-def _json_message(line: bytes, event: EventConfig, rewrite_times: bool) -> Message:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        fields = None
-    if not isinstance(fields, dict):
-        return Message(None, line)
-    if rewrite_times:
-        return _message(fields, event, rewrite_times)
-    return Message(_key(fields, event), line)
-
-
-def _message(fields: dict[str, Any], event: EventConfig, rewrite_times: bool) -> Message:
-    if rewrite_times:
-        fields[event.time] = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return Message(_key(fields, event), orjson.dumps(fields))
-
-
-def _key(fields: dict[str, Any], event: EventConfig) -> bytes | None:
-    key = fields.get(event.key)
-    return str(key).encode() if key is not None else None
-
-
-def _value(cell: str) -> float | str | None:
-    if cell.strip().lower() in MISSING_TEXT:
+def _value(cell: str, missing: frozenset[str]) -> float | str | None:
+    text = cell.strip()
+    if text.lower() in missing:
         return None
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+    return float(text) if is_plain(text) else text

@@ -17,12 +17,13 @@ from types import FrameType
 
 from rich.console import Console
 
+from streamrnn.app.refusals import RefusalLog
 from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
 from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.connectors.sniff import sniff
+from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.launch import monitoring, with_demo_port
@@ -74,18 +75,20 @@ def run_file(
     state = config.state.directory
     connector = FileConnector(source, output, state=state, dead_letters=dead_letters, alerts=alerts)
     with connector, ExitStack() as stack:
-        columns = sniff(connector.header, connector.sample, config.event, labelled=config.labelled)
-        connector.row_clock = not columns.has_time
-        config = config.model_copy(update={"event": columns.event})
+        found = connector.look(config.event, config.file, labelled=config.labelled)
+        config = config.model_copy(update={"event": found.event})
         if not quiet:
-            for note in columns.notes:
+            for note in found.notes:
                 console.print(note, style="dim", markup=False, highlight=False)
+        rows = row_reader(found.layout, found.event, config.file)
+        refusals = RefusalLog()
+        fresh = not connector.delivered() or connector.committed(connector.partition) is None
         scoring = Scoring(_scorecard(config))
-        observers: list[Observer] = [scoring, RecoveryLog(console)]
+        observers: list[Observer] = [scoring, RecoveryLog(console), refusals]
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = make_decoder(config, columns.names, columns.delimiter)
+        decoder = make_decoder(config, rows)
         stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(config))
         observers.append(monitor)
@@ -99,11 +102,24 @@ def run_file(
             stop=stop,
         )
         worker.run()
+        waiting = connector.waiting
     if not quiet:
         console.print(summary(scoring.scorecard, scoring.seconds))
-        if stop.is_set():
-            again = "run the same command again to go on" if state else "with --state DIR it could be resumed"
-            console.print(f"stopped before the end of the input; {again}")
+        for line in refusals.refusals.report(rows):
+            console.print(line, markup=False, highlight=False)
+        if waiting and not stop.is_set():
+            console.print(
+                f"the last {waiting:,} bytes wait for the end of their line: a next run reads them (without --state "
+                "they count as a row)", markup=False, highlight=False
+            )  # fmt: skip
+    if fresh and not stop.is_set():
+        letters = dead_letters or (
+            output.with_name(output.name + ".dead-letters.jsonl") if output is not None else None
+        )
+        refusals.refusals.check(str(source or "standard input"), rows, len(found.layout.targets), letters)
+    if not quiet and stop.is_set():
+        again = "run the same command again to go on" if state else "with --state DIR it could be resumed"
+        console.print(f"stopped before the end of the input; {again}")
     return scoring.scorecard
 
 
@@ -155,7 +171,11 @@ def run_produce(
             def sent(count: int) -> None:
                 status.update(f"{count:,} events sent to {topic}; Ctrl-C ends")
 
-            rows = (messages(source, config.event, rewrite, labelled=config.labelled) for _ in range(repeat))
+            def say(note: str) -> None:
+                if not quiet:
+                    console.print(note, style="dim", markup=False, highlight=False)
+
+            rows = (messages(source, config, rewrite, say if not again else lambda _: None) for again in range(repeat))
             events = itertools.chain.from_iterable(rows)
             count = produce(config.kafka, topic, events, rate, stop, sent)
         if not quiet:

@@ -125,7 +125,9 @@ class EventConfig(Section):
     time: str = "time"
     """Field with the event time; where an event has none, the record's own timestamp."""
     time_format: str | None = None
-    """`strptime` format of the time; default: RFC 3339, or seconds or milliseconds since 1970. No zone means UTC."""
+    """`strptime` format of the time; default: RFC 3339, or seconds or milliseconds since 1970; files: as found."""
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """What numbers as times count since 1970; default: by their size."""
     time_zone: str | None = None
     """Zone of times that have none, such as `Europe/Berlin`; seasons follow its days and weeks. Default: UTC."""
     holidays: tuple[date, ...] = ()
@@ -197,6 +199,25 @@ class EventConfig(Section):
             low = max(low or 0.0, 0.0) if self.nonnegative is True else low
             if low is not None and high is not None and not low < high:
                 raise ValueError(f"minimum {low:g} of {target} is not below its maximum {high:g}")
+
+
+class FileConfig(Section):
+    """How files are read (`run --input`, `evaluate`, `produce`, `check FILE`) where the look shall not decide."""
+
+    keys: Names = ()
+    """Columns that together are the series key; one alone is `event.key`."""
+    exclude: Names = ()
+    """Columns to leave out."""
+    missing: Names = ()
+    """Further spellings of a missing value, such as -9999; some thirty usual ones are known."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal mark; default: found for every column."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """What parts the cells of a row; default: found."""
+    header: bool | None = None
+    """Whether a line names the columns; default: found."""
+    sort: bool = False
+    """Read the rows in the order of their times."""
 
 
 class ModelConfig(Section):
@@ -446,6 +467,7 @@ class Config(Section):
     task: Literal["forecast", "regression", "classification"] = "forecast"
     """What is learned: the next values, or a number or a class that comes as the label of an event's features."""
     event: EventConfig = EventConfig()
+    file: FileConfig = FileConfig()
     model: ModelConfig = ModelConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
     labels: LabelsConfig = LabelsConfig()

@@ -9,27 +9,32 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import os
-import select
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self, TextIO
+from typing import IO, NamedTuple, Self
 
 import orjson
 
+from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.connectors.reading.layout import Layout
+from streamrnn.connectors.reading.lines import Found, standard
+from streamrnn.connectors.reading.look import Findings, Lines, Look, decided, look
+from streamrnn.connectors.reading.opening import open_input
+from streamrnn.connectors.reading.quoted import QuotedRows
+from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.connectors.reading.sorting import SortedRows
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state.snapshot_folder import SnapshotFolder
 
-_BLOCK = 1 << 20
-_LONGEST_LINE = 64 << 20
-_BOM = b"\xef\xbb\xbf"
-_HEADERS = {".csv": True, ".tsv": True, ".jsonl": False, ".ndjson": False, ".json": False}
-"""Whether a file's first line names columns, by suffix; of other files the line itself tells."""
+_READING = {"key", "time", "time_format", "time_unit", "time_zone", "targets", "features", "id", "label"}
+"""Of the configuration of events: what says how they are read."""
+_JSON_LINES = {".jsonl", ".ndjson"}
+"""What their suffix says of a file's lines; of other files the first line itself tells."""
 
 
 class FileRecord(NamedTuple):
@@ -39,83 +44,6 @@ class FileRecord(NamedTuple):
     value: bytes
     key: bytes | None = None
     timestamp: int | None = None  # milliseconds; made up from the row number where the file has no time
-
-
-class LineReader:
-    """Lines of a file or pipe as they become available, without ever waiting longer than asked."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.name = str(path) if path is not None else "standard input"
-        try:
-            self._file: IO[bytes] = _standard(sys.stdin, "input") if path is None else path.open("rb")
-        except OSError as error:
-            raise ConnectorError(f"cannot read {path}: {error.strerror}") from error
-        self._standard = path is None
-        self._pipe = not self._is_regular()
-        self._rest = b""
-        self._skip_bom = True
-        self.position = 0  # of the first byte of the rest
-        self.at_end = False
-
-    def _is_regular(self) -> bool:
-        try:
-            return self._file.seekable()
-        except ValueError:
-            return False
-
-    def lines(self, timeout: float) -> list[tuple[bytes, int]]:
-        """(line without its end, position after it) of whatever one read brings; empty after the time-out."""
-        if self.at_end or (self._pipe and not select.select([self._file], [], [], timeout)[0]):
-            return []
-        try:
-            block = os.read(self._file.fileno(), _BLOCK) if self._pipe else self._file.read(_BLOCK)
-        except OSError as error:
-            raise ConnectorError(f"cannot read {self.name}: {error.strerror}") from error
-        if not block:
-            self.at_end = True
-            last, self._rest = self._rest, b""
-            self.position += len(last)
-            return [(last.rstrip(b"\r"), self.position)] if last else []
-        if self._skip_bom:
-            self._skip_bom = False
-            if block.startswith(_BOM) and self.position == 0:
-                block, self.position = block[len(_BOM) :], len(_BOM)
-        data = self._rest + block if self._rest else block
-        *whole, self._rest = data.split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise ConnectorError(f"{self.name} has a line of over {_LONGEST_LINE >> 20} MiB: is it a text file?")
-        found = []
-        for line in whole:
-            self.position += len(line) + 1
-            found.append((line.rstrip(b"\r"), self.position))
-        return found
-
-    def seek(self, position: int) -> None:
-        """Go to an absolute position (regular files)."""
-        self._file.seek(position)
-        self.position, self._rest, self.at_end, self._skip_bom = position, b"", False, position == 0
-
-    def fingerprint(self, length: int) -> str:
-        """Digest of the first `length` bytes, to notice that another file took this one's place."""
-        here = self._file.tell()
-        self._file.seek(0)
-        start = self._file.read(length)
-        self._file.seek(here)
-        return hashlib.blake2b(start, digest_size=16).hexdigest()
-
-    def size(self) -> int:
-        """Bytes in the file."""
-        return os.fstat(self._file.fileno()).st_size
-
-    @property
-    def seekable(self) -> bool:
-        """Whether this is a regular file."""
-        return not self._pipe
-
-    def close(self) -> None:
-        """Close the file; standard input stays open."""
-        if not self._standard:
-            self._file.close()
 
 
 class Appender:
@@ -201,7 +129,6 @@ class FileConnector(Connector):
         input: Path | None,
         output: Path | None,
         *,
-        header: bool | None = None,
         state: Path | None = None,
         dead_letters: Path | None = None,
         alerts: Path | None = None,
@@ -209,31 +136,28 @@ class FileConnector(Connector):
     ) -> None:
         """`None` paths are the standard streams, but no `alerts` path means that alerts are not written.
 
-        `header` says whether the first line names columns (CSV); by default the input's suffix tells, or else whether
-        that line is a JSON object.
+        Every line is a row until `look` has told header from rows.
         """
         self._max_poll_records = max_poll_records
         if dead_letters is None and output is not None:
             dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
         _check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
-        self._has_header = header if header is not None or input is None else _HEADERS.get(input.suffix.lower())
-        self._reader = LineReader(input)
+        self._json = True if input is not None and input.suffix.lower() in _JSON_LINES else None
+        self._reader = open_input(input, hold_back=state is not None)
         if state is not None and not (self._reader.seekable and output is not None):
             self._reader.close()
             raise ConfigurationError("--state needs an input file and an output file: a stream cannot be resumed")
         name = os.fsencode(input.name).decode(errors="replace") if input is not None else "-"  # it may be no text
         self.partition = Partition(name, 0)
-        self._lines: list[tuple[bytes, int]] = []
+        self._lines: Found = []
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
-        self.header = self._header()
-        self.sample = self._peek()
-        """The file's first rows (of a pipe: the first), wherever this run goes on."""
         self._next = 0
+        self._looked: dict[str, object] = {}  # what the look decided, as it is stored
+        self._quoted: QuotedRows | None = None
+        self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
         self._written = {
-            "output": Appender(output, None if output is not None else _standard(sys.stdout, "output")),
-            "dead_letters": Appender(
-                dead_letters, None if dead_letters is not None else _standard(sys.stderr, "error")
-            ),
+            "output": Appender(output, None if output is not None else standard(sys.stdout, "output")),
+            "dead_letters": Appender(dead_letters, None if dead_letters is not None else standard(sys.stderr, "error")),
             "alerts": Appender(alerts),
         }
         self._offset: int | None = None
@@ -249,43 +173,129 @@ class FileConnector(Connector):
             self.close(0)
             raise
 
-    def _header(self) -> bytes | None:
-        self._peek()
-        first = next((i for i, (line, _) in enumerate(self._lines) if line.strip()), None)
-        if first is None or self._has_header is False:
-            return None
-        if self._has_header is None and self._lines[first][0].lstrip().startswith(b"{"):
-            return None
-        line, self._delivered = self._lines[first]
-        del self._lines[: first + 1]
-        return line
+    def look(self, event: EventConfig, file: FileConfig, *, labelled: bool = False) -> Look:
+        """Decide how the file is read, or find it in the state; from now on records are rows.
 
-    def _peek(self, rows: int = 100) -> list[bytes]:
-        while not any(line.strip() for line, _ in self._lines) and not self._reader.at_end:
+        Raises `ConfigurationError` with the flag that mends it where the file does not tell.
+        """
+        facts = self._folder.facts if self._folder is not None else None
+        resumed = facts is not None and "layout" in facts
+        asked = {
+            "event": event.model_dump(mode="json", include=_READING),
+            "file": file.model_dump(mode="json"),
+        }
+        if resumed and facts is not None and facts["asked"] == asked:
+            layout = Layout.model_validate(facts["layout"])
+            found = Look(layout, decided(event, layout), [], Findings())
+        else:
+            found = look(self._sample(), event, file, labelled=labelled, json=self._json)
+            if resumed and facts is not None and Layout.model_validate(facts["layout"]) != found.layout:
+                raise StateError(
+                    f"the state was made with other flags: {self._reader.name} would be read in another way now. Give "
+                    "the same flags, or start again with `streamrnn reset --state DIR`"
+                )
+        if resumed and facts is not None and facts["reader"] == SortedRows.__name__ and not file.sort:
+            raise StateError("the state was made with --sort: give it again, or start again with `streamrnn reset`")
+        layout = found.layout
+        self._looked = {"layout": layout.model_dump(mode="json"), "asked": asked}
+        self.row_clock = layout.time is None
+        if layout.kind == "csv":
+            self._quoted = QuotedRows(len(layout.names), layout.delimiter)
+            header = layout.header.encode(layout.encoding, "replace") if layout.header is not None else None
+            self._skipped = header, layout.comments
+        if file.sort and self._reader.seekable:
+            self._reader.seek(0)
+        if not self._next or file.sort:
+            self._pass(layout.skip)
+        if file.sort and layout.time is not None:
+            self._sort(found, file)
+        self._lines = self._joined(self._lines)
+        return found
+
+    def _sort(self, found: Look, file: FileConfig) -> None:
+        """Take the rows that are there in the order of their times from now on."""
+        read = row_reader(found.layout, found.event, file)
+        self._reader, before = SortedRows(self._reader, self._rows(), read.time_of), self._reader
+        before.close()
+        self._lines, self._delivered, self._quoted = [], 0, None
+        if self._next and self._folder is not None and self._folder.facts is not None:
+            self._go_on(self._folder.facts)
+
+    def _rows(self) -> Iterator[bytes]:
+        """Every row from here to the end."""
+        waiting = self._joined(self._lines)
+        while True:
+            yield from (line for line, _ in waiting if self._is_row(line))
+            if self._reader.at_end:
+                return
+            waiting = self._joined(self._reader.lines(timeout=3600))
+
+    def _is_row(self, line: bytes) -> bool:
+        header, comments = self._skipped
+        return bool(line.strip()) and line != header and not (comments and line.lstrip().startswith(b"#"))
+
+    def _joined(self, lines: Found) -> Found:
+        """Rows out of lines: a quoted cell may hold line ends."""
+        if self._quoted is None:
+            return lines
+        return self._quoted.rows(lines, ended=self._reader.at_end and not self._reader.hold_back)
+
+    def _sample(self) -> Lines:
+        if self._reader.seekable:
+            here = self._reader.position
+            looked = Lines(*self._reader.look())
+            if here:
+                self._reader.seek(here)
+            return looked
+        # A pipe is asked for as little as tells what its columns are, so that nobody waits for more.
+        while not self._reader.at_end:
+            first = [line for line, _ in self._lines if line.strip() and not line.lstrip().startswith(b"#")][:2]
+            if len(first) == 2 or (first and (self._json or first[0].lstrip().startswith(b"{"))):
+                break
             self._lines += self._reader.lines(timeout=3600)
-        return [line for line, _ in self._lines if line.strip()][: rows if self._reader.seekable else 1]
+        taken, rows = [], 0
+        for line, _ in self._lines:
+            taken.append(line)
+            rows += bool(line.strip()) and not line.lstrip().startswith(b"#")
+            if rows == 2 or (rows == 1 and (self._json or line.lstrip().startswith(b"{"))):
+                break
+        return Lines(taken)
+
+    def _pass(self, lines: int) -> None:
+        """Go past what stands before the first row."""
+        while len(self._lines) < lines and not self._reader.at_end:
+            self._lines += self._reader.lines(timeout=3600)
+        if lines:
+            self._delivered = self._lines[:lines][-1][1] if self._lines else 0
+            self._lines = self._lines[lines:]
 
     def _resume(self) -> None:
         facts: Mapping[str, object] = {}
         if self._folder is not None and self._folder.facts is not None:
             facts = self._folder.facts
-            length = int(str(facts["fingerprint_length"]))
-            if self._reader.size() < int(str(facts["input_position"])) or (
-                self._reader.fingerprint(length) != facts["fingerprint"]
-            ):
-                raise StateError(
-                    f"{self._reader.name} is not the file that the state in {self._folder.path} was made from. "
-                    "Give the same input, or start again with `streamrnn reset --state DIR`"
-                )
-            self._offset = int(str(facts["offset"]))
-            self._lines = []
-            self._next = self._offset
-            self._reader.seek(int(str(facts["input_position"])))
-            self._delivered = self._reader.position
+            self._next = self._offset = int(str(facts["offset"]))
+            if facts.get("reader") != SortedRows.__name__:  # which the look makes
+                self._go_on(facts)
         for name, appender in self._written.items():
             appender.truncate(int(str(facts.get(f"{name}_length", 0))))
             if name != "dead_letters":  # a file of those says that something was wrong
                 appender.open()
+
+    def _go_on(self, facts: Mapping[str, object]) -> None:
+        """Go to where the state was taken. Raises `StateError` for another file, or one that is read in another way."""
+        length, position = int(str(facts["fingerprint_length"])), int(str(facts["input_position"]))
+        if (
+            facts.get("reader", type(self._reader).__name__) != type(self._reader).__name__
+            or (self._reader.grows and self._reader.size() < position)
+            or self._reader.fingerprint(length) != facts["fingerprint"]
+        ):
+            where = self._folder.path if self._folder is not None else ""
+            raise StateError(
+                f"{self._reader.name} is not the file that the state in {where} was made from. "
+                "Give the same input, or start again with `streamrnn reset --state DIR`"
+            )
+        self._reader.seek(position)
+        self._delivered = self._reader.position
 
     def __enter__(self) -> Self:
         return self
@@ -302,7 +312,12 @@ class FileConnector(Connector):
     @property
     def progress(self) -> tuple[int, int] | None:
         """(bytes read, bytes there are); None for a pipe."""
-        return (self._reader.position, self._reader.size()) if self._reader.seekable else None
+        return (self._reader.read_so_far(), self._reader.size()) if self._reader.seekable else None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes at the end of the input that are no row yet, since their line has no end."""
+        return self._reader.unterminated if self._reader.hold_back else 0
 
     def poll(self, timeout: float) -> Polled:
         """See `Connector.poll`."""
@@ -316,12 +331,12 @@ class FileConnector(Connector):
             if not self._lines:
                 if self._reader.at_end:
                     return Polled(finished=True)
-                self._lines = self._reader.lines(timeout)
+                self._lines = self._joined(self._reader.lines(timeout))
                 if not self._lines and not self._reader.at_end:
                     return Polled()
             taken, self._lines = self._lines[: self._max_poll_records], self._lines[self._max_poll_records :]
             for line, self._delivered in taken:
-                if line.strip():
+                if self._is_row(line):
                     records.append(FileRecord(self._next, line, None, self._next * 1000 if self.row_clock else None))
                     self._next += 1
         return Polled(records={self.partition: records})
@@ -370,12 +385,14 @@ class FileConnector(Connector):
             self._folder.write(snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
-        length = min(4096, self._delivered)
+        length = self._reader.fingerprint_length(self._delivered)
         return {
             "offset": self._next,
             "input_position": self._delivered,
             "fingerprint": self._reader.fingerprint(length),
             "fingerprint_length": length,
+            "reader": type(self._reader).__name__,
+            **self._looked,
             **{f"{name}_length": appender.length for name, appender in self._written.items()},
         }
 
@@ -386,12 +403,6 @@ class FileConnector(Connector):
             appender.close()
         if self._folder is not None:
             self._folder.close()
-
-
-def _standard(stream: TextIO | None, name: str) -> IO[bytes]:
-    if stream is None:
-        raise ConnectorError(f"standard {name} is closed")
-    return stream.buffer
 
 
 def _check_distinct(paths: Mapping[str, Path | None]) -> None:

@@ -111,7 +111,7 @@ class Holdout:
 
 def hold_out(job: Job, report: Report) -> Holdout:
     """Make the pass over one file. Raises a `StreamRNNError` where it cannot be evaluated."""
-    with EventFile(job.path, job.config.event) as file:
+    with EventFile(job.path, job.config) as file:
         config = job.config.model_copy(update={"event": file.event})
         batches = list(file.batches(job.limit))
     rows: dict[str, list[int]] = {}

@@ -46,7 +46,7 @@ class Scored(NamedTuple):
 def score_file(job: LabelledJob, report: Callable[[int], None]) -> Scored:
     """Run the model over one file."""
     strength, alerts = np.zeros(job.rows), np.zeros(job.rows, np.int64)
-    with EventFile(job.path, job.config.event) as file:
+    with EventFile(job.path, job.config) as file:
         model = ForecastModel(job.config.model_copy(update={"event": file.event}))
         try:
             for decoded in file.batches():

@@ -74,7 +74,7 @@ class Outcome:
 
 def perform(job: Job, report: Report) -> Outcome:
     """Make the pass. Raises a `StreamRNNError` when the file cannot be evaluated."""
-    with EventFile(job.path, job.config.event) as file:
+    with EventFile(job.path, job.config) as file:
         config = job.config.model_copy(update={"event": file.event})
         batches = file.batches(job.limit)
         passing = _model_pass if job.name == MODEL else _baseline_pass

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.sniff import sniff
+from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.events import Decoded, EventDecoder
 
@@ -20,27 +20,27 @@ class EventFile:
     Raises `ConnectorError` when it cannot be read or holds nothing, `ConfigurationError` when its columns do not fit.
     """
 
-    def __init__(self, path: Path, event: EventConfig) -> None:
+    def __init__(self, path: Path, config: Config) -> None:
         if path.is_dir():
             raise ConnectorError(f"cannot read {path}: it is a folder")
         # Nothing is ever committed, so the outputs (the standard streams) stay untouched.
         self._connector = FileConnector(path, None)
         try:
-            if not self._connector.sample:
-                what = "no rows after its header" if self._connector.header is not None else "no events"
-                raise ConnectorError(f"{path} has {what}")
             try:
-                columns = sniff(self._connector.header, self._connector.sample, event)
+                found = self._connector.look(config.event, config.file)
             except ConfigurationError as error:
                 raise ConfigurationError(f"{path}: {error}") from error
+            if not found.findings.rows:
+                what = "no rows after its header" if found.layout.header is not None else "no events"
+                raise ConnectorError(f"{path} has {what}")
         except BaseException:
             self._connector.close(0)
             raise
-        self._connector.row_clock = not columns.has_time
         self.path = path
-        self.event = columns.event
-        self.notes = columns.notes
-        self._decoder = EventDecoder(columns.event, columns.names, columns.delimiter)
+        self.event = found.event
+        self.notes = found.notes
+        self.rows = row_reader(found.layout, found.event, config.file)
+        self._decoder = EventDecoder(found.event, self.rows)
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +70,9 @@ class EventFile:
 def count_rows(path: Path, limit: int | None) -> int:
     """About how many rows there are, for the progress bar: lines, blank ones and the header included."""
     with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            return limit or 1  # compressed: only reading it would tell
+        file.seek(0)
         lines = 0
         while block := file.read(1 << 20):
             lines += block.count(b"\n")

@@ -8,14 +8,14 @@ int64 microseconds since 1970 (UTC) everywhere inside.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, Strict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from streamrnn.config.tree import EventConfig
@@ -30,8 +30,6 @@ LARGEST_VALUE = 1e100
 
 DEFAULT_TARGETS = ("value",)
 DEFAULT_KEY = "default"
-MISSING_TEXT = frozenset({"", "na", "n/a", "nan", "null", "none"})
-"""What an empty CSV cell may look like (any case)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
@@ -42,6 +40,10 @@ Key = Annotated[str, Field(max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
 
 _LAST_TIMESTAMP = 253_402_300_799_999
 """End of the year 9999, milliseconds since 1970: what a Kafka record claims beyond it is no time."""
+
+
+Rows: TypeAlias = Callable[[bytes], dict[str, Any]]
+"""The fields of one row of a file; raises `EventInvalid`."""
 
 
 class Labels(NamedTuple):
@@ -84,8 +86,13 @@ def number_type(text: bool) -> Any:
 def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool) -> TypeAdapter[Any]:
     """The schema of an event with key, time, features and further `fields`; `what` says what it is."""
     time: Any = datetime
-    if event.time_format is not None:
-        time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
+    if not text:  # the rows of a file come with their times read
+        if event.time_format is not None:
+            time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
+        elif event.time_unit is not None:
+            time = Annotated[datetime, BeforeValidator(_since_1970(event.time_unit))]
+        if event.time_zone is not None:
+            time = Annotated[time, AfterValidator(_in_zone(event.time_zone))]
     common: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
     features: dict[str, Any] = dict.fromkeys(event.features, NotRequired[number_type(text) | None])
     typed_dict: Any = TypedDict
@@ -95,18 +102,16 @@ def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool)
 
 
 class EventDecoder:
-    """Turns raw records into arrays. `columns` names the cells of a CSV row; None means JSON objects."""
+    """Turns raw records into arrays. `rows` gives the fields of a file's row; None means JSON objects."""
 
-    def __init__(self, event: EventConfig, columns: Sequence[str] | None = None, delimiter: str = ",") -> None:
+    def __init__(self, event: EventConfig, rows: Rows | None = None) -> None:
         self._event = event
         self._targets = targets_of(event)
-        self._columns = columns
-        self._delimiter = delimiter
-        schema = self._schema(text=columns is not None)
+        schema = self._schema(text=rows is not None)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
-        if columns is not None:
+        if rows is not None:
             validate_row = schema.validator.validate_python
-            self._validate = lambda line: validate_row(self._cells(line))
+            self._validate = lambda line: validate_row(rows(line))
 
     def _schema(self, *, text: bool) -> TypeAdapter[Any]:
         return event_schema(self._event, text=text)
@@ -152,8 +157,6 @@ class EventDecoder:
             return self._validate(value)
         except ValidationError as error:
             raise EventInvalid(_first_problem(error)) from None
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise EventInvalid(f"not a row of text: {error}") from None
 
     def _key(self, fields: dict[str, Any], record: Record) -> str:
         key: str | None = fields.get(self._event.key)
@@ -178,17 +181,6 @@ class EventDecoder:
             raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
         return own
 
-    def _cells(self, line: bytes) -> dict[str, str | None]:
-        assert self._columns is not None
-        rows = list(csv.reader([line.decode()], delimiter=self._delimiter))
-        cells = rows[0] if rows else []
-        if len(cells) != len(self._columns):
-            raise EventInvalid(f"the row has {len(cells)} cells, the header {len(self._columns)}")
-        return {
-            name: None if cell.strip().lower() in MISSING_TEXT else cell.strip()
-            for name, cell in zip(self._columns, cells, strict=True)
-        }
-
     @staticmethod
     def _columns_of(rows: list[dict[str, Any]], names: Sequence[str]) -> Float64:
         columns = np.empty((len(rows), len(names)), np.float64)
@@ -206,6 +198,36 @@ def own_time(record: Record) -> int | None:
 def _strptime(form: str) -> Callable[[object], object]:
     def parse(value: object) -> object:
         return datetime.strptime(value, form) if isinstance(value, str) else value
+
+    return parse
+
+
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+def _since_1970(unit: str) -> Callable[[object], object]:
+    per = _PER_SECOND[unit]
+
+    def parse(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        micro = value * 1_000_000 // per if isinstance(value, int) else round(value * 1_000_000 / per)
+        try:
+            return _EPOCH + timedelta(microseconds=micro)
+        except OverflowError:
+            raise ValueError(f"{value} {unit} since 1970 are outside the calendar") from None
+
+    return parse
+
+
+def _in_zone(name: str) -> Callable[[datetime], datetime]:
+    zone = ZoneInfo(name)
+
+    def parse(time: datetime) -> datetime:
+        try:
+            return time if time.tzinfo is not None else time.replace(tzinfo=zone).astimezone(UTC)
+        except OverflowError:
+            raise ValueError("outside the calendar") from None
 
     return parse
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from streamrnn.config.tree import ClassName, Config
 from streamrnn.errors import EventInvalid
-from streamrnn.records.events import LONGEST_KEY, EventDecoder, Float64, Int64, Labels, number_type, schema_of
+from streamrnn.records.events import LONGEST_KEY, EventDecoder, Float64, Int64, Labels, Rows, number_type, schema_of
 
 LabelId = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
 
@@ -44,9 +44,9 @@ def _one_of(declared: tuple[str, ...]) -> Any:
 class LabelledDecoder(EventDecoder):
     """Turns records into features, ids and labels; the labels become the targets, (events, 1)."""
 
-    def __init__(self, config: Config, columns: Sequence[str] | None = None, delimiter: str = ",") -> None:
+    def __init__(self, config: Config, rows: Rows | None = None) -> None:
         self._config = config
-        super().__init__(config.event, columns, delimiter)
+        super().__init__(config.event, rows)
 
     def _schema(self, *, text: bool) -> TypeAdapter[Any]:
         return labelled_schema(self._config, text=text)

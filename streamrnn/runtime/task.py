@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from streamrnn.config.tree import Config
-from streamrnn.records.events import EventDecoder
+from streamrnn.records.events import EventDecoder, Rows
 from streamrnn.records.labelled_events import LabelledDecoder
 from streamrnn.state.partition_model import PartitionModel
 
@@ -22,8 +21,6 @@ def make_model(config: Config) -> PartitionModel[Any]:
     return ForecastModel(config)
 
 
-def make_decoder(config: Config, columns: Sequence[str] | None = None, delimiter: str = ",") -> EventDecoder:
+def make_decoder(config: Config, rows: Rows | None = None) -> EventDecoder:
     """What turns records into events; see `EventDecoder`."""
-    if config.labelled:
-        return LabelledDecoder(config, columns, delimiter)
-    return EventDecoder(config.event, columns, delimiter)
+    return LabelledDecoder(config, rows) if config.labelled else EventDecoder(config.event, rows)

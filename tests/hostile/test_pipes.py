@@ -28,7 +28,7 @@ def test_a_pipe_gives_the_bytes_of_a_file(inside: Inside, streamrnn: Streamrnn) 
 
 
 def test_csv_through_a_pipe_with_dead_letters_on_stderr(streamrnn: Streamrnn) -> None:
-    done = streamrnn(*PIPES, input=b"time,value\n0,1\n60,x\n120,2\n")
+    done = streamrnn(*PIPES, input=b"time,value\n0,1\nnever,3\n120,2\n")
     assert done.code == 0
     assert [json.loads(line)["source"]["offset"] for line in done.out.splitlines()] == [0, 2]
     assert json.loads(done.err)["streamrnn.error.offset"] == "1"

@@ -30,9 +30,10 @@ def test_a_file_with_a_column_for_the_label(inside: Inside) -> None:
     done = inside.forecast(ROWS.encode(), *TASK, "--label", "kind", "--id", "order")
     assert "targets" not in done.err
     assert [record.get("status", "predicted") for record in done.records] == [
-        "predicted", "predicted", "joined", "unknown", "predicted", "predicted"
+        "predicted", "predicted", "joined", "unknown", "predicted", "predicted", "predicted"
     ]  # fmt: skip
-    assert done.rejected == [5, 6]  # a label of nothing; text for a number
+    assert done.rejected == [5]  # a label of nothing
+    assert "1 of 7 cells of a are no numbers" in done.err
     assert done.records[2]["label"] == "down"
     assert done.records[-1]["probabilities"].keys() == {"up", "down"}
 

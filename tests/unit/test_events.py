@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config.tree import Config, EventConfig
+from streamrnn.config.tree import Config, EventConfig, FileConfig
 from streamrnn.connectors.memory import MemoryRecord
+from streamrnn.connectors.reading.layout import Layout, TimeReading
+from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records.dead_letters import DeadLetterRecord, dead_letter
 from streamrnn.records.events import Decoded, EventDecoder, event_schema, format_times
@@ -31,8 +33,25 @@ def decode(value: bytes | None, event: EventConfig | None = None, **others: Any)
     return EventDecoder(event or EventConfig()).decode([record(value, **others)])
 
 
-def row(line: bytes, columns: str = "key,time,value", event: EventConfig | None = None) -> Decoded:
-    return EventDecoder(event or EventConfig(), columns.split(",")).decode([record(line)])
+ROWS = Layout(
+    kind="csv",
+    names=("key", "time", "value", "f"),
+    keys=("key",),
+    time=TimeReading(columns=("time",), form="iso"),
+    targets=("value",),
+    features=("f",),
+)
+"""What a look at such rows comes to."""
+
+
+def rows_of(layout: Layout, event: EventConfig) -> RowReader:
+    return row_reader(layout, event, FileConfig())
+
+
+def row(line: bytes, form: str = "epoch") -> Decoded:
+    time = TimeReading(columns=("time",), form=form)
+    layout = ROWS.model_copy(update={"names": ("key", "time", "value"), "features": (), "time": time})
+    return EventDecoder(EventConfig(), rows_of(layout, EventConfig())).decode([record(line)])
 
 
 def refused(decoded: Decoded) -> str:
@@ -211,7 +230,7 @@ def test_a_records_time_outside_the_calendar_is_no_time(timestamp: int) -> None:
 
 
 def test_csv_rows() -> None:
-    decoded = row(b' pump , 2026-01-01 ," 1.5 "')
+    decoded = row(b' pump , 2026-01-01 ," 1.5 "', form="iso")
     assert (decoded.keys, decoded.times.tolist(), decoded.targets.tolist()) == (["pump"], [NEW_YEAR], [[1.5]])
     assert row(b'"a,""b""",0,1').keys == ['a,"b"']
     assert row("ключ\0π,0,1".encode()).keys == ["ключ\0π"]
@@ -225,28 +244,19 @@ def test_empty_cells_are_missing(cell: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        b"a,0",
-        b"a,0,1,2",
-        b"",
-        b"a,0,inf",
-        b"a,0,1e400",
-        b"a,0,1e308",
-        b"a,0,true",
-        b"a,0,1x",
-        b"a,0,0x10",
-        b'a,0,"1,5"',
-        b"a,0,1\r2",
-        b"a,0,\x001",
-        b"a,0,\xff",
-        b"a,never,1",
-        b"a,,1",
-        b"k" * 1001 + b",0,1",
-        b"x" * 200_000 + b",0,1",
-    ],
+    [b"a,0", b"a,0,1,2", b"", b"a,never,1", b"a,,1", b"k" * 1001 + b",0,1", b"x" * 200_000 + b",0,1", b"\xff,0,1"],
 )
 def test_a_malformed_row_is_refused(line: bytes) -> None:
     assert refused(row(line))
+
+
+@pytest.mark.parametrize(
+    "cell", [b"inf", b"1e400", b"1e308", b"true", b"1x", b"0x10", b'"1,5"', b"1\r2", b"\x001", b"\xff", b"Bad"]
+)
+def test_a_cell_that_is_no_number_is_missing_and_its_row_stays(cell: bytes) -> None:
+    decoded = row(b"a,0," + cell)
+    assert (decoded.keys, decoded.times.tolist()) == (["a"], [0])
+    assert np.isnan(decoded.targets).all()
 
 
 ANYTHING = st.binary(max_size=60) | st.builds(
@@ -261,7 +271,7 @@ ANYTHING = st.binary(max_size=60) | st.builds(
 @given(values=st.lists(ANYTHING, max_size=8), text=st.booleans())
 def test_whatever_comes_every_record_is_an_event_or_refused_and_order_is_kept(values: list[bytes], text: bool) -> None:
     event = EventConfig(features=("f",))
-    decoder = EventDecoder(event, ["key", "time", "value", "f"] if text else None)
+    decoder = EventDecoder(event, rows_of(ROWS, event) if text else None)
     records = [record(value, offset=offset) for offset, value in enumerate(values)]
     decoded = decoder.decode(records)
     good, bad = [one.offset for one in decoded.records], [one.offset for one, _ in decoded.rejected]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.base import Commit
-from streamrnn.connectors.files import FileConnector, LineReader
+from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.lines import LineReader
 from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.log import Message
 
@@ -36,7 +38,7 @@ def test_lines_are_the_same_however_they_are_read(
     if not expected[-1]:
         expected.pop()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("streamrnn.connectors.files._BLOCK", max(block, 3))
+        patched.setattr("streamrnn.connectors.reading.lines.BLOCK", max(block, 3))
         with closing(LineReader(path)) as reader:
             found = all_lines(reader)
             assert [line for line, _ in found] == [line.rstrip(b"\r") for line in expected]
@@ -64,8 +66,8 @@ def test_a_pipe_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamrnn.connectors.files._LONGEST_LINE", 1000)
-    monkeypatch.setattr("streamrnn.connectors.files._BLOCK", 100)
+    monkeypatch.setattr("streamrnn.connectors.reading.lines.LONGEST_LINE", 1000)
+    monkeypatch.setattr("streamrnn.connectors.reading.lines.BLOCK", 100)
     (tmp_path / "x").write_bytes(b"x" * 5000)
     with closing(LineReader(tmp_path / "x")) as reader, pytest.raises(ConnectorError, match="has a line of over"):
         all_lines(reader)
@@ -80,25 +82,25 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "first", "header"),
     [
-        ("x.csv", b"a,b", b"a,b"),
-        ("x.csv", b'{"a": 1}', b'{"a": 1}'),
-        ("x.TSV", b"a", b"a"),
+        ("x.csv", b"a,b", "a,b"),
+        ("x.csv", b'{"a": 1}', None),
+        ("x.TSV", b"a", "a"),
         ("x.jsonl", b"garbage", None),
         ("x.ndjson", b'{"a": 1}', None),
         ("x.json", b'{"a": 1}', None),
         ("x", b' {"a": 1}', None),
-        ("x.txt", b"a,b", b"a,b"),
+        ("x.txt", b"a,b", "a,b"),
     ],
 )
-def test_the_first_line_is_a_header_or_not(tmp_path: Path, name: str, first: bytes, header: bytes | None) -> None:
-    (tmp_path / name).write_bytes(b"\n" + first + b"\nsecond\n")
+def test_the_first_line_is_a_header_or_not(tmp_path: Path, name: str, first: bytes, header: str | None) -> None:
+    second = b'{"a": 2}' if header is None else first.replace(b"a", b"1").replace(b"b", b"2")
+    (tmp_path / name).write_bytes(b"\n" + first + b"\n" + second + b"\n")
     with FileConnector(tmp_path / name, tmp_path / "out") as connector:
-        assert connector.header == header
-        assert connector.sample == [first, b"second"][header is not None :]
+        assert connector.look(EventConfig(), FileConfig()).layout.header == header
         connector.poll(0)
         connector.start(connector.partition, 0)
         (records,) = connector.poll(0).records.values()
-        assert [record.value for record in records] == connector.sample
+        assert [record.value for record in records] == [first, second][header is not None :]
         assert connector.poll(0).finished
 
 

@@ -1,0 +1,1 @@
+"""How files are read: what people have, recognised once, said in a line each, and then read just so."""

@@ -1,0 +1,215 @@
+"""Which column is the event time, or which columns together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streamrnn.config.tree import EventConfig
+from streamrnn.connectors.reading import clocks
+from streamrnn.connectors.reading.clocks import Ambiguous, Clock
+from streamrnn.connectors.reading.layout import TimeReading
+from streamrnn.connectors.reading.sample import Sample
+from streamrnn.errors import ConfigurationError
+
+_HOURS = frozenset(
+    {"hour", "hr", "hours", "hourending", "he", "stunde", "hora", "heure", "hhmm", "time", "hour ending"}
+)
+_FIELDS = ("year", "month", "day", "hour", "minute", "second")
+_FIELD_NAMES = {"yr": "year", "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
+                "min": "minute", "sec": "second", "mn": "minute"}  # fmt: skip
+_DAY = 86_400
+
+
+class Choice(NamedTuple):
+    """The time that was found, and the other columns that hold times."""
+
+    clock: Clock | None
+    others: tuple[str, ...]
+    notes: list[str]
+
+
+def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
+    """Find the time among the columns that are not `taken`.
+
+    Raises `ConfigurationError` where only a person can tell.
+    """
+    if "time" in event.model_fields_set:
+        return _named(sample, event)
+    free = [name for name in sample.names if name not in taken]
+    found: list[tuple[tuple[float, ...], Clock]] = []
+    doubt: tuple[str, str] | None = None
+    clock_columns = [name for name in free if clocks.is_clock(sample.known(name))]
+    for position, name in enumerate(free):
+        try:
+            clock = clocks.recognise(name, sample.known(name), form=event.time_format, unit=event.time_unit)
+        except Ambiguous as both:
+            doubt = doubt or (name, both.cell)
+            # With the time of day the steps may tell.
+            clock = _with_time_of_day(sample, name, clock_columns, event)
+            if clock is None:
+                continue
+        if clock is None:
+            if event.time_format is not None and (whole := _with_time_of_day(sample, name, clock_columns, event)):
+                clock = whole
+            else:
+                continue
+        if clock.how.form == "of day" and event.time_format is None:
+            continue
+        clock = _completed(sample, clock, free, clock_columns, event)
+        elapsed = float(clock.note.startswith(clocks.SINCE_THE_START))
+        found.append(((_stands_still(clock), elapsed, _rank(name), position), clock))
+    found.sort(key=lambda one: one[0])
+    fields = _from_fields(sample, free)
+    if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or found[0][0][0]):
+        found = [((0.0, 0.0, 0.0), fields), *found]
+    if not found and doubt is not None:
+        raise _ambiguous(*doubt)
+    if not found and event.time_format is not None:
+        name = next((name for name in free if clocks.says_time(name)), free[0] if free else "")
+        first = next(iter(sample.known(name)), "") if name else ""
+        raise ConfigurationError(
+            f"no column has times like --time-format {event.time_format}; column {name!r} begins with {first!r:.80}"
+        )
+    if not found:
+        for name in clock_columns:
+            if (clock := clocks.recognise(name, sample.known(name))) is not None:
+                found.append(((0.0, 0.0, 0.0), clock))
+                break
+    if not found:
+        _refuse_what_says_time(sample, free)
+        return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
+    best = found[0][1]
+    notes = []
+    if best.how.columns != ("time",) or best.note:
+        told = " and ".join(best.how.columns)
+        notes.append(f"time column{'s' * (len(best.how.columns) > 1)}: {told}" + f" ({best.note})" * bool(best.note))
+    others = tuple(name for _, clock in found[1:] for name in clock.how.columns if name not in best.how.columns)
+    if _stands_still(best) and sample.rows > 2:
+        notes.append(f"the time in {best.how.columns[0]} is the same in every row that was looked at")
+    return Choice(best, others, notes)
+
+
+def _named(sample: Sample, event: EventConfig) -> Choice:
+    name = event.time
+    cells = sample.known(name)
+    if not cells:
+        return Choice(Clock(_plain(name), [], ""), (), [])
+    try:
+        clock = clocks.recognise(name, cells, form=event.time_format, unit=event.time_unit, named=True)
+    except Ambiguous as both:
+        raise _ambiguous(name, both.cell) from None
+    if clock is None:
+        raise ConfigurationError(
+            f"column {name!r} is not read as a time: {_first_bad(name, cells, event)!r:.80}. Say how with "
+            "--time-format '%d.%m.%Y %H:%M' (as strptime has it), or --time-unit s, ms, us or ns for numbers"
+        )
+    return Choice(clock, (), [f"times of {name}: {clock.note}"] if clock.note else [])
+
+
+def _first_bad(name: str, cells: list[str], event: EventConfig) -> str:
+    for cell in cells:
+        try:
+            good = clocks.recognise(name, [cell], form=event.time_format, unit=event.time_unit, named=True)
+        except Ambiguous:
+            continue
+        if good is None:
+            return cell
+    return cells[0]
+
+
+def _plain(name: str) -> TimeReading:
+    return TimeReading(columns=(name,), form="iso")
+
+
+def _ambiguous(name: str, cell: str) -> ConfigurationError:
+    rest = " %H:%M" if ":" in cell else ""
+    mark = next((character for character in cell if character in "/-. "), "/")
+    day_first, month_first = mark.join(("%d", "%m", "%Y")) + rest, mark.join(("%m", "%d", "%Y")) + rest
+    return ConfigurationError(
+        f"column {name!r}: is it day or month first in {cell!r:.60}? No row tells. Say so: --time-format "
+        f"'{day_first}' or --time-format '{month_first}'"
+    )
+
+
+def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
+    """A column with the very name of a time that is none must not be passed over."""
+    for name in free:
+        if name.strip().lower() in ("time", "timestamp", "datetime", "date", "date time"):
+            cells = sample.known(name)
+            if cells and not any(clocks.recognises(cell) for cell in cells[:50]):
+                raise ConfigurationError(
+                    f"column {name!r} looks like the time, but {cells[0]!r:.60} is not read as one. Say how with "
+                    "--time-format, name another column with --time, or leave it out with --exclude"
+                )
+
+
+def _stands_still(clock: Clock) -> float:
+    known = {second for second in clock.seconds if second is not None}
+    return float(len(known) <= 1 and len(clock.seconds) > 1)
+
+
+def _rank(name: str) -> float:
+    plain = name.strip().lower()
+    if plain in clocks.KNOWN:
+        return float(clocks.KNOWN.index(plain))
+    return 20.0 if clocks.says_time(name) else 40.0
+
+
+def _completed(sample: Sample, clock: Clock, free: list[str], clock_columns: list[str], event: EventConfig) -> Clock:
+    """A date with the time of day of another column, where it has none itself."""
+    known = [second for second in clock.seconds if second is not None]
+    if len(clock.how.columns) > 1 or not known or any(second % _DAY for second in known):
+        return clock
+    (name,) = clock.how.columns
+    whole = _with_time_of_day(sample, name, clock_columns, event)
+    if whole is not None:
+        return whole
+    if len(set(known)) * 2 > len(known):
+        return clock
+    for other in free:
+        plain = " ".join(clocks.words_of(other)) or other.lower()
+        cells = sample.known(other)
+        if other == name or not cells or plain.replace(" ", "") not in {one.replace(" ", "") for one in _HOURS}:
+            continue
+        if all(cell.removesuffix(".0").isdigit() and int(float(cell)) <= 2400 for cell in cells):
+            together = sample.joined([name, other])
+            found = _recognised(name, together, "date and hour", (name, other), event)
+            if found is not None and len(set(found.seconds)) > len(set(known)):
+                return found
+    return clock
+
+
+def _with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:
+    for other in clock_columns:
+        if other == name:
+            continue
+        together = sample.joined([name, other])
+        try:
+            found = _recognised(name, together, "date and time", (name, other), event)
+        except Ambiguous:
+            return None
+        if found is not None:
+            return found
+    return None
+
+
+def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...], event: EventConfig) -> Clock | None:
+    if not cells:
+        return None
+    return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
+
+
+def _from_fields(sample: Sample, free: list[str]) -> Clock | None:
+    """Year, month, day ... in columns of their own."""
+    by_field: dict[str, str] = {}
+    for name in free:
+        plain = name.strip().lower()
+        by_field.setdefault(_FIELD_NAMES.get(plain, plain), name)
+    present = [field for field in _FIELDS if field in by_field]
+    if present[:2] != ["year", "month"] or present != list(_FIELDS[: len(present)]):
+        while present and present != list(_FIELDS[: len(present)]):
+            present.pop()
+        if len(present) < 2:
+            return None
+    columns = tuple(by_field[field] for field in present)
+    return clocks.recognise(columns[0], sample.joined(columns), parts="fields", columns=columns)

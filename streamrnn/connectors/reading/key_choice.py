@@ -1,0 +1,87 @@
+"""Which column tells the series apart, where nobody said so: the one that makes (key, time) unique."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from streamrnn.connectors.reading.clocks import words_of
+from streamrnn.connectors.reading.numbers import parts_of
+from streamrnn.connectors.reading.sample import Sample
+
+KNOWN = (
+    "unique_id", "series_id", "item_id", "entity_id", "sensor_id", "device_id", "station_id", "series", "tag", "sensor",
+    "device", "symbol", "ticker", "entity", "station", "meter", "meter_id", "metric", "machine", "machine_id", "host",
+    "hostname", "tagname", "tag_name", "signal", "variable", "parameter", "channel", "location", "site", "store",
+    "store_id", "sku", "asset", "asset_id", "topic", "name", "id", "instance", "node", "source", "unit_id",
+)  # fmt: skip
+"""Names that say "this is the series", the likeliest first."""
+_WORDS = "id ids no nr number num code key uid uuid sensor device station meter machine store channel node tag"
+_ID_WORDS = frozenset(_WORDS.split())
+_MOST_COLUMNS = 12
+_REPEATED = 0.01
+
+
+def is_id_name(name: str) -> bool:
+    """Whether a column's name says that its whole numbers are names."""
+    return name.strip().lower() in KNOWN or bool(_ID_WORDS & set(words_of(name)))
+
+
+def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Key columns among the `free` ones, and what to say of it; `seconds` is the time of every row (None: none)."""
+    rows = [at for at, second in enumerate(seconds) if second is not None]
+    if len(rows) < 2:
+        return (), []
+    times = [seconds[at] for at in rows]
+    repeated = 1 - len(set(times)) / len(times)
+    candidates = [name for name in free if _may_be(sample, name, rows)][:_MOST_COLUMNS]
+    ordered = sorted(candidates, key=lambda name: _rank(name))
+    if repeated > _REPEATED:
+        for size in (1, 2, 3):
+            for names in itertools.combinations(ordered, size):
+                if _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20):
+                    names = tuple(sorted(names, key=sample.names.index))
+                    told = " and ".join(names)
+                    most = max(times.count(time) for time in set(times[:50]))
+                    return names, [f"key: {told} (the same time comes {most} times, once for each; another: --key)"]
+        most = max(times.count(time) for time in set(times[:50]))
+        return (), [
+            f"the same time comes up to {most} times, and no column tells those rows apart (name one with --key)"
+        ]
+    for name in ordered:
+        if _rank(name) < len(KNOWN) and _in_blocks(sample, name, rows, times):
+            return (name,), [f"key: {name} (each of its values has times of its own; another: --key)"]
+    return (), []
+
+
+def _rank(name: str) -> int:
+    plain = name.strip().lower().replace(" ", "_")
+    return KNOWN.index(plain) if plain in KNOWN else len(KNOWN)
+
+
+def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
+    cells = sample.cells(name)
+    values = [cells[at] for at in rows]
+    distinct = len(set(values))
+    if distinct < 2 or distinct > max(2, len(values) / 2) or sum(not value for value in values) > len(values) / 10:
+        return False
+    numeric = sum(parts_of(value) is not None and value[:1].isdigit() for value in values) >= 0.9 * len(values)
+    if not numeric:
+        return True
+    # A number is a name only where it is whole, and there are few of them.
+    return all(value.isdigit() for value in values) and (is_id_name(name) or distinct <= len(values) / 4)
+
+
+def _doubled(sample: Sample, names: Sequence[str], rows: Sequence[int], times: Sequence[float | None]) -> float:
+    columns = [sample.cells(name) for name in names]
+    pairs = {(tuple(column[at] for column in columns), time) for at, time in zip(rows, times, strict=True)}
+    return 1 - len(pairs) / len(rows)
+
+
+def _in_blocks(sample: Sample, name: str, rows: Sequence[int], times: Sequence[float | None]) -> bool:
+    """Whether the time goes back where this column's value changes, and hardly anywhere else."""
+    cells = sample.cells(name)
+    back = [(a, b) for a, b in itertools.pairwise(range(len(rows))) if (times[b] or 0) < (times[a] or 0)]
+    if not back:
+        return False
+    return all(cells[rows[a]] != cells[rows[b]] for a, b in back)

@@ -1,0 +1,67 @@
+"""What a look at a file decides: everything that is needed to read any of its rows, and nothing that depends on others.
+
+A layout is part of the stored state of a run, so a restarted run reads on as the first one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from streamrnn.config.tree import Section
+
+Decimal = Literal[".", ","]
+
+
+class NumberReading(Section):
+    """How the cells of one column become numbers."""
+
+    decimal: Decimal = "."
+    thousands: str = ""
+    """The mark between groups of three digits; a space stands for every kind of space."""
+    unit: str = ""
+    """What stands before or behind every number and is taken off: `kW`, `%`, `$`."""
+    boolean: bool = False
+    """true, yes and on are 1; false, no and off are 0."""
+
+
+class TimeReading(Section):
+    """How the cells of one column, or of several together, become the event time."""
+
+    columns: tuple[str, ...]
+    form: str
+    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `digits`, `year`, `excel`, `of day`; or a
+    strptime format."""
+    unit: Literal["s", "ms", "us", "ns"] = "s"
+    """Of an epoch."""
+    parts: Literal["whole", "date and time", "date and hour", "fields"] = "whole"
+    """What the columns hold."""
+
+
+class Layout(Section):
+    """How the rows of a file are read."""
+
+    kind: Literal["csv", "json", "line protocol"]
+    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    delimiter: str = ","
+    names: tuple[str, ...] = ()
+    """The columns, in order (CSV)."""
+    header: str | None = None
+    """The header line; where it comes again it is no row."""
+    comments: bool = False
+    """Lines that begin with # are no rows."""
+    short_rows: bool = False
+    """Rows may end before their last columns."""
+    skip: int = 0
+    """Lines before the first row: blank ones, preamble, header, units."""
+    time: TimeReading | None = None
+    """None: no time column, rows count as one second apart."""
+    keys: tuple[str, ...] = ()
+    """Columns that together are the series key."""
+    targets: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    numbers: Mapping[str, NumberReading] = {}
+    """Of the columns whose numbers are not plain."""
+
+    def __hash__(self) -> int:  # a dictionary has none
+        return hash((self.kind, self.names, self.time, self.keys, self.targets))

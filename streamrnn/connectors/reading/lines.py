@@ -1,0 +1,270 @@
+"""Lines of a file or a pipe, each with the position behind it, without ever waiting longer than asked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NamedTuple, TextIO
+
+from streamrnn.errors import ConnectorError
+
+BLOCK = 1 << 20
+LONGEST_LINE = 64 << 20
+_BOM = b"\xef\xbb\xbf"
+
+Found = list[tuple[bytes, int]]
+"""Lines without their ends, and positions after them."""
+
+
+class Looked(NamedTuple):
+    """Lines for a look."""
+
+    head: list[bytes]
+    later: list[bytes]
+
+
+class LineReader:
+    """Lines as they become available; `opener` gives the bytes of a file that are not as they stand on the disk.
+
+    With `hold_back` a last line without an end is no line: it may go on. It stays to be read by a later run.
+    """
+
+    def __init__(
+        self, path: Path | None, *, opener: Callable[[], IO[bytes]] | None = None, hold_back: bool = False
+    ) -> None:
+        self.name = str(path) if path is not None else "standard input"
+        try:
+            if path is None:
+                self._file: IO[bytes] = standard(sys.stdin, "input")
+            else:
+                self._file = opener() if opener is not None else path.open("rb")
+        except OSError as error:
+            raise ConnectorError(f"cannot read {path}: {error.strerror or error}") from error
+        self._path = path
+        self._plain = opener is None  # bytes as they are on the disk
+        self._pipe = not self._is_regular()
+        self._parts: list[bytes] = []  # of a line whose end has not come
+        self._held = 0  # bytes in them
+        self._skip_bom = True
+        self.hold_back = hold_back
+        self.position = 0  # of the first byte of the rest
+        self.at_end = False
+
+    def _is_regular(self) -> bool:
+        try:
+            return self._file.seekable()
+        except ValueError:
+            return False
+
+    def lines(self, timeout: float) -> Found:
+        """Whatever lines one read brings; empty after the time-out, and where a block ends no line."""
+        if self.at_end or (self._pipe and not select.select([self._file], [], [], timeout)[0]):
+            return []
+        block = self._read()
+        if not block:
+            return self._ended(timeout)
+        if self._skip_bom:
+            self._skip_bom = False
+            if block.startswith(_BOM) and self.position == 0:
+                block, self.position = block[len(_BOM) :], len(_BOM)
+        if b"\n" not in block:
+            self._keep(block)
+            return []
+        if self._parts:
+            block = b"".join((*self._parts, block))
+        return self._split(block)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._file.fileno(), BLOCK) if self._pipe else self._file.read(BLOCK)
+        except (OSError, EOFError, ValueError) as error:  # the latter two: a compressed file that is cut or damaged
+            raise ConnectorError(f"cannot read {self.name}: {getattr(error, 'strerror', None) or error}") from error
+
+    def _keep(self, block: bytes) -> None:
+        self._parts.append(block)
+        self._held += len(block)
+        if self._held > LONGEST_LINE:
+            raise ConnectorError(f"{self.name} has a line of over {LONGEST_LINE >> 20} MiB: is it a text file?")
+
+    def _split(self, data: bytes) -> Found:
+        *whole, rest = data.split(b"\n")
+        self._parts, self._held = [], 0
+        if rest:
+            self._keep(rest)
+        found = []
+        position = self.position
+        for line in whole:
+            position += len(line) + 1
+            found.append((line.rstrip(b"\r"), position))
+        self.position = position
+        return found
+
+    def _ended(self, timeout: float) -> Found:
+        self.at_end = True
+        return [] if self.hold_back else self.last_line()
+
+    def last_line(self) -> Found:
+        """The line that has no end."""
+        last = b"".join(self._parts)
+        self._parts, self._held = [], 0
+        self.position += len(last)
+        return [(last.rstrip(b"\r"), self.position)] if last else []
+
+    @property
+    def unterminated(self) -> int:
+        """Bytes behind the last line end."""
+        return self._held
+
+    def seek(self, position: int) -> None:
+        """Go to an absolute position (not of a pipe)."""
+        try:
+            self._file.seek(position)
+        except (OSError, EOFError, ValueError) as error:
+            raise ConnectorError(f"cannot read {self.name}: {error}") from error
+        self.position, self._parts, self._held = position, [], 0
+        self.at_end, self._skip_bom = False, position == 0
+
+    def look(self, rows: int = 2000, size: int = 1 << 20) -> Looked:
+        """The first lines, and some from all over a plain file; then the file stands at its beginning again."""
+        self.seek(0)
+        head: list[bytes] = []
+        taken = 0
+        while not self.at_end and (taken < size or len(head) < 3) and len(head) < rows:
+            for line, _ in self.lines(60):
+                if len(head) < rows and (taken < size or len(head) < 3):
+                    head.append(line)
+                    taken += min(len(line), size // 8)  # one that is absurdly long does not stand for the others
+        end = self.size() if self._plain and not self.at_end else 0
+        later: list[bytes] = []
+        for number in range(1, 13) if end > 2 * size else ():
+            self._file.seek(end * number // 13)
+            _, *whole, _ = [*self._file.read(1 << 16).split(b"\n"), b"", b""][:42]
+            later += [line.rstrip(b"\r") for line in whole if line]
+        self.seek(0)
+        return Looked(head, later)
+
+    def fingerprint(self, length: int) -> str:
+        """Digest of the first `length` bytes, to notice that another file took this one's place."""
+        here = self._file.tell()
+        self._file.seek(0)
+        start = self._file.read(length)
+        self._file.seek(here)
+        return hashlib.blake2b(start, digest_size=16).hexdigest()
+
+    def fingerprint_length(self, position: int) -> int:
+        """How much of the file to take the fingerprint of, where rows up to `position` were read."""
+        return min(4096, position)
+
+    def size(self) -> int:
+        """Bytes in the file, as they are on the disk."""
+        return os.fstat(self._file.fileno()).st_size if self._path is None else self._path.stat().st_size
+
+    def read_so_far(self) -> int:
+        """Bytes of those that were read."""
+        return self.position
+
+    @property
+    def grows(self) -> bool:
+        """Whether positions are those on the disk, so that the file may grow and be read on."""
+        return self._plain
+
+    @property
+    def seekable(self) -> bool:
+        """Whether this is no pipe."""
+        return not self._pipe
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._path is not None:
+            self._file.close()
+
+
+class Follower(LineReader):
+    """A file that others write to: its end is waited at, and when another takes its place that one is read on.
+
+    Positions go on counting over the files; `base` is where the present one begins.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, hold_back=True)
+        self.base = 0
+        self._followed = path
+
+    def _ended(self, timeout: float) -> Found:
+        if not self._replaced():
+            time.sleep(min(timeout, 0.1))
+            return []
+        found = self.last_line()  # nothing more comes to the old file
+        self._file.close()
+        self._file = self._followed.open("rb")
+        self.base, self._skip_bom = self.position, True
+        return found
+
+    def _replaced(self) -> bool:
+        try:
+            there = os.stat(self._followed)
+        except FileNotFoundError:
+            return False  # between two files
+        here = os.fstat(self._file.fileno())
+        if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
+            return True
+        return here.st_size < self._file.tell()  # cut to nothing and begun again
+
+    def seek(self, position: int) -> None:
+        """See `LineReader.seek`; only into the present file."""
+        super().seek(position - self.base)
+        self.position = position
+
+
+def standard(stream: TextIO | None, name: str) -> IO[bytes]:
+    """The bytes of a standard stream."""
+    if stream is None:
+        raise ConnectorError(f"standard {name} is closed")
+    return stream.buffer
+
+
+class Forward(io.RawIOBase):
+    """A stream that can only be read forward, made seekable: back is from the beginning again."""
+
+    def __init__(self, opener: Callable[[], IO[bytes]]) -> None:
+        self._opener = opener
+        self._stream = opener()
+        self._at = 0
+
+    def readable(self) -> bool:
+        """See `io.RawIOBase`."""
+        return True
+
+    def seekable(self) -> bool:
+        """See `io.RawIOBase`."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """See `io.RawIOBase`."""
+        data = self._stream.read(size)
+        self._at += len(data)
+        return data
+
+    def tell(self) -> int:
+        """See `io.RawIOBase`."""
+        return self._at
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        """See `io.RawIOBase`; from the beginning only."""
+        if position < self._at:
+            self._stream.close()
+            self._stream, self._at = self._opener(), 0
+        while self._at < position and self.read(min(BLOCK, position - self._at)):
+            pass
+        return self._at
+
+    def close(self) -> None:
+        """See `io.RawIOBase`."""
+        self._stream.close()
+        super().close()

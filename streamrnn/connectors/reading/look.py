@@ -1,0 +1,261 @@
+"""The look before a run: a sample of a file in, its layout out, with a line for everything that was found out.
+
+`run`, `evaluate`, `produce` and `check` look with this and read with what it decides.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, NamedTuple
+
+from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.connectors.reading import roles as deciding
+from streamrnn.connectors.reading.layout import Layout, TimeReading
+from streamrnn.connectors.reading.line_protocol import is_line_protocol, point
+from streamrnn.connectors.reading.missing import MISSING, spellings
+from streamrnn.connectors.reading.roles import Roles
+from streamrnn.connectors.reading.sample import Sample, columns_of, objects
+from streamrnn.connectors.reading.tables import find_table
+from streamrnn.errors import ConfigurationError
+
+_MOST_ROWS = 4000
+
+
+class Lines(NamedTuple):
+    """Lines of a file: its first ones, and some from further on (none where it is short, or cannot be sought)."""
+
+    head: Sequence[bytes]
+    later: Sequence[bytes] = ()
+
+
+@dataclass
+class Findings:
+    """What `streamrnn check FILE` prints beside the layout."""
+
+    rows: int = 0  # that were looked at
+    series: int = 1
+    interval: float | None = None  # seconds, the usual step of a series
+    late: int = 0  # rows older than one before them of the same series
+    falling: int = 0
+    rising: int = 0
+    doubled: int = 0  # rows whose key and time came before
+    missing: dict[str, int] = field(default_factory=dict)  # spelling: cells
+    sentinels: dict[str, str] = field(default_factory=dict)  # column: value that is repeated at its end
+    constant: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+class Look(NamedTuple):
+    """How a file is read."""
+
+    layout: Layout
+    event: EventConfig  # with time, key, targets and features as decided
+    notes: list[str]
+    findings: Findings
+
+
+def look(
+    lines: Lines, event: EventConfig, file: FileConfig, *, labelled: bool = False, json: bool | None = None
+) -> Look:
+    """Decide how a file is read; `json` says whether its lines are JSON objects, where that is known.
+
+    Raises `ConfigurationError`, which names the first offending cell and the flag that mends it.
+    """
+    first = next((line for line in lines.head if line.strip()), b"")
+    if json is None:
+        json = first.lstrip().startswith(b"{")
+    notes: list[str] = []
+    values: list[dict[str, Any]] | None = None
+    base: dict[str, Any] = {"kind": "json"}
+    if json:
+        values = objects([*lines.head, *lines.later][:_MOST_ROWS])
+        head = len(objects(lines.head[:_MOST_ROWS]))
+    elif is_line_protocol(lines.head):
+        values = [one for line in [*lines.head, *lines.later][:_MOST_ROWS] if (one := point(line)) is not None]
+        head, base = len(lines.head), {"kind": "line protocol"}
+        notes.append("line protocol of InfluxDB")
+    missing = spellings(file.missing)
+    unnamed: frozenset[str] = frozenset()
+    if values is not None:
+        names, rows = columns_of(values)
+        sample = Sample(names, rows, head, missing)
+    else:
+        sample, unnamed, base = _tabular(lines, file, missing, notes)
+    roles = deciding.decide(sample, event, file, labelled=labelled, unnamed=unnamed, typed=values is not None)
+    findings = _findings(sample, roles, missing)
+    if findings.falling > 3 and not findings.rising and not file.sort:
+        raise ConfigurationError("the newest row comes first: forecasts need the oldest first. Sort it with --sort")
+    notes += roles.notes + _remarks(findings, file)
+    layout = Layout(
+        **base,
+        time=roles.clock.how if roles.clock is not None else None,
+        keys=roles.keys,
+        targets=roles.targets,
+        features=roles.features,
+        numbers=roles.numbers,
+    )
+    return Look(layout, decided(event, layout), notes, findings)
+
+
+def decided(event: EventConfig, layout: Layout) -> EventConfig:
+    """The configuration of events with what the layout found out."""
+    changes: dict[str, Any] = {"targets": layout.targets if layout.targets != ("value",) else event.targets}
+    if layout.time is not None:
+        changes["time"] = layout.time.columns[0]
+    elif "time" not in event.model_fields_set and event.time in {*layout.targets, *layout.features, *layout.keys}:
+        changes["time"] = "(no time)"
+    if layout.keys:
+        changes["key"] = layout.keys[0]
+    elif event.key in {*layout.targets, *layout.features}:
+        changes["key"] = "(no key)"
+    return event.model_copy(update=changes)
+
+
+def _tabular(
+    lines: Lines, file: FileConfig, missing: frozenset[str], notes: list[str]
+) -> tuple[Sample, frozenset[str], dict[str, Any]]:
+    encoding = _encoding(lines)
+    if encoding != "utf-8":
+        notes.append("encoding: Latin-1 (cp1252)")
+    head = [line.decode(encoding, "replace") for line in lines.head]
+    later = [line.decode(encoding, "replace") for line in lines.later[:_MOST_ROWS]]
+    found = find_table(head, later, delimiter=file.delimiter, header=file.header)
+    if found is None:
+        return Sample((), [], 0, missing), frozenset(), {"kind": "csv"}
+    notes += found.notes
+    if found.delimiter != ",":
+        notes.append(f"delimiter: {'tab' if found.delimiter == chr(9) else found.delimiter}")
+    names = found.names
+    rows = found.rows[:_MOST_ROWS]
+    if found.header is None:
+        names = _headless(names, rows, missing)
+    sample = Sample(names, rows, len(head), missing)
+    base = {
+        "kind": "csv",
+        "encoding": encoding,
+        "delimiter": found.delimiter,
+        "names": names,
+        "header": found.header,
+        "comments": found.comments,
+        "short_rows": found.short_rows,
+        "skip": found.skip,
+    }
+    return sample, found.unnamed, base
+
+
+def _headless(names: tuple[str, ...], rows: list[list[str]], missing: frozenset[str]) -> tuple[str, ...]:
+    """Of a file without a header with one time and one column of numbers: those are `time` and `value`."""
+    from streamrnn.connectors.reading import clocks, numbers
+
+    kinds = []
+    for at in range(len(names)):
+        cells = [cell for row in rows if (cell := row[at].strip()).lower() not in missing]
+        if any(not numbers.is_plain(cell) for cell in cells) and all(clocks.recognises(cell) for cell in cells[:200]):
+            kinds.append("time")
+        elif cells and all(numbers.is_plain(cell) for cell in cells[:200]):
+            steady = all(float(a) < float(b) for a, b in itertools.pairwise(cells))
+            kinds.append("time" if at == 0 and steady and float(cells[0]) > 1e8 else "value")
+        else:
+            kinds.append("text")
+    return tuple(
+        kind if kind != "text" and kinds.count(kind) == 1 else name for kind, name in zip(kinds, names, strict=True)
+    )
+
+
+def _encoding(lines: Lines) -> str:
+    good = bad = 0
+    for line in (*lines.head, *lines.later):
+        if line.isascii():
+            continue
+        try:
+            line.decode()
+            good += 1
+        except UnicodeDecodeError:
+            bad += 1
+    return "cp1252" if bad > max(1, good) else "utf-8"
+
+
+def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings:
+    found = Findings(rows=sample.rows, left_out=dict(roles.left_out))
+    columns = [sample.cells(name) for name in roles.keys]
+    newest: dict[tuple[str, ...], float] = {}
+    last: dict[tuple[str, ...], float] = {}
+    seen: set[tuple[tuple[str, ...], float]] = set()
+    steps: list[float] = []
+    for row in range(sample.rows):
+        second = roles.seconds[row] if row < len(roles.seconds) else None
+        key = tuple(column[row] for column in columns)
+        if second is None:
+            continue
+        if row < sample.head:
+            if key in last:
+                step = second - last[key]
+                if step:
+                    steps.append(step)
+                found.late += second < newest[key]
+            last[key] = second
+            newest[key] = max(second, newest.get(key, second))
+            found.doubled += (key, second) in seen
+        seen.add((key, second))
+    found.series = max(1, len({key for key, _ in seen}))
+    found.falling, found.rising = sum(step < 0 for step in steps), sum(step > 0 for step in steps)
+    sizes = [abs(step) for step in steps]
+    found.interval = _interval(sizes) if sizes else None
+    spellings_found = Counter(
+        cell for name in (*roles.targets, *roles.features) if name in sample.names
+        for cell in sample.cells(name) if cell and cell.lower() in missing
+    )  # fmt: skip
+    found.missing = dict(spellings_found)
+    for name in (*roles.targets, *roles.features):
+        if name in sample.names:
+            _ends(sample.known(name), name, found)
+    return found
+
+
+def _interval(steps: list[float]) -> float:
+    """The usual step; where clocks are too coarse for it, the mean of the usual ones."""
+    usual = median(steps)
+    near = [step for step in steps if usual / 2 <= step <= usual * 2]
+    even = sum(step == usual for step in steps) > len(steps) / 2
+    return usual if even or usual >= 1 else sum(near) / len(near)
+
+
+def _ends(cells: list[str], name: str, found: Findings) -> None:
+    """A constant column, and an extreme value that comes again and again far from all others."""
+    if len(cells) < 3:
+        return
+    if len(set(cells)) == 1:
+        found.constant.append(name)
+        return
+    try:
+        values = [float(cell) for cell in cells]
+    except ValueError:
+        return
+    distinct = sorted(set(values))
+    for end, inner in ((distinct[0], distinct[1:]), (distinct[-1], distinct[:-1])):
+        others = inner[-1] - inner[0]
+        gap = min(abs(end - value) for value in (inner[0], inner[-1]))
+        if values.count(end) >= 3 and len(inner) > 5 and gap > 3 * others and abs(end) >= 99:
+            found.sentinels[name] = cells[values.index(end)]
+
+
+def _remarks(found: Findings, file: FileConfig) -> list[str]:
+    said = []
+    if found.left_out:
+        listed = ", ".join(f"{name} ({why})" for name, why in list(found.left_out.items())[:20])
+        more = len(found.left_out) - 20
+        said.append(f"left out: {listed}" + (f" and {more} more" if more > 0 else ""))
+    for name, value in found.sentinels.items():
+        said.append(f"{value} in {name} comes often and lies far from the others: if it means missing, --na {value}")
+    if found.late and not file.sort:
+        said.append(f"{found.late} of the first rows are older than one before them (--sort puts them in order)")
+    if found.doubled:
+        said.append(f"{found.doubled} of the first rows have the time of one before them of the same series")
+    return said
+
+
+__all__ = ["MISSING", "Findings", "Layout", "Lines", "Look", "TimeReading", "look"]

@@ -1,0 +1,230 @@
+"""Numbers as people write them: the marks and units of a column, decided over its whole sample and never per cell."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from streamrnn.connectors.reading.layout import Decimal, NumberReading
+from streamrnn.records.events import LARGEST_VALUE
+
+ENOUGH = 0.9
+"""Share of the known cells that must read as numbers: some broken ones do not decide what a column is."""
+
+TRUE, FALSE = frozenset({"true", "t", "yes", "y", "on"}), frozenset({"false", "f", "no", "n", "off"})
+
+_SPACES = "\u00a0\u202f\u2009_"
+_UNIT = r"[A-Za-z%‰°ºµμΩ²³€$£¥₹₽₩/][^\s:;,()]*"
+_CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|NZD|Fr\.|kr\.?|zł)"
+_NUMBER = re.compile(
+    rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<prefix>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
+    rf"(?P<core>\d[\d.,'’ ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*(?P<suffix>{_UNIT}(?: [A-Za-z][^\s:;,()\d]*)?)?\s*"
+    r"(?P<close>\))?\s*(?P<behind>[-−])?$"
+)
+_MARKS: tuple[tuple[Decimal, str], ...] = (
+    (".", ""),
+    (".", ","),
+    (",", ""),
+    (",", "."),
+    (".", " "),
+    (",", " "),
+    (".", "'"),
+    (",", "'"),
+)
+
+
+def _shape(decimal: str, thousands: str) -> re.Pattern[str]:
+    whole = r"\d+"
+    if thousands:
+        whole = rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)"
+    return re.compile(rf"(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)$")
+
+
+_SHAPES = {marks: _shape(*marks) for marks in _MARKS}
+_THREES = re.compile(r"\d{1,3}[.,]\d{3}$")
+
+
+class Parts(NamedTuple):
+    """A cell taken apart."""
+
+    negative: bool
+    core: str
+    exponent: str
+    unit: str
+
+
+class Undecided(Exception):
+    """A column that reads as numbers in two ways; `cell` is one that does."""
+
+    def __init__(self, cell: str) -> None:
+        super().__init__(cell)
+        self.cell = cell
+
+
+def is_plain(cell: str) -> bool:
+    """Whether Python reads the same number, without any mark but a point."""
+    try:
+        return math.isfinite(float(cell)) and "_" not in cell
+    except ValueError:
+        return False
+
+
+def parts_of(cell: str) -> Parts | None:
+    """Sign, digits with their marks, and unit; None when it is no number with at most one unit."""
+    text = cell.strip()
+    for space in _SPACES:
+        text = text.replace(space, " ")
+    found = _NUMBER.match(text)
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    signs = [sign for sign in (found["sign"], found["sign2"], found["behind"]) if sign]
+    if len(signs) + bool(found["open"]) > 1 or (found["prefix"] and found["suffix"]):
+        return None
+    negative = bool(found["open"]) or any(sign in "-−" for sign in signs)
+    core = found["core"].strip().replace("’", "'")
+    return Parts(negative, core, found["exponent"] or "", found["prefix"] or found["suffix"] or "")
+
+
+def number_of(parts: Parts, decimal: str, thousands: str) -> float | None:
+    """The number under these marks; None when they do not fit."""
+    shape = _SHAPES.get((decimal, thousands))  # type: ignore[arg-type]
+    if shape is None or not shape.match(parts.core):
+        return None
+    digits = parts.core.replace(thousands, "") if thousands else parts.core
+    number = float(digits.replace(decimal, ".") + parts.exponent)
+    return -number if parts.negative else number
+
+
+def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal | None = None) -> NumberReading | None:
+    """How these known cells are read; None when they are no numbers.
+
+    `decimal` is the mark that was asked for, `hint` the one that other columns of the file have. Raises `Undecided`
+    when the cells read as different numbers in two ways and nothing speaks for one.
+    """
+    if not cells:
+        return None
+    plain = [cell for cell in cells if is_plain(cell)]
+    if len(plain) == len(cells) and decimal != ",":
+        _doubt(cells, hint, decimal)
+        if hint != "," or not _all_threes(cells):
+            return NumberReading()
+    words = {cell.lower() for cell in cells}
+    if words <= TRUE | FALSE:
+        return NumberReading(boolean=True)
+    taken = [(cell, parts) for cell, parts in ((cell, parts_of(cell)) for cell in cells) if parts is not None]
+    if len(taken) < ENOUGH * len(cells):
+        return None
+    (unit, count), *_ = Counter(parts.unit for _, parts in taken).most_common(1)
+    if count < ENOUGH * len(cells):
+        return None
+    alike = [(cell, parts) for cell, parts in taken if parts.unit == unit]
+    best: list[tuple[Decimal, str]] = []
+    most = 0
+    for marks in _MARKS:
+        if decimal is not None and marks[0] != decimal:
+            continue
+        fit = sum(bool(_SHAPES[marks].match(parts.core)) for _, parts in alike)
+        if fit > most:
+            best, most = [marks], fit
+        elif fit == most:
+            best.append(marks)
+    if most < ENOUGH * len(cells):
+        return None
+    chosen = _chosen(best, alike, hint)
+    return NumberReading(decimal=chosen[0], thousands=chosen[1], unit=unit)
+
+
+def _chosen(
+    best: Sequence[tuple[Decimal, str]], alike: Sequence[tuple[str, Parts]], hint: Decimal | None
+) -> tuple[Decimal, str]:
+    """One of the marks that fit best. They differ only where every marked cell is like 1,234."""
+    first = best[0]
+    doubtful = [cell for cell, parts in alike if len({number_of(parts, *marks) for marks in best} - {None}) > 1]
+    if not doubtful:
+        return first
+    if hint is not None and (fitting := [marks for marks in best if marks[0] == hint]):
+        return fitting[0]
+    # Most numbers have no mark and none of those has over three digits: the mark parts thousands, since decimal
+    # places would hardly always be three or none.
+    bare = [parts.core for _, parts in alike if parts.core.isdigit()]
+    marked = [parts.core for _, parts in alike if not parts.core.isdigit()]
+    if len(bare) >= len(marked) and all(len(core) <= 3 for core in bare):
+        mark = next(character for core in marked for character in core if not character.isdigit())
+        parted = [marks for marks in best if marks[1] == mark]
+        if parted:
+            return parted[0]
+    raise Undecided(doubtful[0])
+
+
+def _all_threes(cells: Sequence[str]) -> bool:
+    return any("." in cell for cell in cells) and all(_THREES.match(cell.lstrip("-+")) for cell in cells if "." in cell)
+
+
+def _doubt(cells: Sequence[str], hint: Decimal | None, decimal: Decimal | None) -> None:
+    """1.234 among whole numbers below a thousand may be a thousand: raises `Undecided`."""
+    if decimal is not None or hint == "," or not _all_threes(cells):
+        return
+    bare = [cell for cell in cells if "." not in cell]
+    marked = [cell for cell in cells if "." in cell]
+    if len(bare) >= 2 * len(marked) and len(bare) >= 4 and all(len(cell.lstrip("-+")) <= 3 for cell in bare):
+        raise Undecided(marked[0])
+
+
+def reader(
+    how: NumberReading | None, missing: frozenset[str], sentinels: frozenset[float]
+) -> Callable[[str], float | None]:
+    """What reads one cell: a number, None where it is missing; raises `ValueError` for anything else."""
+    how = how or NumberReading()
+    if how.boolean:
+        return lambda cell: _boolean(cell, missing)
+    if how != NumberReading():
+        marks, unit = (how.decimal, how.thousands), how.unit
+
+        def marked(cell: str) -> float | None:
+            if cell.strip().lower() in missing:
+                return None
+            parts = parts_of(cell)
+            number = None if parts is None or parts.unit != unit else number_of(parts, *marks)
+            return _checked(cell, number, sentinels)
+
+        return marked
+
+    def plain(cell: str) -> float | None:
+        try:
+            number = float(cell)
+        except ValueError:
+            number = math.nan
+        if -LARGEST_VALUE <= number <= LARGEST_VALUE and number not in sentinels:
+            return number
+        if cell.strip().lower() in missing or number in sentinels:
+            return None
+        if number == number:
+            raise ValueError(f"{cell.strip()!r:.60} is too large")
+        parts = parts_of(cell)
+        # 1,234.5 is read wherever it comes: no other reading fits it. 1,234 alone is not.
+        whole = None if parts is None or parts.unit or "." not in parts.core else number_of(parts, ".", ",")
+        return _checked(cell, whole, sentinels)
+
+    return plain
+
+
+def _boolean(cell: str, missing: frozenset[str]) -> float | None:
+    word = cell.strip().lower()
+    if word in TRUE or word in FALSE:
+        return float(word in TRUE)
+    if word in missing:
+        return None
+    raise ValueError(f"{cell.strip()!r:.60} is neither true nor false")
+
+
+def _checked(cell: str, number: float | None, sentinels: frozenset[float]) -> float | None:
+    if number is None:
+        raise ValueError(f"{cell.strip()!r:.60} is no number")
+    if number in sentinels:
+        return None
+    if not -LARGEST_VALUE <= number <= LARGEST_VALUE:
+        raise ValueError(f"{cell.strip()!r:.60} is too large")
+    return number

@@ -1,0 +1,169 @@
+"""What kind of file it is, by its first bytes, and the lines in it: compressed, UTF-16, one JSON document, Parquet."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from streamrnn.connectors.reading.documents import RowsOfDocument, excel, json_document, parquet
+from streamrnn.connectors.reading.json_values import JsonReader, begins_array, is_spread_out
+from streamrnn.connectors.reading.lines import Forward, LineReader
+from streamrnn.errors import ConfigurationError, ConnectorError
+
+_LINES = {".jsonl", ".ndjson"}
+_LARGEST_DOCUMENT = 512 << 20
+
+
+def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
+    """The lines of a file (None: standard input).
+
+    Raises `ConnectorError` when it cannot be read, `ConfigurationError` when it is no kind of file that can be.
+    """
+    if path is None or not path.is_file():
+        return LineReader(path, hold_back=hold_back)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise ConnectorError(f"cannot read {path}: {error.strerror}") from error
+    if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or start[:4] == b"\xff\xff\xff\xff":
+        return RowsOfDocument(path, parquet)
+    if start[:4] == b"\xd0\xcf\x11\xe0":
+        raise ConfigurationError(f"{path} is a spreadsheet of the old format: save it as .xlsx or CSV")
+    opener = _decompressed(path, start)
+    if start[:4] == b"PK\x03\x04" and _is_excel(path):
+        return RowsOfDocument(path, excel)
+    name = path.with_suffix("") if opener is not None else path
+    opener = _decoded(path, opener)
+    if name.suffix.lower() not in _LINES:
+        kind = _json_kind(path, opener)
+        if kind == "values":
+            return JsonReader(path, opener=opener, hold_back=hold_back)
+        if kind == "document":
+            return RowsOfDocument(path, lambda source: json_document(source, opener))
+    return LineReader(path, opener=opener, hold_back=hold_back and opener is None)
+
+
+def _decompressed(path: Path, start: bytes) -> Callable[[], IO[bytes]] | None:
+    if start[:2] == b"\x1f\x8b":
+        return lambda: gzip.open(path, "rb")  # type: ignore[return-value]
+    if start[:3] == b"BZh":
+        return lambda: bz2.open(path, "rb")
+    if start[:6] == b"\xfd7zXZ\x00":
+        return lambda: lzma.open(path, "rb")
+    if start[:4] == b"\x28\xb5\x2f\xfd":
+        return lambda: _zstandard(path)
+    if start[:4] == b"PK\x03\x04" and not _is_excel(path):
+        with zipfile.ZipFile(path) as archive:
+            members = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith("__MACOSX")]
+        if len(members) != 1:
+            raise ConfigurationError(
+                f"{path} holds {len(members)} files ({', '.join(members[:5])}): unpack the one to read"
+            )
+        return lambda: zipfile.ZipFile(path).open(members[0])
+    return None
+
+
+def _zstandard(path: Path) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError:
+        raise ConfigurationError(f"{path} is compressed by zstd: pip install 'streamrnn[files]' reads it") from None
+    return Forward(lambda: zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True))  # type: ignore[return-value]
+
+
+def _is_excel(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ConnectorError(f"cannot read {path}: {error}") from error
+
+
+def _decoded(path: Path, opener: Callable[[], IO[bytes]] | None) -> Callable[[], IO[bytes]] | None:
+    """UTF-16 and UTF-32 as UTF-8."""
+    raw = opener or (lambda: path.open("rb"))
+    with raw() as file:
+        start = _first(file, path)
+    for mark, name in (
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if start.startswith(mark):
+            return _recoded(raw, name)
+    even, odd = start[:200:2], start[1:200:2]
+    if len(start) > 8 and even.count(0) + odd.count(0) > len(start[:200]) * 0.4 and 0 in (even.count(0), odd.count(0)):
+        name = "utf-16-le" if odd.count(0) else "utf-16-be"
+        return _recoded(raw, name)
+    if opener is None and start.count(0) > len(start) // 10:
+        raise ConfigurationError(f"{path} is no text file: CSV, JSON, Parquet, Arrow or Excel is read")
+    return opener
+
+
+def _recoded(raw: Callable[[], IO[bytes]], encoding: str) -> Callable[[], IO[bytes]]:
+    return lambda: Forward(lambda: _Recoded(raw(), encoding))  # type: ignore[return-value, arg-type]
+
+
+def _first(file: IO[bytes], path: Path, size: int = 1 << 16) -> bytes:
+    try:
+        return file.read(size)
+    except (OSError, EOFError, ValueError) as error:
+        raise ConnectorError(f"cannot read {path}: {error}") from error
+
+
+class _Recoded(io.RawIOBase):
+    """Bytes of another encoding as UTF-8."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """See `io.RawIOBase`."""
+        while not self._rest:
+            data = self._stream.read(1 << 20 if size < 0 else size)
+            self._rest = self._decoder.decode(data, final=not data).encode()
+            if not data:
+                break
+        taken, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        return taken
+
+    def close(self) -> None:
+        """See `io.RawIOBase`."""
+        self._stream.close()
+        super().close()
+
+
+def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
+    """`values`: an array, or objects over several lines; `document`: one object that holds the rows; else lines."""
+    raw = opener or (lambda: path.open("rb"))
+    with raw() as file:
+        start = _first(file, path)
+        rest = len(start) == 1 << 16
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if begins_array(text):
+        return "values"
+    if not text.startswith(b"{") or not is_spread_out(text, more=rest):
+        return "lines"
+    # One object over several lines, or a whole document on one: is there a second one?
+    probe = JsonReader(path, opener=opener)
+    try:
+        found = 0
+        while found < 2 and not probe.at_end and probe.position < _LARGEST_DOCUMENT:
+            found += len(probe.lines(60))
+    except ConnectorError:
+        found = 1
+    finally:
+        probe.close()
+    if found >= 2 or path.stat().st_size > _LARGEST_DOCUMENT:
+        return "values"
+    return "document"

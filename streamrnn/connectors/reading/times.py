@@ -1,0 +1,276 @@
+"""One cell as a time, under a form that the whole column was found to have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from streamrnn.connectors.reading.layout import TimeReading
+
+MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january januar janvier enero gennaio januari janeiro ene genn",
+            "feb february februar février fevrier febrero febbraio februari fevereiro févr fev",
+            "mar march märz maerz mars marzo maart março mär mrz mrt",
+            "apr april avril abril aprile avr abr",
+            "may mai mayo maggio mei maio mag",
+            "jun june juni juin junio giugno junho giu",
+            "jul july juli juillet julio luglio julho juil lug",
+            "aug august août aout agosto augustus ago",
+            "sep sept september septembre septiembre settembre setembro set",
+            "oct october oktober octobre octubre ottobre outubro okt ott out",
+            "nov november novembre noviembre novembro",
+            "dec december dezember décembre decembre diciembre dicembre dezembro déc dez dic des",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
+          "pst": -8, "pdt": -7, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "wet": 0, "eet": 2, "eest": 3}  # fmt: skip
+"""Hours from UTC, where a cell names its zone."""
+
+_DATES = (
+    re.compile(r"(?P<y>\d{4})(?P<s>[-/. ])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)"),
+    re.compile(r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{4}|\d{2})(?!\d)"),
+    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[\s/-]*(?P<n>[^\W\d_]{3,10})\.?,?[\s/-]*"
+               r"(?P<y>\d{4}|\d{2})(?!\d)"),
+    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,10})\.?\s+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s+"
+               r"(?P<y>\d{4})(?!\d)"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*(?P<n>[^\W\d_]{3,10})[\s/-]*(?P<d>\d{1,2})(?!\d)"),
+    re.compile(r"(?:[^\W\d]{3}\s+)(?P<n>[^\W\d_]{3})\s+(?P<d>\d{1,2})\s+(?P<clock>\d\d:\d\d:\d\d)(?:\s+[A-Z]{3,4})?\s+"
+               r"(?P<y>\d{4})$"),
+    re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=[T _-]?\d|$|[T ])"),
+    re.compile(r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})$"),
+    re.compile(r"(?P<m>\d{1,2})[-/. ](?P<y>\d{4})$"),
+    re.compile(r"(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<y>\d{4})$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*[Qq](?P<q>[1-4])$"),
+    re.compile(r"[Qq](?P<q>[1-4])[\s/-]*(?P<y>\d{4})$"),
+    re.compile(r"(?P<y>\d{4})-?[Ww](?P<w>\d\d)(?:-?(?P<wd>[1-7]))?$"),
+    re.compile(r"(?P<y>\d{4})-(?P<yd>\d{3})(?!\d)"),
+)  # fmt: skip
+_CLOCK = re.compile(
+    r"(?:[T\s:,_-]*)(?P<H>\d{1,2})[:h.](?P<M>\d{2})(?:[:m.](?P<S>\d{2})s?(?:[.,:](?P<F>\d{1,9}))?)?\s*"
+    r"(?P<P>[AaPp]\.?[Mm]\.?)?"
+)
+_CLOCK_DIGITS = re.compile(r"[T _-]?(?P<H>\d\d)(?P<M>\d\d)(?:(?P<S>\d\d)(?:[.,](?P<F>\d{1,9}))?)?(?P<P>(?!))?")
+_HOUR = re.compile(r"(?:[T\s,]*)(?P<H>\d{1,2})\s*(?P<P>[AaPp]\.?[Mm]\.?)(?P<M>(?!))?(?P<S>(?!))?(?P<F>(?!))?")
+_OFFSET = re.compile(r"\s*(?:UTC|GMT)?(?P<sign>[+\-−])(?P<h>\d{1,2})(?::?(?P<m>\d{2}))?(?:\s*\([^)]*\))?$")
+_OF_DAY = re.compile(r"(?P<H>\d{1,4}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<F>\d{1,9}))?)?$")
+
+EXCEL_EPOCH = datetime(1899, 12, 30)
+EPOCH = datetime(1970, 1, 1)
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+def general(text: str, order: str) -> datetime:
+    """A date with or without a time of day; `order` says what three numbers are. Raises `ValueError` for others."""
+    for pattern in _DATES:
+        found = pattern.match(text)
+        if found is None:
+            continue
+        try:
+            day = _day(found.groupdict(), order)
+        except ValueError:
+            continue
+        rest = found.groupdict().get("clock") or text[found.end() :]
+        if not rest.strip():
+            return day
+        return _with_clock(day, rest, compact=pattern is _DATES[6])
+    raise ValueError(f"{text!r:.60} is no time that is known")
+
+
+def _day(of: dict[str, str | None], order: str) -> datetime:
+    if (a := of.get("a")) is not None:
+        b, c = of["b"] or "", of["c"] or ""
+        first, second, third = int(a), int(b), int(c)
+        if order == "YMD":
+            raise ValueError(f"{a}{of['s']}{b}{of['s']}{c}: is the day first or the month?")
+        if order == "yMD":
+            if len(a) != 2 or len(c) != 2:
+                raise ValueError("the year has two digits")
+            return datetime(_century(first), second, third)
+        year = third if len(c) == 4 else _century(third)
+        return datetime(year, second, first) if order == "DMY" else datetime(year, first, second)
+    text = of["y"] or ""
+    year = int(text) if len(text) == 4 else _century(int(text))
+    if (quarter := of.get("q")) is not None:
+        return datetime(year, 3 * int(quarter) - 2, 1)
+    if (week := of.get("w")) is not None:
+        return datetime.fromisocalendar(year, int(week), int(of.get("wd") or 1))
+    if (day_of_year := of.get("yd")) is not None:
+        day = datetime(year, 1, 1) + timedelta(int(day_of_year) - 1)
+        if day.year != year or day_of_year == "000":
+            raise ValueError(f"there is no day {day_of_year} in {year}")
+        return day
+    if (name := of.get("n")) is not None:
+        if name.lower() not in MONTHS:
+            raise ValueError(f"{name} is no month")
+        return datetime(year, MONTHS[name.lower()], int(of.get("d") or 1))
+    return datetime(year, int(of["m"] or 1), int(of.get("d") or 1))
+
+
+def _century(year: int) -> int:
+    return year + (2000 if year < 69 else 1900)
+
+
+def _with_clock(day: datetime, rest: str, *, compact: bool) -> datetime:
+    found = _CLOCK.match(rest) or _HOUR.match(rest) or (_CLOCK_DIGITS.match(rest) if compact else None)
+    zone = rest
+    if found is not None:
+        hour, minute, second = int(found["H"]), int(found["M"] or 0), int(found["S"] or 0)
+        half = (found["P"] or "").lower()
+        if half:
+            if not 1 <= hour <= 12:
+                raise ValueError(f"{rest.strip()!r:.60} is no time of day")
+            hour = hour % 12 + 12 * half.startswith("p")
+        fraction = found["F"]
+        micro = int((fraction + "000000")[:6]) if fraction else 0
+        if hour == 24 and minute == second == micro == 0:
+            day, hour = day + timedelta(1), 0
+        day = day.replace(hour=hour, minute=minute, second=second, microsecond=micro)
+        zone = rest[found.end() :]
+    name = zone.strip().lower()
+    if not name:
+        return day
+    if (offset := _OFFSET.match(zone)) is not None:
+        minutes = 60 * int(offset["h"]) + int(offset["m"] or 0)
+        if minutes >= 24 * 60:
+            raise ValueError(f"{zone.strip()!r:.60} is no zone")
+        return day.replace(tzinfo=timezone(timedelta(minutes=minutes if offset["sign"] == "+" else -minutes)))
+    hours = _ZONES.get(name)
+    if hours is None:
+        raise ValueError(f"{zone.strip()!r:.60} is no zone that is known")
+    return day.replace(tzinfo=timezone(timedelta(hours=hours)))
+
+
+def iso(text: str) -> datetime:
+    """RFC 3339 and its kin, which Python knows; 24:00 and short zones too."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return general(text, "YMD")
+
+
+def of_day(text: str) -> timedelta:
+    """`13:45`, `100:00:00`: time since midnight, or since a start."""
+    found = _OF_DAY.match(text)
+    if found is None or int(found["M"]) > 59 or int(found["S"] or 0) > 59:
+        raise ValueError(f"{text!r:.60} is no time of day")
+    micro = int((found["F"] + "000000")[:6]) if found["F"] else 0
+    return timedelta(hours=int(found["H"]), minutes=int(found["M"]), seconds=int(found["S"] or 0), microseconds=micro)
+
+
+def epoch(text: str, unit: str) -> datetime:
+    """So many seconds, ms, us or ns since 1970, to the microsecond."""
+    per = PER_SECOND[unit]
+    try:
+        return EPOCH + timedelta(microseconds=int(text) * 1_000_000 // per)
+    except ValueError:
+        whole, _, fraction = text.partition(".")
+        if unit == "s" and fraction.isdigit() and whole.lstrip("-").isdigit():
+            micro = int((fraction + "000000")[:6])
+            return EPOCH + timedelta(seconds=int(whole), microseconds=-micro if whole.startswith("-") else micro)
+        return EPOCH + timedelta(microseconds=round(float(text) * 1_000_000 / per))
+
+
+def digits(text: str) -> datetime:
+    """`202401`, `20240131`, `2024013112`, `202401311259`, `20240131125959` and with milliseconds; `240131`."""
+    whole = text.removesuffix(".0")
+    if not whole.isdigit():
+        raise ValueError(f"{text!r:.60} is no date of digits alone")
+    size = len(whole)
+    if size == 6:
+        year, month = int(whole[:4]), int(whole[4:])
+        if 1 <= month <= 12 and 1700 <= year <= 2200:
+            return datetime(year, month, 1)
+        return datetime(_century(int(whole[:2])), int(whole[2:4]), int(whole[4:]))
+    if size not in (8, 10, 12, 14, 17):
+        raise ValueError(f"{text!r:.60} is no date of digits alone")
+    numbers = [int(whole[:4]), *(int(whole[at : at + 2]) for at in range(4, min(size, 14), 2))]
+    micro = int(whole[14:]) * 1000 if size == 17 else 0
+    if len(numbers) > 3 and numbers[3] == 24 and not any(numbers[4:]) and not micro:
+        return datetime(*numbers[:3]) + timedelta(1)  # type: ignore[arg-type]
+    return datetime(*numbers).replace(microsecond=micro)  # type: ignore[arg-type]
+
+
+def year(text: str) -> datetime:
+    """`1949`, and `1949.25` for its second quarter."""
+    number = float(text)
+    first = datetime(int(number), 1, 1)
+    return first + (number - int(number)) * (datetime(int(number) + 1, 1, 1) - first)
+
+
+def excel(text: str) -> datetime:
+    """A serial number of a spreadsheet: days since 1899-12-30, to the millisecond."""
+    return EXCEL_EPOCH + timedelta(milliseconds=round(float(text) * 86_400_000))
+
+
+def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
+    """What reads one cell (or several with a space between); raises `ValueError`. No zone means UTC, or `zone`."""
+    form = how.form
+    if form == "iso":
+        parse: Callable[[str], datetime] = iso
+    elif form in ("YMD", "DMY", "MDY", "yMD"):
+        parse = lambda text: general(text, form)  # noqa: E731
+    elif form == "epoch":
+        unit = how.unit
+        return lambda text: epoch(text, unit)
+    elif form == "of day":
+        parse = lambda text: EPOCH + of_day(text)  # noqa: E731
+    elif form in _NUMERIC:
+        parse = _NUMERIC[form]
+    else:
+        parse = lambda text: datetime.strptime(text, form)  # noqa: E731
+    if how.parts == "date and hour":
+        whole = parse
+        parse = lambda text: whole(_hour_last(text))  # noqa: E731
+    elif how.parts == "fields":
+        parse = _fields
+    if zone is None:
+        return _bounded(parse)
+    where = ZoneInfo(zone)
+
+    def local(text: str) -> datetime:
+        time = parse(text)
+        return time if time.tzinfo is not None else time.replace(tzinfo=where)
+
+    return _bounded(local)
+
+
+_NUMERIC: dict[str, Callable[[str], datetime]] = {"digits": digits, "year": year, "excel": excel}
+
+
+def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
+    """Every error is a `ValueError`; times that UTC would put outside the calendar are errors, too."""
+
+    def read(text: str) -> datetime:
+        try:
+            time = parse(text)
+            return time if time.tzinfo is None else time.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{text!r:.60} is outside the calendar") from None
+
+    return read
+
+
+def _hour_last(text: str) -> str:
+    """`2024-01-31 7` and `2024-01-31 0730` as a date and a time of day."""
+    day, _, clock = text.rpartition(" ")
+    hour = clock.removesuffix(".0")
+    if not hour.isdigit():
+        raise ValueError(f"{clock!r:.20} is no hour")
+    return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
+
+
+def _fields(text: str) -> datetime:
+    """`2024 1 31 7`: year, month, day, hour ... as far as there are."""
+    numbers = [int(float(part)) for part in text.split()]
+    numbers += [1] * (3 - len(numbers))
+    hours = timedelta(hours=numbers[3]) if len(numbers) > 3 else timedelta(0)
+    rest = timedelta(minutes=numbers[4] if len(numbers) > 4 else 0, seconds=numbers[5] if len(numbers) > 5 else 0)
+    return datetime(*numbers[:3]) + hours + rest  # type: ignore[arg-type]

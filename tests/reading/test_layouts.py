@@ -1,0 +1,255 @@
+"""The same series in every layout: the same events, or an error that names the flag, and with that the same events."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamrnn.app.cli import cli, reading_flags
+from streamrnn.config.loading import load
+from streamrnn.config.tree import Config
+from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.look import Look
+from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.errors import ConfigurationError
+from streamrnn.records.events import EventDecoder
+from tests.inside import Inside
+from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
+
+EVERY = list(every())
+MICROSECONDS = [int(time.timestamp()) * 1_000_000 for time in TIMES]
+
+
+def configured(*flags: str) -> Config:
+    given = cli.commands["check"].make_context("check", [*flags]).params
+    overrides = {name: value for name, value in reading_flags(given).items() if value is not None}
+    return load(None, overrides, {})
+
+
+def events(path: Path, *flags: str) -> tuple[Look, list[str], list[int], dict[str, list[float]], int]:
+    """What a run takes from a file: the look, keys, times, values of each target, and how many rows it refuses."""
+    config = configured(*flags)
+    keys: list[str] = []
+    times: list[int] = []
+    values: list[Any] = []
+    refused = 0
+    with FileConnector(path, None) as connector:
+        found = connector.look(config.event, config.file)
+        decoder = EventDecoder(found.event, row_reader(found.layout, found.event, config.file))
+        (partition,) = connector.poll(0).assigned
+        connector.start(partition, 0)
+        while not (polled := connector.poll(1)).finished:
+            for records in polled.records.values():
+                decoded = decoder.decode(records)
+                keys += decoded.keys
+                times += decoded.times.tolist()
+                values += decoded.targets.tolist()
+                refused += len(decoded.rejected)
+    names = found.layout.targets
+    columns = np.array(values).reshape(-1, len(names)).T.tolist()
+    return found, keys, times, dict(zip(names, columns, strict=True)), refused
+
+
+def check_is_the_series(path: Path, *flags: str) -> None:
+    found, keys, times, values, refused = events(path, *flags)
+    assert times == MICROSECONDS, found
+    assert list(values.values()) == [VALUES], found
+    assert set(keys) <= {"default", "power"}
+    assert refused == 0
+
+
+@pytest.mark.parametrize("written", EVERY, ids=lambda written: written.name)
+def test_every_layout_is_read_or_refused_with_the_flag_that_mends_it(written: Written, tmp_path: Path) -> None:
+    path = tmp_path / written.name
+    path.write_bytes(written.content)
+    if written.asks:
+        with pytest.raises(ConfigurationError, match=written.asks):
+            events(path)
+    check_is_the_series(path, *written.flags)
+
+
+@pytest.mark.parametrize("written", EVERY[zlib.crc32(b"which") % 5 :: 9], ids=lambda written: written.name)
+def test_the_forecasts_are_those_of_the_plain_file(written: Written, inside: Inside) -> None:
+    def answers(name: str, content: bytes, *flags: str) -> list[Any]:
+        done = inside.forecast(content, *flags, name=name)
+        assert not done.letters
+        return [[list(one["targets"].values()), one["time"], one["anomaly"]] for one in done.records]
+
+    assert answers(written.name, written.content, *written.flags) == answers("plain.csv", plain().encode())
+
+
+def test_day_or_month_first_is_asked_for_where_no_row_tells(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("date,value\n" + "".join(f"{day:02}/01/2024,{day}\n" for day in range(1, 13)))
+    with pytest.raises(ConfigurationError, match="is it day or month first in '02/01/2024'") as asked:
+        events(path)
+    for form in ("%d/%m/%Y", "%m/%d/%Y"):
+        assert f"--time-format '{form}'" in str(asked.value)
+        _, _, times, _, _ = events(path, "--time-format", form)
+        assert len(set(np.diff(times))) == (1 if form == "%d/%m/%Y" else 3)
+
+
+def test_a_day_that_no_month_has_decides_for_all_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("date,value\n" + "".join(f"{day:02}/01/2024,{day}\n" for day in range(1, 14)))
+    _, _, times, _, _ = events(path)
+    assert set(np.diff(times)) == {86_400_000_000}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_mark_that_may_part_thousands_or_decimals_is_asked_for(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "x.csv"
+    rows = [[f"2024-01-01 0{hour}:00", f"{hour + 1},{hour}25"] for hour in range(9)]
+    path.write_text(table([["time", "value"], *rows], delimiter))
+    with pytest.raises(ConfigurationError, match=r"may have a decimal mark or part thousands.*--decimal"):
+        events(path)
+    assert events(path, "--decimal", ",")[3]["value"][:2] == [1.025, 2.125]
+    assert events(path, "--decimal", ".")[3]["value"][:2] == [1025, 2125]
+
+
+def test_another_column_tells_what_the_mark_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [[f"2024-01-01 0{hour}:00", f"{hour + 1},{hour}25", f"0,{hour}"] for hour in range(9)]
+    path.write_text(table([["time", "a", "b"], *rows], ";"))
+    assert events(path)[3]["a"][:2] == [1.025, 2.125]
+
+
+def test_a_zone_is_said_once_for_all_times(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,value\n2024-01-01 01:00,1\n2024-07-01 02:00,2\n")
+    _, _, times, _, _ = events(path, "--time-zone", "Europe/Berlin")
+    assert times == [1_704_067_200_000_000, 1_719_792_000_000_000]
+
+
+def test_units_of_numbers_as_times(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,value\n1000,1\n2000,2\n")
+    assert events(path)[2] == [1_000_000_000, 2_000_000_000]
+    assert events(path, "--time-unit", "ms")[2] == [1_000_000, 2_000_000]
+
+
+LONG = ["north", "south", "west"]
+
+
+def long_rows() -> list[list[str]]:
+    return [
+        [key, f"{time:%Y-%m-%d %H:%M:%S}", str(value + at)]
+        for time, value in zip(TIMES, VALUES, strict=True) for at, key in enumerate(LONG)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", [["unique_id", "ds", "y"], ["Series", "Time", "Value"], ["where", "when", "what"]])
+@pytest.mark.parametrize("order", ["interleaved", "blocks"])
+def test_long_files_have_a_series_per_key(tmp_path: Path, header: list[str], order: str) -> None:
+    rows = long_rows()
+    if order == "blocks":
+        rows.sort(key=lambda row: row[0])
+    path = tmp_path / "x.csv"
+    path.write_text(table([header, *rows], ";"))
+    found, keys, _, values, _ = events(path)
+    assert found.layout.keys == (header[0],)
+    assert any(note.startswith(f"key: {header[0]}") for note in found.notes)
+    assert keys == [row[0] for row in rows]
+    assert values[header[2]] == [float(row[2]) for row in rows]
+
+
+def test_numbers_are_keys_and_not_targets_where_they_tell_the_series_apart(tmp_path: Path) -> None:
+    rows = [["101" if key == "north" else "205" if key == "south" else "7", *rest] for key, *rest in long_rows()]
+    path = tmp_path / "x.csv"
+    path.write_text(table([["station", "time", "level"], *rows]))
+    found, keys, *_ = events(path)
+    assert (found.layout.keys, found.layout.targets) == (("station",), ("level",))
+    assert keys[:3] == ["101", "205", "7"]
+
+
+def test_two_columns_are_the_key_together(tmp_path: Path) -> None:
+    rows = [[key, kind, *rest] for key, *rest in long_rows() for kind in ("a", "b")]
+    path = tmp_path / "x.csv"
+    path.write_text(table([["site", "metric", "time", "value"], *rows]))
+    for flags in ((), ("--key", "site", "--key", "metric")):
+        found, keys, *_ = events(path, *flags)
+        assert found.layout.keys == ("site", "metric")
+        assert keys[:3] == ["north/a", "north/b", "south/a"]
+
+
+def test_further_spellings_of_missing_and_columns_to_leave_out(tmp_path: Path) -> None:
+    rows = [[f"2024-01-01 {hour:02}:00", "-9999" if hour % 5 == 4 else str(hour), "3"] for hour in range(24)]
+    path = tmp_path / "x.csv"
+    path.write_text(table([["time", "a", "b"], *rows]))
+    found, *_ = events(path)
+    assert any("--na -9999" in note for note in found.notes)
+    found, _, _, values, _ = events(path, "--na", "-9999", "--exclude", "b")
+    assert list(values) == ["a"]
+    assert np.isnan(values["a"]).tolist() == [hour % 5 == 4 for hour in range(24)]
+
+
+SPELLINGS = "|NA|n/a|NaN|null|None|-|--|?|.|#N/A|#DIV/0!|missing|unavailable|unknown|<NA>|No Data|Bad Input|nil|\\N"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.split("|"))
+@pytest.mark.parametrize("form", [str, german, lambda value: f"{value} kW"])
+def test_the_usual_spellings_of_missing(tmp_path: Path, spelling: str, form: Any) -> None:
+    rows = [
+        [f"{time:%Y-%m-%d %H:%M}", spelling if at % 6 == 2 else form(value)]
+        for at, (time, value) in enumerate(zip(TIMES, VALUES, strict=True))
+    ]
+    path = tmp_path / "x.csv"
+    path.write_text(table([["time", "value"], *rows], ";"), encoding="utf-8")
+    _, _, times, values, refused = events(path)
+    assert (times, refused) == (MICROSECONDS, 0)
+    assert [None if number != number else number for number in values["value"]] == [
+        None if at % 6 == 2 else value for at, value in enumerate(VALUES)
+    ]
+
+
+def test_text_for_a_target_or_a_feature_is_refused_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(table([["time", "value", "sky"], *[[f"{t:%Y-%m-%d %H:%M}", "1", "sun"] for t in TIMES]]))
+    for flag in ("--feature", "--target"):
+        with pytest.raises(ConfigurationError, match="column 'sky' has text, not numbers: 'sun' in row 0"):
+            events(path, flag, "sky")
+
+
+def test_booleans_are_numbers_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(
+        table(
+            [["time", "value", "on"], *[[f"{t:%Y-%m-%d %H:%M}", "1", str(at % 2 == 0)] for at, t in enumerate(TIMES)]]
+        )
+    )
+    found, _, _, values, _ = events(path, "--target", "on")
+    assert values["on"] == [float(at % 2 == 0) for at in range(ROWS)]
+    assert "numbers of on: true is 1, false is 0" in found.notes
+
+
+def test_nested_objects_are_columns_by_their_path(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        "".join(
+            f'{{"at": {{"time": {int(t.timestamp())}}}, "p": {{"v": {v}, "s": "x"}}}}\n'
+            for t, v in zip(TIMES, VALUES, strict=True)
+        )
+    )
+    _, _, times, values, _ = events(path)
+    assert (times, values) == (MICROSECONDS, {"p.v": VALUES})
+    assert events(path, "--target", "p.v")[3] == values
+
+
+def test_an_event_with_some_of_the_targets_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(
+        "".join(f'{{"time": {60 * at}, "{"ab"[at % 2]}": {at}}}\n' for at in range(60)) + '{"time": 3600}\n'
+    )
+    _, _, times, values, refused = events(path)
+    assert (len(times), refused) == (60, 1)
+    assert np.isnan(values["a"]).tolist() == [at % 2 == 1 for at in range(60)]
+
+
+def test_a_time_that_stands_still_is_none_where_another_moves(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(table([["time", "seen", "value"], *[["2024-01-01", f"{t:%Y-%m-%d %H:%M}", "1"] for t in TIMES]]))
+    assert events(path)[0].event.time == "seen"
