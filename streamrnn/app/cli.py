@@ -239,6 +239,7 @@ def check(file: Path | None, assignments: Sequence[str], source: Path | None, as
     import yaml
 
     from streamrnn.config.loading import SECRETS
+    from streamrnn.state.memory import described
 
     tree = config.model_dump(mode="json")
     for *sections, name in SECRETS:  # one that is not set is left out: written down as empty it would be refused
@@ -246,6 +247,7 @@ def check(file: Path | None, assignments: Sequence[str], source: Path | None, as
         if branch[name] is None:
             del branch[name]
     click.echo(yaml.safe_dump(tree, sort_keys=False), nl=False)
+    click.echo(f"# {described(config.state.max_memory)}")
 
 
 @cli.command()

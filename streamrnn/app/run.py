@@ -31,6 +31,7 @@ from streamrnn.records.events import targets_of
 from streamrnn.runtime.observer import Observer, Observers
 from streamrnn.runtime.task import make_decoder, make_model
 from streamrnn.runtime.worker import Worker
+from streamrnn.state.memory import default_budget, described, size
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +237,11 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
 
     with compiling(begins):
         model.warm_up()
+    most = max(1, (config.state.max_memory or default_budget()) // model.bytes_per_series)
+    log.info(
+        "%s: %s series of %s; more wait in %s",
+        described(config.state.max_memory), f"{most:,}", size(model.bytes_per_series), model.store_folder,
+    )  # fmt: skip
     model.close()
     if not compiled:  # which leaves garbage
         # All that the start has made stays to the end: look for no garbage in it, neither now and then nor at the exit.

@@ -53,6 +53,31 @@ def is_loopback(host: str) -> bool:
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
+_SIZES = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 1 << 10,
+    "mi": 1 << 20,
+    "gi": 1 << 30,
+    "ti": 1 << 40,
+}
+
+
+def _bytes(value: object) -> object:
+    """`1000000`, `"512MiB"`, `"1.5 GB"`, `"2Gi"` as bytes."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9]{0,18}\.?[0-9]{1,18})\s*([kmgt]i?)?b?\s*", value.lower())
+    if match is None:
+        raise ValueError(f"{value!r} is not a size; write for example 512MiB or 2GiB")
+    return int(float(match[1]) * _SIZES[match[2] or ""])
+
+
+Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1 << 20, le=1 << 50)]
+
 LONGEST = 100 * 365.25 * 86400.0
 """Seconds: clocks, waits and event times can count that far."""
 
@@ -415,10 +440,18 @@ class StateConfig(Section):
     """Files: where snapshots go (default: none are kept). Kafka: where idle series go."""
     snapshot_interval: Seconds = 30.0
     """Between two snapshots; what lies between is replayed after a crash."""
+    max_memory: Size | None = None
+    """Of this process for series, such as `512MiB`; those unseen for longest go to the local store beyond it. Default:
+    a third of what the container, the process or the machine may have, less 256 MiB; `streamrnn check` says it."""
     max_series: int | None = Field(None, ge=1)
-    """Series in memory per partition; the least recently used go to the local store."""
+    """Series in memory per partition at most; those unseen for longest go to the local store."""
     series_ttl: Seconds | None = None
-    """Series idle for this long in event time leave the memory."""
+    """Series idle for this long in event time leave the memory. (The time is what three series agree on.)"""
+    forget_after: Seconds | None = None
+    """Series idle for this long in event time are forgotten for good; one that returns is a new one."""
+    store: FilePath | None = None
+    """Folder on a disk for series that are not in memory; default: `rows` in `directory`, else /var/lib/streamrnn or
+    /var/tmp where that can be written."""
 
 
 class MonitorConfig(Section):

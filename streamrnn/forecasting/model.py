@@ -18,7 +18,7 @@ from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
-from streamrnn.forecasting.fold import COUNTERS, LAST_TIME, NUMBERS, Batch, CommonSeries
+from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, targets_of
 from streamrnn.records.forecasts import encode
@@ -179,9 +179,17 @@ class ForecastModel(PartitionModel[Answers]):
         for run in self._passes(batch, Answers._make(array[part] for array in answers)):
             run()
 
-    def _newest_times(self) -> Int64:
-        times: Int64 = self.series.arrays.common.numbers[:, LAST_TIME]
+    @staticmethod
+    def newest_times(rows: Series) -> Int64:
+        """See `PartitionModel`."""
+        times: Int64 = rows.common.numbers[:, LAST_TIME]
         return times
+
+    @staticmethod
+    def event_counts(rows: Series) -> Int64:
+        """See `PartitionModel`."""
+        counts: Int64 = rows.common.numbers[:, EVENTS]
+        return counts
 
     def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         """See `forecasts.encode`."""

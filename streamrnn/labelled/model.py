@@ -15,9 +15,11 @@ from streamrnn.labelled.answers import Predictions, blank_predictions
 from streamrnn.labelled.state import (
     CLASSES,
     COUNTERS,
+    EVENTS,
     NEWEST,
     LabelledConfig,
     LabelledScratch,
+    LabelledSeries,
     LabelledShared,
     allocate,
     labelled_config,
@@ -127,9 +129,17 @@ class LabelledModel(PartitionModel[Predictions]):
         run = kernels.classify if self._classifies else kernels.regress
         run(self._config, self.shared, self.series.arrays, self._scratch, batch, numbers_of, answers)
 
-    def _newest_times(self) -> Int64:
-        times: Int64 = self.series.arrays.numbers[:, NEWEST]
+    @staticmethod
+    def newest_times(rows: LabelledSeries) -> Int64:
+        """See `PartitionModel`."""
+        times: Int64 = rows.numbers[:, NEWEST]
         return times
+
+    @staticmethod
+    def event_counts(rows: LabelledSeries) -> Int64:
+        """See `PartitionModel`."""
+        counts: Int64 = rows.numbers[:, EVENTS]
+        return counts
 
     def encode(self, partition: Partition, decoded: Decoded, answers: Predictions) -> list[Message]:
         """See `records.encode`."""

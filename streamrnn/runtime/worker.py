@@ -188,7 +188,7 @@ class Worker:
         """Snapshots of the changed partitions whose last one is old enough."""
         now, interval = self._clock(), self._config.state.snapshot_interval
         for partition in sorted(changed) if self._keep_state else ():
-            if now - self._snapshot_taken[partition] >= interval:
+            if now - self._snapshot_taken[partition] >= interval or self._models[partition].wants_snapshot:
                 offset = commit.offsets.setdefault(partition, self._offsets[partition])
                 commit.snapshots[partition] = self._snapshot(partition, offset)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +21,8 @@ _WIDE = 4096  # bytes per row from which on numpy copies one row as fast as many
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, Linux 5.14
 
 Array = npt.NDArray[Any]
+Block = npt.NDArray[np.uint8]
+"""(rows, bytes per row)"""
 RowBytes = bytes | memoryview
 """A series' bytes through all arrays."""
 Tree = TypeVar("Tree", bound=tuple[Any, ...])
@@ -36,8 +38,11 @@ def fields(tree: tuple[Any, ...], prefix: str = "") -> Iterator[tuple[str, Array
             yield prefix + name, value
 
 
-def _map(tree: Tree, change: Any) -> Tree:
-    values = [_map(v, change) if isinstance(v, tuple) else change(v) for v in tree]
+def map_arrays(tree: Tree, change: Callable[[Array], Array]) -> Tree:
+    """The same tree with other arrays."""
+    values = [
+        map_arrays(v, change) if isinstance(v, tuple) else change(v) if isinstance(v, np.ndarray) else v for v in tree
+    ]
     if hasattr(tree, "_make"):
         made: Tree = tree._make(values)
         return made
@@ -47,15 +52,13 @@ def _map(tree: Tree, change: Any) -> Tree:
 def with_rows(tree: Tree, rows: int) -> Tree:
     """The same tree with `rows` rows; rows beyond the present ones are zero."""
 
-    def resize(value: Any) -> Any:
-        if not isinstance(value, np.ndarray):
-            return value
+    def resize(value: Array) -> Array:
         resized = np.zeros((rows, *value.shape[1:]), value.dtype)
         kept = min(rows, len(value))
         resized[:kept] = value[:kept]
         return resized
 
-    return _map(tree, resize)
+    return map_arrays(tree, resize)
 
 
 def row_bytes(tree: tuple[Any, ...]) -> int:
@@ -68,11 +71,22 @@ def total_bytes(tree: tuple[Any, ...]) -> int:
     return sum(array.nbytes for _, array in fields(tree))
 
 
+def get_block(tree: tuple[Any, ...], rows: Sequence[int]) -> Block:
+    """(rows, bytes per row) the bytes of each row through all arrays, in field order."""
+    at = _selection(rows)
+    return np.concatenate([span.array[at] for span in _spans(tree)], axis=1)
+
+
 def get_rows(tree: tuple[Any, ...], rows: Sequence[int]) -> list[bytes]:
     """The bytes of each row through all arrays, in field order."""
+    return [row.tobytes() for row in get_block(tree, rows)]
+
+
+def put_block(tree: tuple[Any, ...], rows: Sequence[int], block: Block) -> None:
+    """Write what `get_block` gave, each row named once."""
     at = _selection(rows)
-    block = np.concatenate([span.array[at] for span in _spans(tree)], axis=1)
-    return [row.tobytes() for row in block]
+    for array, begin, end in _spans(tree):
+        array[at] = block[:, begin:end]
 
 
 def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[RowBytes]) -> None:
@@ -138,10 +152,11 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def clear_row(tree: tuple[Any, ...], row: int) -> None:
-    """Make the row a new series."""
+def clear_rows(tree: tuple[Any, ...], rows: Sequence[int]) -> None:
+    """Make each row a new series."""
+    at = _selection(rows)
     for _, array in fields(tree):
-        array[row] = 0
+        array[at] = 0
 
 
 def put_arrays(tree: tuple[Any, ...], arrays: Mapping[str, Array]) -> None:

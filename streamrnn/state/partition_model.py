@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -18,13 +17,16 @@ import numpy.typing as npt
 
 from streamrnn import __version__
 from streamrnn.config.tree import Config
-from streamrnn.errors import EventError, SnapshotCorrupt, SnapshotMismatch
+from streamrnn.errors import ConfigurationError, EventError, SnapshotCorrupt, SnapshotMismatch
 from streamrnn.records.dead_letters import late_event
 from streamrnn.records.events import Decoded
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state import migrations
 from streamrnn.state.arrays import fields, layout, put_arrays, row_bytes, total_bytes
-from streamrnn.state.series_store import ROWS_AT_ONCE, RowStore, SeriesTable
+from streamrnn.state.event_clock import NONE, EventClock
+from streamrnn.state.memory import default_budget
+from streamrnn.state.row_store import RowStore, store_folder
+from streamrnn.state.series_store import ROWS_AT_ONCE, SeriesTable
 from streamrnn.state.settings import Settings, differences
 from streamrnn.state.snapshot import Manifest, Owner, SnapshotReader, digest_of, write
 
@@ -62,10 +64,19 @@ class PartitionModel(ABC, Generic[Answers]):
         self._layouts = migrations.Reader(rows, self.part)
         self.shared = shared
         self._late_is_dead = config.event.late == "dead-letter"
-        self._ttl = config.state.series_ttl
-        evicts = config.state.max_series is not None or self._ttl is not None
-        store = RowStore(_store_folder(config)) if evicts else None
-        self.series: SeriesTable[Any] = SeriesTable(rows, config.state.max_series, store)
+        state = config.state
+        self._ttl, self._forget_after = map(_microseconds, (state.series_ttl, state.forget_after))
+        self._clock = EventClock() if self._ttl or self._forget_after else None
+        self._swept: int | None = None
+        budget, size = state.max_memory or default_budget(), row_bytes(rows)
+        if budget < size:
+            raise ConfigurationError(f"state.max_memory is {budget:,} bytes, and one series takes {size:,}")
+        self.store_folder = store_folder(state.store, state.directory)
+        """Where series wait that are not in memory."""
+        store = RowStore(self.store_folder)
+        self.series: SeriesTable[Any] = SeriesTable(
+            rows, store, limit=state.max_series, budget=budget, newest=self.newest_times
+        )
 
     @abstractmethod
     def _blank_answers(self, decoded: Decoded) -> Answers:
@@ -75,9 +86,15 @@ class PartitionModel(ABC, Generic[Answers]):
     def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
         """Fold the events of `part` in, whose series have these rows, and write their answers."""
 
+    @staticmethod
     @abstractmethod
-    def _newest_times(self) -> Int64:
+    def newest_times(rows: Any) -> Int64:
         """Of every row the newest event time, (rows,) microseconds."""
+
+    @staticmethod
+    @abstractmethod
+    def event_counts(rows: Any) -> Int64:
+        """Of every row how many events it has seen, (rows,)."""
 
     @abstractmethod
     def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
@@ -90,21 +107,54 @@ class PartitionModel(ABC, Generic[Answers]):
     def process(self, decoded: Decoded) -> Answers:
         """Fold the events in; the answers have one entry per event, in order."""
         answers = self._blank_answers(decoded)
+        clock = self._clock.read(decoded.keys, decoded.times) if self._clock is not None else None
         for part, rows in self.series.batches(decoded.keys):
-            self._fold(decoded, part, rows, answers)
-        if self._ttl is not None:
-            self._store_idle(self._ttl)
+            if clock is None or self._forget_after is None:
+                self._fold(decoded, part, rows, answers)
+                continue
+            first = part.start
+            for span in self._renewed(rows, decoded.times[part], clock[part], self._forget_after):
+                self._fold(decoded, slice(first + span.start, first + span.stop), rows[span], answers)
+        self._sweep()
         return answers
 
-    def _store_idle(self, ttl: float) -> None:
-        watermark = self.shared.counters[self.counter_names.index("watermark")]
-        oldest_kept = int(watermark) - round(ttl * 1e6)
-        times = self._newest_times()
-        while (key := self.series.oldest()) is not None:
-            row = self.series.row_of(key)
-            if row is None or times[row] >= oldest_kept:
-                break
-            self.series.store_away(key)
+    def _renewed(self, rows: Int64, times: Int64, clock: Int64, forget_after: int) -> Iterator[slice]:
+        """Cut events into spans, and before each make those of its series new that were silent for too long.
+
+        Whether a series begins anew is a matter of its newest event and the clock at its next one. Where both are in
+        the same span that can only be told in between, so the span ends there if it could be.
+        """
+        start = 0
+        while start < len(rows):
+            span, moments = rows[start:], clock[start:]
+            series, first, of = np.unique(span, return_index=True, return_inverse=True)
+            arrays = self.series.arrays
+            newest, seen = self.newest_times(arrays)[series], self.event_counts(arrays)[series] > 0
+            silent = seen & _older(newest, moments[first], forget_after)
+            self.series.renew(series[silent])
+            # The newest event before any but the first is at least this old.
+            bound = np.full(len(series), -NONE)
+            np.minimum.at(bound, of, times[start:])
+            bound = np.where(seen & ~silent, newest, bound)
+            doubtful = _older(bound[of], moments, forget_after)
+            doubtful[first] = False
+            stop = start + (int(doubtful.argmax()) if doubtful.any() else len(span))
+            yield slice(start, stop)
+            start = stop
+
+    def _sweep(self, *, fully: bool = False) -> None:
+        """Store away, or forget, what was silent for too long: when the clock has moved on a little, or `fully`."""
+        now = self._clock.now if self._clock is not None else None
+        if now is None:
+            return
+        pause = min(span for span in (self._ttl, self._forget_after) if span) // 64
+        if not fully and self._swept is not None and now - self._swept <= pause:
+            return
+        self._swept = now
+        if self._forget_after:
+            self.series.forget(now - self._forget_after)
+        if self._ttl:
+            self.series.store_away(self.series.idle(now - self._ttl))
 
     def unusable(self, decoded: Decoded, answers: Answers) -> list[tuple[Record, EventError]]:
         """The records of a processed batch that are to be dead letters, in log order: no batch's end shall show."""
@@ -142,13 +192,15 @@ class PartitionModel(ABC, Generic[Answers]):
         Whoever can give the state to another application by mistake names the `partition`, so that it is refused there.
         `whole`: every row, for a snapshot that stands alone; which rows have changed stays as it is.
         """
+        self._sweep(fully=True)
         manifest = Manifest(
             offset, self._settings, len(self.series), self.counters, __version__, self._owner(partition),
-            self._layouts.named,
+            self._layouts.named, self._clock.witnesses if self._clock is not None else [],
         )  # fmt: skip
+        every: Iterator[tuple[str, bytes | None]]
         every = ((key, self.series.data(key)) for key in self.series.all_keys())
         rows = every if whole else self.series.take_dirty()
-        return write(manifest, dict(fields(self.shared)), rows, self._layouts.versions)
+        return write(manifest, dict(fields(self.shared)), rows, self._layouts.versions, self.bytes_per_series)
 
     def _owner(self, partition: Partition | None) -> Owner | None:
         return None if partition is None else Owner(self._application, *partition)
@@ -201,6 +253,8 @@ class PartitionModel(ABC, Generic[Answers]):
             )
         if manifest.series != len(self.series):
             raise SnapshotCorrupt(f"the snapshot says {manifest.series} series, but {len(self.series)} are stored")
+        if self._clock is not None:
+            self._clock.witnesses = [(digest, time) for digest, time in manifest.witnesses]
         return manifest.offset
 
     @staticmethod
@@ -214,6 +268,7 @@ class PartitionModel(ABC, Generic[Answers]):
 
     def digest(self) -> str:
         """A digest of all learned state, the same whatever rows the series happen to be in."""
+        self._sweep(fully=True)
         rows = {key: digest_of(self.series.data(key)) for key in self.series.all_keys()}
         return digest_of(dict(fields(self.shared)), rows).hex()
 
@@ -230,12 +285,17 @@ class PartitionModel(ABC, Generic[Answers]):
     @property
     def bytes(self) -> int:
         """Bytes of all arrays in memory."""
-        return total_bytes(self.series.arrays) + total_bytes(self.shared)
+        return self.series.memory + total_bytes(self.shared)
 
     @property
     def layout(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """Name, type and shape of every array of a series."""
         return layout(self.series.arrays)
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether so much has left the memory since the last snapshot that the next one should not wait."""
+        return self.series.much_left
 
     def close(self) -> None:
         """Delete the local store of idle series."""
@@ -247,5 +307,10 @@ def _plain(shape: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in shape.items()}
 
 
-def _store_folder(config: Config) -> Path | None:
-    return config.state.directory / "rows" if config.state.directory is not None else None
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else max(1, round(seconds * 1e6))
+
+
+def _older(times: Int64, now: Int64, span: int) -> npt.NDArray[np.bool_]:
+    """Whether each time is more than `span` before `now`."""
+    return np.asarray(now - times > span)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import crc32c
@@ -61,23 +61,36 @@ class Manifest(NamedTuple):
     version: str
     owner: Owner | None = None  # None: format 1, or state that no other application could reach
     layout: dict[str, int] | None = None  # for people: what counts is in every record's header
+    witnesses: Sequence[tuple[int, int]] = ()  # of the clock of events: `event_clock.py`
 
 
 def write(
-    manifest: Manifest, shared: Mapping[str, Array], rows: Iterable[tuple[str, bytes]], versions: Versions = FIRST
+    manifest: Manifest,
+    shared: Mapping[str, Array],
+    rows: Iterable[tuple[str, bytes | None]],
+    versions: Versions = FIRST,
+    row_size: int = 0,
 ) -> Iterator[Message]:
-    """The records of one snapshot; the manifest comes last."""
+    """The records of one snapshot; the manifest comes last. A row that is None deletes one of `row_size` bytes."""
     arrays = {name: np.ascontiguousarray(array) for name, array in shared.items()}
-    offset = manifest.offset
+    offset, row_chunks = manifest.offset, _chunk_count(row_size)
     yield from _chunks(_SHARED, b"", save_arrays(arrays), offset, versions)
     for key, row in rows:
-        yield from _chunks(_SERIES, b"/" + key.encode(), row, offset, versions)
+        name = b"/" + key.encode()
+        if row is None:  # forgotten: whatever there is of it
+            yield from (Message(b"%b%d%b" % (_SERIES, chunk, name), None) for chunk in range(row_chunks))
+        else:
+            yield from _chunks(_SERIES, name, row, offset, versions)
     document = manifest._asdict() | {"owner": manifest.owner and manifest.owner._asdict()}
     yield Message(_MANIFEST, _seal(_MANIFEST, json.dumps(document).encode(), 0, 1, offset, versions))
 
 
+def _chunk_count(size: int) -> int:
+    return max(1, -(-size // LARGEST_RECORD))
+
+
 def _chunks(prefix: bytes, suffix: bytes, payload: bytes, offset: int, versions: Versions) -> Iterator[Message]:
-    count = max(1, -(-len(payload) // LARGEST_RECORD))
+    count = _chunk_count(len(payload))
     for chunk in range(count):
         key = b"%b%d%b" % (prefix, chunk, suffix)
         part = payload[chunk * LARGEST_RECORD : (chunk + 1) * LARGEST_RECORD]

@@ -160,8 +160,11 @@ class SnapshotFolder:
         # Where each key's last record is, so that only one record at a time is in memory.
         last: dict[bytes | None, int] = {}
         for position, message in enumerate(self.messages()):
-            last[message.key] = position
-        merged = (m for position, m in enumerate(self.messages()) if last[m.key] == position)
+            if message.value is None:
+                last.pop(message.key, None)  # nothing comes before the merged file that it could delete
+            else:
+                last[message.key] = position
+        merged = (m for position, m in enumerate(self.messages()) if last.get(m.key) == position)
         old = list(self._chain)
         assert self.facts is not None
         self._write(merged, {**self.facts, "parent": None, "records": len(last)})

@@ -83,6 +83,7 @@ class FreeModel:
 
     bytes = 1000
     bytes_per_series = 100
+    wants_snapshot = False
     expert_names = ()
 
     def __init__(self, config: Config) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamrnn.errors import StateError
-from streamrnn.state.series_store import RowStore, SeriesTable
+from streamrnn.state import row_store
+from streamrnn.state.memory import Budget
+from streamrnn.state.row_store import RowStore, store_folder
+from streamrnn.state.series_store import SeriesTable
 
 
 class Rows(NamedTuple):
@@ -21,8 +26,9 @@ class Rows(NamedTuple):
 Table = SeriesTable[Rows]
 
 
-def table(limit: int | None = None, stored: bool = False) -> Table:
-    return SeriesTable(Rows(np.zeros(1, np.int64), np.zeros((1, 2))), limit, RowStore(None) if stored else None)
+def table(limit: int | None = None, budget: int = 1 << 30, shared: Budget | None = None) -> Table:
+    rows = Rows(np.zeros(1, np.int64), np.zeros((1, 2)))
+    return SeriesTable(rows, RowStore(store_folder(None, None)), limit=limit, budget=budget, shared=shared or Budget())
 
 
 def add(series: Table, keys: list[str]) -> None:
@@ -46,17 +52,16 @@ KEYS = st.sampled_from(["a", "b", "c", "", "ключ", "nul\0l", "nul\0m", "a/b"
 ACTIONS = st.lists(st.lists(KEYS, max_size=30) | st.just("snapshot") | st.tuples(KEYS), max_size=12)
 
 
-@given(actions=ACTIONS, limit=st.none() | st.integers(1, 5), stored=st.booleans())
-def test_a_bounded_table_is_a_dictionary(
-    actions: list[list[str] | str | tuple[str]], limit: int | None, stored: bool
-) -> None:
-    series = table(limit, stored or limit is not None)
+@given(actions=ACTIONS, limit=st.none() | st.integers(1, 5))
+def test_a_bounded_table_is_a_dictionary(actions: list[list[str] | str | tuple[str]], limit: int | None) -> None:
+    series = table(limit)
     expected: dict[str, int] = {}
     saved: dict[str, int] = {}
     try:
         for action in actions:
             if action == "snapshot":
                 for key, data in series.take_dirty():
+                    assert data is not None
                     saved[key] = int(np.frombuffer(data, np.int64, 1)[0])
                 assert saved == expected
                 assert not list(series.take_dirty())
@@ -65,7 +70,7 @@ def test_a_bounded_table_is_a_dictionary(
                 for key in action:
                     expected[key] = expected.get(key, 0) + 1
             elif limit is not None and isinstance(action, tuple) and series.row_of(action[0]) is not None:
-                series.store_away(action[0])
+                series.store_away([action[0]])
                 assert series.row_of(action[0]) is None
             assert totals(series) == expected
             assert len(series) == len(expected)
@@ -82,7 +87,7 @@ def test_a_bounded_table_is_a_dictionary(
 def test_restoring_is_putting_rows_the_last_one_wins(
     rows: dict[str, int], again: dict[str, int | None], limit: int | None
 ) -> None:
-    series = table(limit, limit is not None)
+    series = table(limit)
     expected: dict[str, int] = {}
     try:
         for part in (rows, again):
@@ -119,8 +124,8 @@ def test_a_row_of_another_length_is_refused() -> None:
 
 
 def test_unknown_series_have_no_data() -> None:
-    for stored in (False, True):
-        series = table(2 if stored else None, stored)
+    for limit in (None, 2):
+        series = table(limit)
         with pytest.raises(KeyError):
             series.data("a")
         series.close()
@@ -129,44 +134,118 @@ def test_unknown_series_have_no_data() -> None:
 def test_memory_grows_with_the_series_and_never_beyond_the_limit() -> None:
     series = table()
     add(series, [str(i) for i in range(100)])
-    assert len(series.arrays.total) == 128
-    bounded = table(20, stored=True)
+    assert 100 <= len(series.arrays.total) <= 128
+    bounded = table(20)
     add(bounded, [str(i) for i in range(100)])
     assert len(bounded.arrays.total) == 20
     assert totals(bounded) == totals(series)
     bounded.close()
 
 
+def test_growing_copies_nothing() -> None:
+    series = table()
+    add(series, ["a"])
+    before = series.arrays.total.ctypes.data
+    add(series, [str(i) for i in range(10_000)])
+    assert series.arrays.total.ctypes.data == before
+    assert totals(series)["a"] == 1
+
+
+@given(
+    batches=st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=20), min_size=1, max_size=20),
+    changes=st.lists(st.integers(1, 60), min_size=1, max_size=20),
+)
+def test_a_limit_may_change_at_any_time(batches: list[list[int]], changes: list[int]) -> None:
+    series = table(budget=60 * 24)
+    expected: dict[str, int] = {}
+    try:
+        for batch, rows in zip(batches, changes, strict=False):
+            add(series, [str(key) for key in batch])
+            for key in batch:
+                expected[str(key)] = expected.get(str(key), 0) + 1
+            series.limit_to(rows * 24)
+            assert series.in_memory <= rows
+            assert totals(series) == expected
+            assert not series.arrays.total[
+                [row for row in range(len(series.arrays.total)) if row not in series._rows.values()]
+            ].any()
+        assert {key for key, _ in series.take_dirty()} == expected.keys()
+    finally:
+        series.close()
+
+
+def test_partitions_of_a_process_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_store, "INDEX", 0)  # these rows are smaller
+    shared = Budget()
+    one = table(budget=24 * 100, shared=shared)
+    add(one, [str(i) for i in range(80)])
+    assert one.in_memory == 80
+    other = table(budget=24 * 100, shared=shared)
+    assert one.in_memory == 50
+    add(other, [str(i) for i in range(80)])
+    assert other.in_memory == 50
+    other.close()
+    add(one, [str(i) for i in range(80)])
+    assert one.in_memory == 80
+    assert set(totals(one).values()) == {2}
+    one.close()
+
+
+def test_forgotten_series_are_gone_and_the_snapshot_says_so() -> None:
+    rows = Rows(np.zeros(1, np.int64), np.zeros((1, 2)))
+    series: Table = SeriesTable(
+        rows, RowStore(store_folder(None, None)), limit=3, budget=1 << 30, newest=lambda arrays: arrays.total
+    )
+    add(series, ["a", "b", "c", "d", "e", "a", "e"])
+    assert len(dict(series.take_dirty())) == 5
+    series.forget(2)
+    assert totals(series) == {"a": 2, "e": 2}
+    add(series, ["b"])
+    assert {key: data is None for key, data in series.take_dirty()} == {"c": True, "d": True, "b": False}
+    assert totals(series) == {"a": 2, "e": 2, "b": 1}
+    series.close()
+
+
+def block(*rows: bytes) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
+
+
+def put(store: RowStore, *series: str) -> None:
+    count = len(series)
+    data = block(*(key.ljust(8).encode() for key in series))
+    store.put(series, data, np.zeros(count, np.bool_), np.zeros(count, np.int64))
+
+
 def test_the_store_leaves_nothing_behind(tmp_path: Path) -> None:
-    store = RowStore(tmp_path / "rows")
-    other = RowStore(tmp_path / "rows")
-    store.put("a", b"1")
-    other.put("a", b"2")
-    assert (store.get("a"), other.get("a"), store.get("b")) == (b"1", b"2", None)
-    assert (list(store.series()), len(store)) == (["a"], 1)
-    store.delete("a")
-    assert len(store) == 0
+    store, other = RowStore(tmp_path / "rows"), RowStore(tmp_path / "rows")
+    assert not (tmp_path / "rows").exists(), "nothing is made before it is needed"
+    put(store, "a", "b", "c")
+    put(other, "a")
+    assert not list((tmp_path / "rows").iterdir()), "it would stay there for ever after a SIGKILL"
+    assert store.get(["c", "a"]).tobytes() == b"c       a       "
+    taken, _ = store.take(["b"])
+    assert taken.tobytes() == b"b       "
+    put(store, "d", "e")
+    assert store.get(["a", "c", "d", "e"]).tobytes() == b"a       c       d       e       "
+    assert os.fstat(store._file).st_size == 4 * 8, "the slot of b is used again"
+    assert (list(store.series()), len(store), len(other)) == (["a", "c", "d", "e"], 4, 1)
     store.close()
     other.close()
-    assert not list((tmp_path / "rows").iterdir())
-
-
-def test_a_killed_process_leaves_no_store_behind(tmp_path: Path) -> None:
-    store = RowStore(tmp_path)
-    store.put("a", b"1" * 1000)
-    assert store.get("a") == b"1" * 1000
-    assert not list(tmp_path.iterdir()), "it would stay there for ever after a SIGKILL"
-    store.close()
 
 
 def test_a_store_that_cannot_be_made_is_a_named_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot keep idle series in"):
-        RowStore(tmp_path / "file")
+    with pytest.raises(StateError, match=r"cannot keep idle series in .*state\.store"):
+        put(RowStore(tmp_path / "file"), "a")
 
 
-def test_a_store_that_fails_is_a_named_error() -> None:
-    store = RowStore(None)
+def test_a_full_disk_is_a_named_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RowStore(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StateError, match=r"No space left on device.*state\.forget_after"):
+        put(store, "a")
     store.close()
-    with pytest.raises(StateError, match="local store of idle series failed"):
-        store.put("a", b"1")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamrnn.state.arrays import (
     ask_for_memory,
-    clear_row,
+    clear_rows,
     fields,
     get_rows,
     layout,
@@ -67,7 +67,7 @@ def test_growing_keeps_rows_and_adds_zeros(rows: int, more: int) -> None:
 
 def test_a_row_can_be_moved_and_cleared() -> None:
     one, other = tree(), with_rows(tree(), 3)
-    clear_row(other, 1)
+    clear_rows(other, [1])
     assert get_rows(other, [1]) == [bytes(60)]
     put_rows(other, [1], get_rows(one, [2]))
     assert get_rows(other, [1]) == get_rows(one, [2])
@@ -94,7 +94,7 @@ def test_arrays_of_other_names_shapes_or_types_are_refused() -> None:
         with pytest.raises(ValueError, match=words):
             put_arrays(tree(), wrong)
     target = with_rows(tree(), 3)
-    clear_row(target, 0)
+    clear_rows(target, [0])
     put_arrays(target, good)
     assert get_rows(target, [0]) == get_rows(tree(), [0])
 
