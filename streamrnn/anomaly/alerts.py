@@ -1,14 +1,19 @@
 """When strange events become an alert.
 
-An alert opens at the first event whose level reaches `open_at`. It stays open while the level is at least
-`CLOSE_SHARE` of that (hysteresis), and every event meanwhile belongs to it. After an alert opens the series
-rests: no other alert opens for `rest_share` of the events seen so far, at least `rest_least` and at most `rest_most`
-events. The rest makes alerts a budget: they cannot come thick. Only what a fast channel finds extraordinary breaks it,
-the first since the last alert opened, or one a hundred times rarer than those before.
+    D         how strange an event is (`detector.py`)
+    A         the strength that opens an alert
+    strength  D; within a rest, what is below A + 1.5 counts as less than A; after an alert at least the hold,
+              A .95^k at the k-th event after the last one with D >= A
+
+An alert opens at the first event whose strength reaches A, and on no other: what opens none is never stronger than what
+opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). After an alert opens the series rests for
+`rest_share` of the events seen so far, at least `rest_least`, at most a day's and `rest_most`: only a clearly stronger
+event breaks it. The rest makes alerts a budget: they cannot come thick.
 """
 
 from __future__ import annotations
 
+from math import log10
 from typing import NamedTuple
 
 import numpy as np
@@ -16,64 +21,93 @@ import numpy.typing as npt
 
 from streamrnn.kernels.jit import kernel
 
+Int64 = npt.NDArray[np.int64]
+
 
 class AlertConfig(NamedTuple):
-    """How long a series rests."""
+    """How long a series rests, in events."""
 
     rest_share: float = 0.04
-    rest_least: int = 30
+    rest_least: int = 24
     rest_most: int = 400
 
 
-# Columns of an alert state row, int64; all zero is a new series.
-EVENTS, ALERTS, OPEN, REST_UNTIL, RAREST = range(5)
-COLUMNS = 5
-CLOSE_SHARE = 1 / 3
-BREAK = 2000  # thousandths of a decade, as is `RAREST`
+# Columns of an alert state row, int64; all zero is new.
+EVENTS, ALERTS, OPEN, REST_UNTIL, OPENED_AT, SINCE = range(6)  # OPENED_AT: its event; SINCE: its time
+COLUMNS = 6
+CLOSE_SHARE = 0.6
+BREAK = 1.5  # decades beyond A that an event within a rest needs
+RESTING = 0.9  # share of A from which strengths within a rest are drawn together
+HOLD = 0.95
+DEFAULT = 3.5  # A for one alert per 1,000 events
+PER_TARGET = 1.4
+
+
+@kernel
+def strength_for(per_thousand: float, targets: int) -> float:
+    """A for at most `per_thousand` alerts per 1,000 normal events; measured (docs/anomalies.md)."""
+    slope = 2.5 if per_thousand < 1.0 else 1.4
+    return max(DEFAULT - slope * log10(per_thousand) + log10(float(targets)) / PER_TARGET, 0.3)
+
+
+@kernel
+def strength(state: Int64, strangeness: float, open_at: float, hold: float) -> float:
+    """The strength of an event of strangeness D; `hold` as it is at this event. Nothing changes."""
+    if state[OPEN] == 0 and state[EVENTS] < state[REST_UNTIL] and strangeness < open_at + BREAK:
+        low = RESTING * open_at
+        if strangeness > low:
+            strangeness = low + (open_at - low) * (strangeness - low) / (open_at + BREAK - low)
+    return max(strangeness, hold)
 
 
 @kernel
 def observe(
-    config: AlertConfig, state: npt.NDArray[np.int64], level: float, open_at: float, extraordinary: float
+    config: AlertConfig, state: Int64, strangeness: float, own: float, open_at: float, day: float, time_us: int
 ) -> int:
     """The id of the alert that this event belongs to, 1 for the first of a series, 0 for none.
 
     Args:
         config: how long a series rests.
         state: `(COLUMNS,)`, the row of one series; changes.
-        level: how strange the event is.
-        open_at: the level that opens an alert.
-        extraordinary: decades of the fast channels beyond what they need to speak, <= 0 when they have nothing to say.
+        strangeness: D.
+        own: the event's strength.
+        open_at: A.
+        day: events of a day, about.
+        time_us: the event's time.
     """
     event = state[EVENTS]
     state[EVENTS] = event + 1
-    rarity = int(1000.0 * min(max(extraordinary, 0.0), 1e6))
-    breaks = rarity > 0 and (state[RAREST] == 0 or rarity >= state[RAREST] + BREAK)
-    state[RAREST] = max(state[RAREST], rarity)
     if state[OPEN] == 1:
-        if level >= CLOSE_SHARE * open_at:
+        if strangeness >= CLOSE_SHARE * open_at:
             return int(state[ALERTS])
         state[OPEN] = 0
-    if level >= open_at and (event >= state[REST_UNTIL] or breaks):
+    elif own >= open_at:
         state[ALERTS] += 1
-        state[OPEN] = 1
-        state[RAREST] = rarity
-        rest = int(config.rest_share * (event + 1))
-        state[REST_UNTIL] = event + min(max(rest, config.rest_least), config.rest_most)
+        state[OPEN], state[OPENED_AT], state[SINCE] = 1, event, time_us
+        rest(config, state, event, day)
         return int(state[ALERTS])
     return 0
 
 
 @kernel
+def rest(config: AlertConfig, state: Int64, event: int, day: float) -> None:
+    """Rest from `event` on."""
+    most = max(min(float(config.rest_most), day), float(config.rest_least))
+    length = min(max(config.rest_share * (event + 1), float(config.rest_least)), most)
+    state[REST_UNTIL] = event + int(length)
+
+
+@kernel
 def replay(
     config: AlertConfig,
-    state: npt.NDArray[np.int64],
-    levels: npt.NDArray[np.float64],
+    state: Int64,
+    strengths: npt.NDArray[np.float64],
     open_at: float,
     opened: npt.NDArray[np.bool_],
 ) -> None:
-    """Write to `opened` `(events,)` which events of a series open an alert, with nothing extraordinary among them."""
-    for i in range(len(levels)):
+    """Write to `opened` `(events,)` which events open an alert at `open_at`, where nothing breaks a rest."""
+    for i in range(len(strengths)):
         before = state[ALERTS]
-        observe(config, state, levels[i], open_at, 0.0)
+        own = strengths[i] if state[EVENTS] >= state[REST_UNTIL] else 0.0
+        observe(config, state, strengths[i], own, open_at, float(config.rest_most), 0)
         opened[i] = state[ALERTS] > before

@@ -1,90 +1,93 @@
-"""How strange was this event, before anything is learned from it: one strength, one calibrated score, alerts.
+"""How strange was this event, before anything is learned from it: one strength, one score, alerts.
 
-The channels of `channels.py` are rarities in decades, d = -log10 P, for each target. Those over windows of what the
-series does at this time of day say "among the few strangest episodes of this series so far"; with new extremes and
-whatever a fast channel (residual, blocks, frozen, missing, gap) finds extraordinary they are one strength, with
-l(d) = log(1 + d / .66),
+Every target's channels (`channels.py`) are rarities in decades by what was learned from the events before; together
+they are its strangeness D, and an event's is that of its strangest target. A young series knows little of its own
+tails and records: D is divided by 1 + .2 log10(1000 / n) while n < 1,000 values have been seen, and the
+channels that look for records lose up to a decade until a week, or 2,016 events, but at least 1,500, have passed.
 
-    S = mean over both profiles of l(level) + l(spread) + l(jump)       0 for all but few events
-      + 3 log(1 + excess / .02)                                          range: a value outside all so far
-      + 1 + 3 l(d - needed)                                              a fast channel beyond what is needed
+An alert opens where the strength, D within rests (`alerts.py`), reaches what the accepted rate of false alarms asks
+for; the score is the same order as a probability (`rates.py`).
 
-and the strength of an event is that of its strangest target. An alert opens when S reaches what the accepted rate of
-false alarms asks for (`strength_for`), then the series rests (`alerts.py`).
-
-The score is another scale for the same order: `calibration.py` turns S into p = P(a past event was at least as
-strange), ordering ordinary events, S about 0, by the size of the forecast's error; `rates.py` makes its rate right,
-and the score is 1 - p.
+While an alert is open, the profiles that a strange target is held against (hour of day, hour of week) do not learn:
+a fault that lasts stays one. What lasts for `new_normal` is plainly no fault: the baselines move to it, and the alert
+is closed.
 
 Everything is scored with what was known before the event; every statistic is updated after.
 """
 
 from __future__ import annotations
 
-from math import exp, log, log10
+from math import log10, sqrt
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.anomaly import alerts, calibration, extremes, hourly_profile, rates
+from streamrnn.anomaly import (
+    alerts,
+    hourly_profile,
+    moments,
+    peaks,
+    rates,
+    record_range,
+    residuals,
+    runs,
+    tails,
+    units,
+    weekly_profile,
+)
 from streamrnn.anomaly.channels import (
-    BLOCK_WINDOW,
+    CHANGE,
     CHANNEL_NAMES,
     CHANNELS,
-    ERROR_LISTS,
+    DISTANCE,
+    ERROR,
     FROZEN,
     GAP,
-    LIKELIHOOD,
-    LISTED,
+    JUMP,
+    LEVEL,
     MISSING,
     RANGE,
-    WINDOW,
-    contribution,
-    errors,
-    excess,
-    likelihood,
-    run_rarity,
-    windows,
+    RESIDUAL,
+    SPREAD,
+    WEEK,
+    combined,
 )
 from streamrnn.kernels.jit import kernel
-from streamrnn.kernels.running_scale import PEAK_BLOCK, running_size
 
-__all__ = ["CHANNELS", "CHANNEL_NAMES", "AnomalyConfig", "AnomalySeries", "allocate", "observe"]
+__all__ = ["CHANNELS", "CHANNEL_NAMES", "LAYOUT", "AnomalyConfig", "AnomalySeries", "allocate", "observe"]
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-# Entries of the `outcome` array that `observe` writes.
-SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH = range(5)
-OUTCOMES = 5
+LAYOUT = 2  # of the state; part of what a snapshot's state must agree with
 
-WARM_UP = 100  # observed values before lists and range are used
-RANGE_UNIT, RANGE_WEIGHT = 0.02, 3.0
-# Decades from which these speak: silences and repeats gather them quickly and can wait for more.
-EXTRAORDINARY_GAP, EXTRAORDINARY_RUN = 8.0, 8.0
-EXTRAORDINARY_RANGE = 10.0  # past ranges outside
-FAST_LEAST, FAST_WEIGHT = 1.05, 3.0
-OPENING, OPENING_SCALE, LEAST_OPENING = 1.05, 1.5, 0.05  # of `strength_for`
-GAPS_KEPT = 32  # values of the list of gaps
-SIZE_GAIN = 0.005  # memory of the error's size: 200 events
-LARGEST_ERROR = 1e4  # sizes
-BLOCK = 64  # values between two checks for a range that something absurd has blown up
-EXTRAPOLATED = 0.8  # decades that a score may go beyond one in the number of events seen
-ABSURD = 1e9  # block ranges
-NORMAL_95 = 1.6448536269514722  # bounds of a 90 % interval, in deviations
+# Entries of the `outcome` array that `observe` writes; what follows them is working memory.
+SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION = range(7)
+OUTCOMES = 7 + 2 * CHANNELS
 
-# Columns of `numbers`, per target.
-VALUES, LOW, HIGH, BLOCK_LOW, BLOCK_HIGH, ERRORS, SIZE, PEAK, LAST_PEAK = range(9)
-LAST, RUN, REPEATS, LONGEST, EVENTS, GONE, GONE_RUN, GONE_LONGEST = range(9, 17)
-NUMBERS = 17
-# Columns of `times`, per series.
-LAST_TIME, LOG_INTERVAL, INTERVALS = range(3)
-TIMES = 3
-LOG_2 = 0.6931471805599453
+YOUNG, YOUNG_SLOPE = 1000.0, 0.2  # values; per decade of these
+WEEK_US, WEEK_EVENTS, LEAST_EVENTS = 7 * 86_400e6, 2016.0, 1500.0
+HOUR_US = 3_600_000_000
 DAY_US = 86_400e6
 LARGEST_VALUE = 1e300
-LEAST_GAP_SCALE = 0.3  # of the binary logarithms of intervals
+NO_LIMIT = 2**62
+KNOWN = 2  # days after which an hour of the day is a baseline that a fault must not drag along
+LEAST_OPEN = 24  # events before an alert can be the new normal
+
+# Parts of `numbers`, per target.
+COUNTS = 8
+VALUES, STRANGE, HOUR_COUNT, HOUR_MEAN, HOUR_SQUARES, WEEK_MEAN, OFF_COUNT, OFF_MEAN = range(COUNTS)
+_WHOLE = COUNTS
+_NEAR = _WHOLE + moments.COLUMNS
+_RESIDUALS = _NEAR + moments.COLUMNS
+_AVERAGES = _RESIDUALS + residuals.COLUMNS
+_RANGE = _AVERAGES + 4
+_WEEK = _RANGE + record_range.COLUMNS
+_FROZEN = _WEEK + weekly_profile.COLUMNS
+_MISSING = _FROZEN + runs.COLUMNS
+NUMBERS = _MISSING + runs.COLUMNS
+HOLD, PEAK = range(2)
 
 
 class AnomalyConfig(NamedTuple):
@@ -93,239 +96,253 @@ class AnomalyConfig(NamedTuple):
     targets: int
     false_alarms: float = 1.0  # alerts to accept on normal data, per 1,000 events
     false_alarms_per_day: float = 0.0  # > 0: alerts a day instead
+    for_all: bool = False  # these are for all series of the partition together
     threshold: float = -1.0  # in [0, 1]: alerts open from this score on instead
+    new_normal: float = 86_400e6  # microseconds that a fault lasts at most
+    new_normal_events: int = 500
     rest_share: float = 0.04
-    rest_least: int = 30
+    rest_least: int = 24
     rest_most: int = 400
+
+
+class AnomalyShared(NamedTuple):
+    """What belongs to the partition as a whole."""
+
+    series: npt.NDArray[np.int64]  # (1,) series whose events have been scored
+
+
+def allocate_shared() -> AnomalyShared:
+    """State of a new partition."""
+    return AnomalyShared(np.zeros(1, np.int64))
 
 
 class AnomalySeries(NamedTuple):
     """Anomaly state, one row per series; an all-zero row is a new series."""
 
-    numbers: Array  # (rows, targets, NUMBERS)
-    whole: Array  # (rows, targets, hourly_profile.COLUMNS): moments of the whole series
-    hours: Array  # (rows, targets, hourly_profile.MEMORIES, hourly_profile.HOURS, hourly_profile.COLUMNS)
-    ring: Singles  # (rows, targets, hourly_profile.MEMORIES, WINDOW): profile residuals
-    largest: Singles  # (rows, targets, hourly_profile.MEMORIES, LISTED): largest window statistics
-    errors: Singles  # (rows, targets, ERROR_LISTS): largest forecast errors and blocks of them, in running sizes
-    block: Singles  # (rows, targets, BLOCK_WINDOW): the last errors, signed
-    counts: Singles  # (rows, calibration.COUNTS): past of the strength
-    rates: Array  # (rows, rates.LEVELS): what the score corrects
-    times: Array  # (rows, TIMES)
-    gaps: Singles  # (rows, GAPS_KEPT)
+    doubles: Array  # (rows, targets, units.DOUBLES)
+    numbers: Singles  # (rows, targets, NUMBERS)
+    tails: Singles  # (rows, targets, 3, tails.COLUMNS): of residual, change, distance
+    lists: Singles  # (rows, targets, 4, peaks.COLUMNS): of level, spread, jump, week
+    hours: Singles  # (rows, targets, hourly_profile.HOURS, moments.COLUMNS)
+    hour_visits: npt.NDArray[np.uint8]  # (rows, targets, hourly_profile.HOURS)
+    week: npt.NDArray[np.int16]  # (rows, targets, weekly_profile.HOURS)
+    week_visits: npt.NDArray[np.uint8]  # (rows, targets, weekly_profile.HOURS)
+    times: Array  # (rows, runs.TIMES)
+    gaps: Singles  # (rows, peaks.COLUMNS)
+    rates: Singles  # (rows, rates.TRACKED): what the score corrects
+    held: Array  # (rows, 2): hold, the largest deviation since the alert opened
+    hour: npt.NDArray[np.int64]  # (rows,): number of the last event's hour since 1970
     alert: npt.NDArray[np.int64]  # (rows, alerts.COLUMNS)
 
 
 def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
     """State of `rows` new series."""
     targets = (rows, config.targets)
+
+    def singles(*shape: int) -> Singles:
+        return np.zeros(shape, np.float32)
+
     return AnomalySeries(
-        numbers=np.zeros((*targets, NUMBERS)),
-        whole=np.zeros((*targets, hourly_profile.COLUMNS)),
-        hours=np.zeros((*targets, hourly_profile.MEMORIES, hourly_profile.HOURS, hourly_profile.COLUMNS)),
-        ring=np.zeros((*targets, hourly_profile.MEMORIES, WINDOW), np.float32),
-        largest=np.zeros((*targets, hourly_profile.MEMORIES, LISTED), np.float32),
-        errors=np.zeros((*targets, ERROR_LISTS), np.float32),
-        block=np.zeros((*targets, BLOCK_WINDOW), np.float32),
-        counts=np.zeros((rows, calibration.COUNTS), np.float32),
-        rates=np.zeros((rows, rates.LEVELS)),
-        times=np.zeros((rows, TIMES)),
-        gaps=np.zeros((rows, GAPS_KEPT), np.float32),
+        doubles=np.zeros((*targets, units.DOUBLES)),
+        numbers=singles(*targets, NUMBERS),
+        tails=singles(*targets, 3, tails.COLUMNS),
+        lists=singles(*targets, 4, peaks.COLUMNS),
+        hours=singles(*targets, hourly_profile.HOURS, moments.COLUMNS),
+        hour_visits=np.zeros((*targets, hourly_profile.HOURS), np.uint8),
+        week=np.zeros((*targets, weekly_profile.HOURS), np.int16),
+        week_visits=np.zeros((*targets, weekly_profile.HOURS), np.uint8),
+        times=np.zeros((rows, runs.TIMES)),
+        gaps=singles(rows, peaks.COLUMNS),
+        rates=singles(rows, rates.TRACKED),
+        held=np.zeros((rows, 2)),
+        hour=np.zeros(rows, np.int64),
         alert=np.zeros((rows, alerts.COLUMNS), np.int64),
     )
 
 
 @kernel
-def _gap(series: AnomalySeries, row: int, time_us: int) -> float:
-    """Decades of the time since the last event, by |log2(interval / usual interval)|; then learn from it."""
-    times = series.times[row]
-    interval = float(time_us) - times[LAST_TIME]
-    first = times[LAST_TIME] == 0.0
-    times[LAST_TIME] = max(float(time_us), times[LAST_TIME])
-    if first or not interval > 0.0:  # late and simultaneous events say nothing about the rate
-        return 0.0
-    seen = times[INTERVALS]
-    logarithm = log(interval)
-    if seen == 0.0:
-        times[LOG_INTERVAL] = logarithm
-    off = abs(logarithm - times[LOG_INTERVAL]) / LOG_2
-    decades = extremes.rarity(series.gaps[row], seen, off, False, LEAST_GAP_SCALE)
-    if decades > 0.0:
-        decades += extremes.share(GAPS_KEPT, seen)
-    extremes.remember(series.gaps[row], seen, off)
-    times[LOG_INTERVAL] += max(1.0 / (seen + 1.0), 0.01) * (logarithm - times[LOG_INTERVAL])
-    times[INTERVALS] = seen + 1.0
-    return decades
+def _begin_again(series: AnomalySeries, row: int, target: int, x: float) -> None:
+    """Forget what something absurd has measured; runs of equal and missing values are kept."""
+    doubles = series.doubles[row, target]
+    size = doubles[units.HIGH] - doubles[units.LOW]
+    units.begin(doubles, x, size)
+    series.numbers[row, target, :_FROZEN] = 0.0
+    series.tails[row, target] = 0.0
+    series.lists[row, target] = 0.0
+    series.hours[row, target] = 0.0
+    series.hour_visits[row, target] = 0
+    series.week[row, target] = 0
+    series.week_visits[row, target] = 0
 
 
 @kernel
-def _absent(numbers: Array) -> float:
-    """Decades of one more missing value in a row; then learn from it."""
-    numbers[EVENTS] += 1.0
-    numbers[GONE_RUN] += 1.0
-    decades = run_rarity(numbers[GONE_RUN], numbers[GONE_LONGEST], numbers[GONE], numbers[EVENTS])
-    numbers[GONE] += 1.0
-    return decades if numbers[VALUES] >= WARM_UP else 0.0
-
-
-@kernel
-def _frozen(numbers: Array, x: float) -> float:
-    """Decades of one more value equal to the last; then learn from it, also that a missing run is over."""
-    numbers[EVENTS] += 1.0
-    if numbers[GONE_RUN] > 0.0:
-        numbers[GONE_LONGEST] = max(numbers[GONE_LONGEST], min(numbers[GONE_RUN], 2.0 * numbers[GONE_LONGEST] + 8.0))
-        numbers[GONE_RUN] = 0.0
-    decades = 0.0
-    if numbers[VALUES] > 0.0 and x == numbers[LAST]:
-        numbers[RUN] += 1.0
-        decades = run_rarity(numbers[RUN], numbers[LONGEST], numbers[REPEATS], numbers[VALUES])
-        numbers[REPEATS] += 1.0
-    elif numbers[RUN] > 0.0:
-        # One freeze raises what is tolerated to at most twice as much: the next one is news again.
-        numbers[LONGEST] = max(numbers[LONGEST], min(numbers[RUN], 2.0 * numbers[LONGEST] + 8.0))
-        numbers[RUN] = 0.0
-    numbers[LAST] = x
-    return decades if numbers[VALUES] >= WARM_UP else 0.0
-
-
-@kernel
-def _error(series: AnomalySeries, row: int, target: int, error: float, channels: Array) -> tuple[float, float]:
-    """The forecast's |error| in running sizes, and its decades beyond the extraordinary; then learn from it."""
+def _hour_is_over(series: AnomalySeries, row: int, target: int, hour: int) -> None:
+    """What was gathered in `hour` (since 1970) becomes part of the profiles."""
     numbers = series.numbers[row, target]
-    seen, size = numbers[ERRORS], numbers[SIZE]
-    absolute = abs(error)
-    relative = LARGEST_ERROR if absolute > 0.0 else 0.0
-    if absolute < LARGEST_ERROR * size:
-        relative = absolute / size
-    newest = int(seen) % BLOCK_WINDOW
-    series.block[row, target, newest] = relative if error > 0.0 else -relative
-    beyond = 0.0
-    if seen >= WARM_UP:
-        beyond = errors(series.block[row, target], newest, series.errors[row, target], seen - WARM_UP, channels)
-    numbers[SIZE] = running_size(size, numbers[LAST_PEAK], absolute, max(1.0 / (seen + 1.0), SIZE_GAIN))
-    numbers[ERRORS] = seen + 1.0
-    numbers[PEAK] = max(numbers[PEAK], absolute)
-    if numbers[ERRORS] % PEAK_BLOCK == 0.0:
-        numbers[LAST_PEAK] = numbers[PEAK]
-        numbers[PEAK] = 0.0
-    return relative, beyond
+    count = numbers[HOUR_COUNT]
+    if count == 0.0:
+        return
+    day, week = hour % hourly_profile.HOURS, hour % weekly_profile.HOURS
+    variance = max(numbers[HOUR_SQUARES] / count, 0.0)
+    memory = hourly_profile.memory(series.times[row, runs.INTERVAL] / HOUR_US)
+    hourly_profile.learn(
+        series.hours[row, target], series.hour_visits[row, target], day, float(numbers[HOUR_MEAN]), variance, memory
+    )
+    state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    weekly_profile.learn(
+        state, series.week[row, target], series.week_visits[row, target], week, float(numbers[WEEK_MEAN])
+    )
+    numbers[HOUR_COUNT], numbers[HOUR_MEAN], numbers[HOUR_SQUARES], numbers[WEEK_MEAN] = 0.0, 0.0, 0.0, 0.0
 
 
 @kernel
-def _range(series: AnomalySeries, row: int, target: int, x: float) -> float:
-    """The excess of `x` over the range so far; then learn from it, also whether the range was blown up."""
+def _gather(series: AnomalySeries, row: int, target: int, hour: int, y: float, usual: float, deviation: float) -> None:
+    """Add a value to what the hour that is going on will teach the profiles."""
     numbers = series.numbers[row, target]
-    seen = numbers[VALUES]
-    outside = 0.0
-    if seen == 0.0:
-        numbers[LOW] = x
-        numbers[HIGH] = x
-    elif seen >= WARM_UP:
-        outside = excess(numbers[LOW], numbers[HIGH], x)
-    numbers[LOW] = min(numbers[LOW], x)
-    numbers[HIGH] = max(numbers[HIGH], x)
-    if seen % BLOCK == 0.0:
-        width = numbers[BLOCK_HIGH] - numbers[BLOCK_LOW]
-        if width > 0.0 and numbers[HIGH] - numbers[LOW] > ABSURD * width:
-            numbers[LOW] = min(numbers[BLOCK_LOW], x)
-            numbers[HIGH] = max(numbers[BLOCK_HIGH], x)
-            series.hours[row, target] = 0.0
-            series.whole[row, target] = 0.0
-        numbers[BLOCK_LOW] = x
-        numbers[BLOCK_HIGH] = x
-    numbers[BLOCK_LOW] = min(numbers[BLOCK_LOW], x)
-    numbers[BLOCK_HIGH] = max(numbers[BLOCK_HIGH], x)
-    return outside
+    state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    numbers[HOUR_COUNT] += 1.0
+    count = numbers[HOUR_COUNT]
+    weekly = weekly_profile.moved(
+        state, series.week[row, target], series.week_visits[row, target], hour % weekly_profile.HOURS, y
+    )
+    numbers[WEEK_MEAN] += (weekly - numbers[WEEK_MEAN]) / count
+    y = moments.clipped(y, usual, deviation, float(numbers[VALUES]))
+    step = y - numbers[HOUR_MEAN]
+    numbers[HOUR_MEAN] += step / count
+    numbers[HOUR_SQUARES] += step * (y - numbers[HOUR_MEAN])
 
 
 @kernel
-def _profiles(series: AnomalySeries, row: int, target: int, hour: int, x: float, channels: Array) -> float:
-    """The windows' part of S; then learn from `x`."""
-    seen = series.numbers[row, target, VALUES]
-    hours, whole = series.hours[row, target], series.whole[row, target]
-    strangeness = 0.0
-    newest = int(seen) % WINDOW
-    for memory in range(hourly_profile.MEMORIES):
-        ring = series.ring[row, target, memory]
-        ring[newest] = hourly_profile.residual(hours, whole, memory, hour, x)
-        if seen >= WARM_UP:
-            part = windows(ring, newest, series.largest[row, target, memory], seen - WARM_UP, channels)
-            strangeness += part / hourly_profile.MEMORIES
-    hourly_profile.learn(hours, whole, hour, x)
-    return strangeness
+def _new_normal(series: AnomalySeries, row: int, target: int) -> None:
+    """Baselines move by what the series has been off them while the alert was open."""
+    numbers = series.numbers[row, target]
+    if numbers[STRANGE] > 0.0:
+        by = float(numbers[OFF_MEAN])
+        for hour in range(hourly_profile.HOURS):
+            if series.hour_visits[row, target, hour] > 0:
+                series.hours[row, target, hour, hourly_profile.MEAN] += by
+                series.hour_visits[row, target, hour] = 1
+        state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+        weekly_profile.shift(state, series.week[row, target], series.week_visits[row, target], by)
+        numbers[_AVERAGES : _AVERAGES + 4] = 0.0
+    numbers[STRANGE], numbers[OFF_COUNT], numbers[OFF_MEAN] = 0.0, 0.0, 0.0
 
 
 @kernel
-def _statistic(
-    series: AnomalySeries,
-    row: int,
-    target: int,
-    hour: int,
-    x: float,
-    expected: float,
-    lower: float,
-    upper: float,
-    channels: Array,
-) -> tuple[float, float, float]:
-    """Strength of one observed target, how far a fast channel is beyond what is needed, the error in running sizes.
+def _value(
+    series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, learns: bool, found: Array,
+    off: Array,
+) -> None:  # fmt: skip
+    """Decades `found` `(CHANNELS,)` of one observed target, and how far it is `off` `(CHANNELS,)` in units.
 
-    Then all of it is learned from.
+    Then everything but the profiles' hours is learned from it.
     """
-    numbers = series.numbers[row, target]
-    strangeness = _profiles(series, row, target, hour, x, channels)
-    relative, beyond = 0.0, 0.0
-    if abs(x - expected) <= LARGEST_VALUE:  # false for NaN: nothing was expected
-        relative, beyond = _error(series, row, target, x - expected, channels)
-        channels[LIKELIHOOD] = max(channels[LIKELIHOOD], likelihood(x, expected, lower, upper, NORMAL_95))
-    frozen = _frozen(numbers, x)
-    channels[FROZEN] = max(channels[FROZEN], frozen)
-    outside = _range(series, row, target, x)
-    if outside > 0.0:
-        strangeness += RANGE_WEIGHT * log(1.0 + outside / RANGE_UNIT)
-        channels[RANGE] = max(channels[RANGE], log10(numbers[VALUES] / 2.0) + log10(1.0 + outside / RANGE_UNIT))
-    numbers[VALUES] += 1.0
-    beyond = max(beyond, frozen - EXTRAORDINARY_RUN)
-    if outside > EXTRAORDINARY_RANGE:
-        beyond = max(beyond, log10(outside / EXTRAORDINARY_RANGE))
-    return strangeness, beyond, relative
+    doubles, numbers = series.doubles[row, target], series.numbers[row, target]
+    found[FROZEN] = runs.observe(
+        numbers[_FROZEN : _FROZEN + runs.COLUMNS], numbers[VALUES] > 0.0 and x == doubles[units.LAST]
+    )
+    if numbers[VALUES] == 0.0 and doubles[units.UNIT] == 0.0:
+        units.begin(doubles, x, 0.0)
+    elif doubles[units.UNIT] == 0.0 and x != doubles[units.ANCHOR]:
+        units.begin(doubles, doubles[units.ANCHOR], abs(x - doubles[units.ANCHOR]))
+    doubles[units.LAST] = x
+    whole = numbers[_WHOLE : _WHOLE + moments.COLUMNS]
+    if units.outgrown(doubles, float(numbers[VALUES]), sqrt(whole[moments.VARIANCE]), x):
+        _begin_again(series, row, target, x)
+    seen, y = float(numbers[VALUES]), units.to_units(doubles, x)
+    error, of_errors = x - expected, numbers[_RESIDUALS : _RESIDUALS + residuals.COLUMNS]
+    if abs(error) <= LARGEST_VALUE:  # false for NaN: nothing was expected
+        unit = doubles[units.UNIT]
+        error = min(max(error / unit, -units.LARGEST), units.LARGEST) if unit > 0.0 else 0.0
+        residuals.observe(of_errors, series.tails[row, target], error, found[ERROR : RESIDUAL + 1])
+        off[ERROR], off[RESIDUAL] = error, error
+    off[CHANGE] = y - of_errors[residuals.VALUE]
+    found[CHANGE] = residuals.change(of_errors, series.tails[row, target, 1], y)
+    near = numbers[_NEAR : _NEAR + moments.COLUMNS]
+    off[DISTANCE] = y - near[moments.MEAN]
+    found[DISTANCE] = moments.distance(near, series.tails[row, target, 2], y, seen)
+    usual, deviation = hourly_profile.usual(
+        series.hours[row, target], series.hour_visits[row, target], whole, hour % hourly_profile.HOURS
+    )
+    off[LEVEL], off[SPREAD], off[JUMP] = y - usual, y - usual, y - usual
+    averages, lists = numbers[_AVERAGES : _AVERAGES + 4], series.lists[row, target]
+    hourly_profile.observe(averages, lists, usual, deviation, y, seen, found[LEVEL : JUMP + 1])
+    record = numbers[_RANGE : _RANGE + record_range.COLUMNS]
+    if y > record[record_range.HIGH]:
+        off[RANGE] = y - record[record_range.HIGH]
+    elif y < record[record_range.LOW]:
+        off[RANGE] = y - record[record_range.LOW]
+    found[RANGE] = record_range.observe(record, y, seen)
+    weekly = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    means, visits, at = series.week[row, target], series.week_visits[row, target], hour % weekly_profile.HOURS
+    off[WEEK] = weekly_profile.outside(weekly, means, visits, at, y)
+    interval = series.times[row, runs.INTERVAL]
+    per_hour = max(HOUR_US / interval, 1.0) if interval > 0.0 else 1.0
+    found[WEEK] = weekly_profile.observe(weekly, means, visits, lists[3], at, y, per_hour)
+    if learns or series.hour_visits[row, target, hour % hourly_profile.HOURS] < KNOWN:
+        _gather(series, row, target, hour, y, usual, deviation)
+        moments.learn(whole, y, seen, moments.WHOLE_GAIN)
+        numbers[OFF_COUNT], numbers[OFF_MEAN] = 0.0, 0.0
+    else:
+        numbers[OFF_COUNT] += 1.0
+        numbers[OFF_MEAN] += (y - usual - numbers[OFF_MEAN]) / numbers[OFF_COUNT]
+    numbers[VALUES] = min(seen + 1.0, tails.MOST_SEEN)
 
 
 @kernel
-def strength_for(per_thousand: float) -> float:
-    """The strength that opens about `per_thousand` alerts per 1,000 of the first 20,000 normal events of a series.
-
-    Fitted to simulations (docs/anomalies.md). Alerts are denser in the first few thousand events, when records are
-    frequent, and rarer in old series; more than about 3 per 1,000 the rests do not let through.
-    """
-    return max(LEAST_OPENING, OPENING - OPENING_SCALE * log(per_thousand))
-
-
-@kernel
-def _accepted(config: AnomalyConfig, log_interval: float) -> float:
-    """Alerts per 1,000 events to accept for each target."""
+def _accepted(config: AnomalyConfig, shared: AnomalyShared, interval: float) -> float:
+    """Alerts per 1,000 events to accept."""
     per_thousand = config.false_alarms
     if config.false_alarms_per_day > 0.0:
-        per_thousand = 1000.0 * config.false_alarms_per_day * exp(log_interval) / DAY_US
-    return min(max(per_thousand / config.targets, 1e-9), 1000.0)
+        per_thousand = 1000.0 * config.false_alarms_per_day * interval / DAY_US
+    if config.for_all:
+        per_thousand /= float(max(shared.series[0], 1))
+    return min(max(per_thousand, 1e-9), 1000.0)
 
 
 @kernel
-def _score(series: AnomalySeries, row: int, strength: float, tie: float) -> float:
-    """1 - P(an event of this series is at least as strange), by the past; then learn from it."""
-    counts = series.counts[row]
-    decades = -log10(calibration.probability(counts, strength, tie))
-    calibration.learn(counts, strength, tie)
-    # No past of n events tells apart what is much rarer than 1 / n.
-    told_apart = min(decades, log10(series.alert[row, alerts.EVENTS] + 1.0) + EXTRAPOLATED)
-    return float(1.0 - exp(-rates.corrected(series.rates[row], told_apart) / extremes.LOG10_E))
+def _waits(times: Array) -> float:
+    """Decades that the channels which look for records lose while they have seen little."""
+    days = (times[runs.LAST_TIME] - times[runs.FIRST_TIME]) / WEEK_US
+    age = min(max(days, times[runs.INTERVALS] / WEEK_EVENTS), times[runs.INTERVALS] / LEAST_EVENTS)
+    return min(max(-log10(max(age, 1e-9)), 0.0), 1.0)
+
+
+@kernel
+def _strangeness(
+    series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, gap: float, open_at: float,
+    found: Array, off: Array,
+) -> tuple[float, int]:  # fmt: skip
+    """D of one target and its strongest channel, -1 for none."""
+    numbers = series.numbers[row, target]
+    for k in range(CHANNELS):
+        found[k] = 0.0
+        off[k] = np.nan
+    learns = not (series.alert[row, alerts.OPEN] == 1 and numbers[STRANGE] > 0.0)
+    known = abs(x) <= LARGEST_VALUE
+    found[MISSING] = runs.observe(numbers[_MISSING : _MISSING + runs.COLUMNS], not known)
+    found[GAP] = gap
+    if known:
+        _value(series, row, target, hour, x, expected, learns, found, off)
+        waits = _waits(series.times[row])
+        for k in range(LEVEL, RANGE + 1):
+            found[k] = max(found[k] - waits, 0.0)
+    seen = max(float(numbers[VALUES]), 1.0)
+    strangeness, channel = combined(found, seen)
+    if seen < YOUNG:
+        strangeness /= 1.0 + YOUNG_SLOPE * log10(YOUNG / seen)
+    numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at else 0.0
+    return strangeness, channel
 
 
 @kernel
 def observe(
     config: AnomalyConfig,
+    shared: AnomalyShared,
     series: AnomalySeries,
     row: int,
     time_us: int,
+    local_us: int,
     x: Array,
     expected: Array,
     lower: Array,
@@ -337,56 +354,79 @@ def observe(
 
     Args:
         config: sizes and rates.
+        shared: of the partition; changes.
         series: the state; row `row` changes.
         row: which series.
         time_us: event time, microseconds since 1970.
+        local_us: the same by the clock that people live by: hours of day and week are read from it.
         x: `(targets,)` observed values, NaN where missing.
         expected: `(targets,)` what was forecast for this event, NaN for the first.
         lower: `(targets,)` bounds of the first interval level, NaN for the first event.
         upper: `(targets,)`.
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
         outcome: `(OUTCOMES,)`, written: score, 1.0 for an anomaly, its alert (0: none), the driving target (-1: none),
-            strength.
+            strength, the strongest channel (-1: none), how far the value is off what that channel holds it against
+            (NaN: it says nothing of the value). The rest is working memory.
 
     Returns:
-        The score in [0, 1]: 1 - P(an event of this series is at least as strange).
+        The score in [0, 1]: 1 - P(a normal event is at least as strange).
     """
+    found, off = outcome[7 : 7 + CHANNELS], outcome[7 + CHANNELS :]
+    alert, held = series.alert[row], series.held[row]
+    gap = runs.silence(series.times[row], series.gaps[row], time_us)
+    interval = series.times[row, runs.INTERVAL]
+    open_at = alerts.strength_for(_accepted(config, shared, interval), config.targets)
+    if config.threshold >= 0.0:
+        open_at = rates.strength_of(config.threshold)
+    hour = local_us // HOUR_US
+    if alert[alerts.EVENTS] == 0:
+        shared.series[0] += 1
+    if hour != series.hour[row]:
+        for target in range(config.targets):
+            _hour_is_over(series, row, target, series.hour[row])
+        series.hour[row] = hour
     for channel in range(CHANNELS):
         channels[channel] = 0.0
-    gap = _gap(series, row, time_us)
-    channels[GAP] = gap
-    hour = (time_us // hourly_profile.HOUR_US) % hourly_profile.HOURS
-    strength, beyond, tie, driver = -1.0, 0.0, 0.0, -1
+    strangeness, driver, strongest, deviation = -1.0, -1, -1, np.nan
     for target in range(config.targets):
-        own, extraordinary, relative = 0.0, 0.0, 0.0
-        if abs(x[target]) <= LARGEST_VALUE:
-            own, extraordinary, relative = _statistic(
-                series, row, target, hour, x[target], expected[target], lower[target], upper[target], channels
-            )
-        else:
-            missing = _absent(series.numbers[row, target])
-            channels[MISSING] = max(channels[MISSING], missing)
-            extraordinary = missing - EXTRAORDINARY_RUN
-        extraordinary = max(extraordinary, gap - EXTRAORDINARY_GAP)
-        if extraordinary > 0.0:
-            own += FAST_LEAST + FAST_WEIGHT * contribution(extraordinary)
-        if own > strength or (own == strength and relative > tie):
-            driver = target
-        strength, beyond, tie = max(strength, own), max(beyond, extraordinary), max(tie, relative)
-    score = _score(series, row, strength, tie / (1.0 + tie))
-    level, open_at = strength, strength_for(_accepted(config, series.times[row, LOG_INTERVAL]))
-    if config.threshold >= 0.0:
-        level, open_at = -log10(max(1.0 - score, 1e-300)), -log10(max(1.0 - config.threshold, 1e-300))
+        own, channel = _strangeness(series, row, target, hour, x[target], expected[target], gap, open_at, found, off)
+        for k in range(CHANNELS):
+            channels[k] = max(channels[k], found[k])
+        if own > strangeness:
+            strangeness, driver, strongest = own, target, channel
+            deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
+    held[HOLD] *= alerts.HOLD
+    strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
+    if strangeness >= open_at:
+        held[HOLD] = open_at
+    day = DAY_US / interval if interval > 0.0 else 0.0
     rest = alerts.AlertConfig(config.rest_share, config.rest_least, config.rest_most)
-    before = series.alert[row, alerts.ALERTS]
-    alert = alerts.observe(rest, series.alert[row], level, open_at, beyond)
-    # Windows stay strange for as long as they are; an event after the one that opened an alert has to be so itself.
-    itself = alert > before or beyond > 0.0 or (config.threshold >= 0.0 and level >= open_at)
+    before, was_open = alert[alerts.ALERTS], alert[alerts.OPEN] == 1
+    number = alerts.observe(rest, alert, strangeness, strength, open_at, day, time_us)
+    if alert[alerts.OPEN] == 1:
+        lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
+        if lasted > LEAST_OPEN and (
+            time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events
+        ):
+            alert[alerts.OPEN] = 0
+            alerts.rest(rest, alert, alert[alerts.EVENTS], day)
+            for target in range(config.targets):
+                _new_normal(series, row, target)
+    itself = number > before or strangeness >= open_at
     for target in range(config.targets):
         itself = itself or x[target] < lower[target] or x[target] > upper[target]
-    outcome[SCORE] = score
-    outcome[IS_ANOMALY] = 1.0 if alert > 0 and itself else 0.0
-    outcome[ALERT] = float(alert) if itself else 0.0
+    # An alert's closing tells of the largest deviation while it was open.
+    if number > before:
+        held[PEAK] = 0.0
+    if number > 0 and abs(deviation) > abs(held[PEAK]):
+        held[PEAK] = deviation
+    elif before > 0 and alert[alerts.OPEN] == 0 and was_open and held[PEAK] != 0.0:
+        deviation = float(held[PEAK])
+    outcome[SCORE] = 1.0 - 10.0 ** -rates.decades(series.rates[row], strength, open_at)
+    outcome[IS_ANOMALY] = 1.0 if number > 0 and itself else 0.0
+    outcome[ALERT] = float(number) if itself else 0.0
     outcome[DRIVER] = float(driver)
     outcome[STRENGTH] = strength
-    return score
+    outcome[CHANNEL] = float(strongest)
+    outcome[DEVIATION] = deviation
+    return float(outcome[SCORE])

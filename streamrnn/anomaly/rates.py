@@ -1,50 +1,83 @@
-"""A score whose rate is right: of all events of a series, a share a scores above 1 - a.
+"""From a strength to a score whose rate is right: of all normal events, a share a scores above 1 - a.
 
-The probabilities of `calibration.py` compare an event with the past. Where the past was different (channels that look
-for records find fewer and fewer of them, a calm month follows a wild one) their rate drifts from nominal. Here a
-threshold t_k, in decades, is tracked for each of a few shares a_k so that the rate cannot drift for long:
+    score = 1 - 10^-q,   q = polygon through (0, 0) and (t_k, -log10 a_k), slope `SLOPE` beyond
 
-    t_k += eta_k (1[d > t_k] - a_k),    d = -log10 p
+From the strength A that opens an alert on, the t_k are constants, measured on simulated series of all kinds: there a
+strength has the same score in every series at every age, and no alert opens on a lower score than one that opened
+none. Below, where a series shows its own shape soon, they are tracked so that the rate cannot drift for long:
 
-and decades are mapped by the polygon through (0, 0) and (t_k, -log10 a_k), with slope 1 beyond. After T events the
-share above t_k is a_k up to (change of t_k) / (eta_k T) (the tracker of `intervals.py`). At each moment the map is
-increasing: it changes no order between events, only what their scores are called.
+    t_k += eta_k (1[strength > t_k] - a_k)
+
+At each moment the map is increasing: it changes no order between events.
 """
 
 from __future__ import annotations
+
+from math import log10
 
 import numpy as np
 import numpy.typing as npt
 
 from streamrnn.kernels.jit import kernel
 
-Array = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 
-LEVELS = 7
-NOMINAL = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # -log10 a_k
-START = (0.5, 1.0, 1.5, 1.9, 2.3, 2.7, 3.1)  # t_k of a new series: raw tails are a little too long on normal data
-STEP = (0.05, 0.1, 0.15, 0.25, 0.5, 0.8, 0.8)  # eta_k, decades
-REACH = 1.5  # decades that a threshold can be off its start: one long episode must not use up the budget of years
-LEAST_GAP = 0.05  # decades between thresholds
+LEVELS = 6
+TRACKED = 5
+NOMINAL = (0.3010299956639812, 1.0, 1.5, 2.0, 2.5, 3.0)  # -log10 a_k
+START = (0.3, 1.0, 1.6, 2.3, 3.0, 3.6)  # t_k of a new series
+STEP = (0.05, 0.1, 0.15, 0.2, 0.3)  # eta_k
+LEAST_GAP = 0.02  # between thresholds
+SLOPE = 0.7
 
 
 @kernel
-def corrected(offsets: Array, decades: float) -> float:
-    """Decades of the score for an event of raw `decades`; then learn from it.
+def constant(strength: float) -> float:
+    """q of a strength by the constants alone."""
+    before_t, before_q = 0.0, 0.0
+    for k in range(LEVELS):
+        if strength <= START[k]:
+            return before_q + (strength - before_t) / (START[k] - before_t) * (NOMINAL[k] - before_q)
+        before_t, before_q = START[k], NOMINAL[k]
+    return before_q + SLOPE * (strength - before_t)
+
+
+@kernel
+def strength_of(score: float) -> float:
+    """The strength whose score is `score` by the constants alone."""
+    asked = -log10(max(1.0 - score, 1e-300))
+    before_t, before_q = 0.0, 0.0
+    for k in range(LEVELS):
+        if asked <= NOMINAL[k]:
+            return before_t + (asked - before_q) / (NOMINAL[k] - before_q) * (START[k] - before_t)
+        before_t, before_q = START[k], NOMINAL[k]
+    return before_t + (asked - before_q) / SLOPE
+
+
+@kernel
+def decades(offsets: Singles, strength: float, open_at: float) -> float:
+    """q of an event; then learn from it.
 
     Args:
-        offsets: `(LEVELS,)`, t_k less its start; all zero is a new series. Changes.
-        decades: -log10 p, >= 0.
+        offsets: `(TRACKED,)`, t_k less its start; all zero is a new series. Changes.
+        strength: >= 0.
+        open_at: A; from it on the constants hold.
     """
-    result, found = 0.0, False
-    before_t, before_d = 0.0, 0.0
-    for k in range(LEVELS):
-        threshold = max(START[k] + offsets[k], before_t + LEAST_GAP)
-        if not found and decades <= threshold:
-            result = before_d + (decades - before_t) / (threshold - before_t) * (NOMINAL[k] - before_d)
+    top = constant(open_at)
+    result, found = constant(strength), strength >= open_at
+    before_t, before_q = 0.0, 0.0
+    for k in range(TRACKED):
+        if NOMINAL[k] >= top:
+            break
+        highest = open_at - (TRACKED - k) * LEAST_GAP
+        threshold = max(min(START[k] + offsets[k], highest), before_t + LEAST_GAP)
+        if not found and strength <= threshold:
+            result = before_q + (strength - before_t) / (threshold - before_t) * (NOMINAL[k] - before_q)
             found = True
-        before_t, before_d = threshold, NOMINAL[k]
-        above = 1.0 if decades > threshold else 0.0
+        before_t, before_q = threshold, NOMINAL[k]
+        above = 1.0 if strength > threshold else 0.0
         offset = offsets[k] + STEP[k] * (above - 10.0 ** -NOMINAL[k])
-        offsets[k] = min(max(offset, -min(REACH, 0.8 * START[k])), REACH)
-    return result if found else before_d + decades - before_t
+        offsets[k] = min(max(offset, -0.8 * START[k]), highest - START[k])
+    if not found:
+        result = before_q + (strength - before_t) / max(open_at - before_t, LEAST_GAP) * (top - before_q)
+    return max(result, 0.0)

@@ -314,6 +314,8 @@ class FalseAlarms(Section):
 
     number: float = Field(1.0, gt=0, le=1000)
     per: Literal["day", "1000 events"] = "1000 events"
+    over: Literal["series", "all"] = "series"
+    """Of each series, or of all series of a partition together."""
 
 
 class Limit(Section):
@@ -342,7 +344,9 @@ class AnomalyConfig(Section):
     expected_false_alarms: Annotated[
         FalseAlarms, BeforeValidator(_number_alone, json_schema_input_type=float | FalseAlarms)
     ] = FalseAlarms()
-    """Alerts per series to accept on normal data: a number (per 1,000 events), or `{number: 1, per: day}`."""
+    """Alerts to accept on normal data: a number (per 1,000 events), or `{number: 1, per: day, over: all}`."""
+    new_normal_after: Seconds | None = None
+    """A fault that lasts this long is the new normal; default: a day, or 500 events where these are shorter."""
     explain: bool = False
     """Publish every channel and the strength beside the score."""
     limits: dict[str, Limit] = {}

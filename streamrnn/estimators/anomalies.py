@@ -81,6 +81,7 @@ class RNNAnomalyDetector(base.AnomalyDetector):
         self._model: OneSeries | None = None
         self._anomaly_config = detector.AnomalyConfig(targets=0)
         self._anomaly = detector.allocate(self._anomaly_config, ROWS)
+        self._anomaly_shared = detector.allocate_shared()
         self._time = 0
 
     @classmethod
@@ -122,8 +123,9 @@ class RNNAnomalyDetector(base.AnomalyDetector):
     def _score(self, row: int, model: OneSeries, time: int, values: Float64) -> float:
         answer = model.answer
         score = detector.observe(
-            self._anomaly_config, self._anomaly, row, time, values, answer.forecast[0], answer.lower[0, 0],
-            answer.upper[0, 0], np.zeros(detector.CHANNELS), np.zeros(detector.OUTCOMES),
+            self._anomaly_config, self._anomaly_shared, self._anomaly, row, time, time, values,
+            answer.forecast[0], answer.lower[0, 0], answer.upper[0, 0],
+            np.zeros(detector.CHANNELS), np.zeros(detector.OUTCOMES),
         )  # fmt: skip
         return float(score)
 

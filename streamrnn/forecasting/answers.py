@@ -40,6 +40,7 @@ class Answers(NamedTuple):
     late: npt.NDArray[np.bool_]  # (events,) not processed: older than the series' newest event
     drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
     strength: Float64  # (events,) what alerts are decided by
+    deviation: Float64  # (events,) how far the driving target is off what its channel holds it against, NaN: no value
     channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
     warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
@@ -71,6 +72,7 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
         late=np.zeros(events, np.bool_),
         drift=np.zeros((events, targets), np.bool_),
         strength=np.zeros(events),
+        deviation=unknown(),
         channels=np.zeros((events, CHANNELS)),
         warning=unknown(OUTCOMES),
         warning_steps=unknown(horizon),

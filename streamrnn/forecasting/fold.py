@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.anomaly import alerts, detector, early_warning, episodes
-from streamrnn.anomaly.channels import LIKELIHOOD
-from streamrnn.forecasting import bounds, forecaster, intervals
+from streamrnn.forecasting import bounds, calendar, forecaster, intervals
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.kernels.jit import kernel
@@ -142,7 +141,9 @@ def bound(
 @kernel
 def score(
     config: detector.AnomalyConfig,
+    shared: detector.AnomalyShared,
     series: detector.AnomalySeries,
+    offsets: Int64,
     outcome: Float64,
     common: CommonSeries,
     batch: Batch,
@@ -155,9 +156,11 @@ def score(
         channels = answers.channels[i]
         answers.score[i] = detector.observe(
             config,
+            shared,
             series,
             batch.rows[i],
             batch.times[i],
+            batch.times[i] + calendar.offset_at(offsets, batch.times[i]),
             batch.x[i],
             answers.expected[i],
             answers.lower[i, 0],
@@ -169,13 +172,8 @@ def score(
         answers.is_anomaly[i] = outcome[detector.IS_ANOMALY] > 0
         answers.alert[i] = int(outcome[detector.ALERT])
         answers.driver[i] = int(outcome[detector.DRIVER])
-        answers.channel[i] = -1
-        for channel in range(len(channels)):
-            if channel == LIKELIHOOD:  # what decides nothing explains nothing
-                continue
-            strongest = answers.channel[i] < 0 or channels[channel] > channels[answers.channel[i]]
-            if channels[channel] > 0 and strongest:
-                answers.channel[i] = channel
+        answers.channel[i] = int(outcome[detector.CHANNEL])
+        answers.deviation[i] = outcome[detector.DEVIATION]
         episodes.observe(
             common.episodes[batch.rows[i], episodes.ANOMALY],
             series.alert[batch.rows[i], alerts.OPEN] == 1,

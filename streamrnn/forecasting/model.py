@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,7 @@ class Shared(NamedTuple):
 
     counters: Int64  # (COUNTERS,)
     forecaster: forecaster.ForecasterShared
+    anomaly: detector.AnomalyShared
 
 
 class Scratch(NamedTuple):
@@ -89,7 +90,9 @@ def _fold_config(config: Config) -> FoldConfig:
             targets=len(names),
             false_alarms=accepted.number,
             false_alarms_per_day=accepted.number if accepted.per == "day" else 0.0,
+            for_all=accepted.over == "all",
             threshold=-1.0 if config.anomaly.threshold is None else config.anomaly.threshold,
+            **_new_normal(config.anomaly.new_normal_after),
         ),
         warning=early_warning.WarningConfig(len(names), model.horizon, 1, config.anomaly.warn_at or _WARN_AT),
         skip_late=config.event.late != "process",
@@ -106,6 +109,11 @@ def _sense(config: Config) -> bounds.Bounds:
     if nonnegative is True:
         low = [max(0.0, one or 0.0) for one in low]
     return bounds.bounds_of(low, high, automatic=nonnegative == "auto", integers=event.integers)
+
+
+def _new_normal(after: float | None) -> dict[str, Any]:
+    """What lasts for so many seconds is no fault; by default a day, or 500 events where these are shorter."""
+    return {} if after is None else {"new_normal": after * 1e6, "new_normal_events": detector.NO_LIMIT}
 
 
 def _limits(config: Config) -> Float64:
@@ -166,7 +174,12 @@ class ForecastModel(PartitionModel[Answers]):
         self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
         self._names, self._published = names, model.levels
         self._explain = config.anomaly.explain
-        super().__init__(config, settings_of(config), Shared(np.zeros(len(COUNTERS), np.int64), shared), rows)
+        super().__init__(
+            config,
+            settings_of(config),
+            Shared(np.zeros(len(COUNTERS), np.int64), shared, detector.allocate_shared()),
+            rows,
+        )
 
     def _blank_answers(self, decoded: Decoded) -> Answers:
         return self._answers(len(decoded.keys))
@@ -217,7 +230,10 @@ class ForecastModel(PartitionModel[Answers]):
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
             ),
             partial(fold.bound, config.intervals, self._levels, self._sense, series.intervals, common, batch, answers),
-            partial(fold.score, config.anomaly, series.anomaly, scratch.outcome, common, batch, answers),
+            partial(
+                fold.score, config.anomaly, shared.anomaly, series.anomaly, working.offsets, scratch.outcome, common,
+                batch, answers,
+            ),  # fmt: skip
         )
         if self._warns:
             first = self._levels[:, :1].copy()

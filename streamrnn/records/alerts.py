@@ -35,6 +35,12 @@ class AlertRecord(BaseModel):
     channel: str | None = Field(None, description="the strongest channel when it opened (anomaly)")
     score: float | None = Field(None, ge=0, le=1, description="of this event (anomaly)")
     strength: float | None = Field(None, ge=0, description="of this event: what alerts are decided by (anomaly)")
+    direction: Literal["up", "down"] | None = Field(
+        None, description="side on which the value lay when it opened; null: no value was strange (anomaly)"
+    )
+    size: float | None = Field(
+        None, description="opened: the value less what its channel expected; closed: the largest such since (anomaly)"
+    )
     probability: float | None = Field(None, ge=0, le=1, description="of a crossing, at this event (warning)")
     lead: float | None = Field(None, description="steps until the crossing, as far as one is expected (warning)")
 
@@ -69,6 +75,9 @@ def encode_alerts(
         if KINDS[kind] == "anomaly":
             document["channel"] = channels[channel] if channel >= 0 else None
             document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
+            size = float(answers.deviation[i])
+            document["direction"] = None if np.isnan(size) or size == 0.0 else "up" if size > 0.0 else "down"
+            document["size"] = None if np.isnan(size) else size
         else:
             probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead

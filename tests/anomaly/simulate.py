@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.anomaly import detector, early_warning
+from streamrnn.anomaly import alerts, detector, early_warning
 from streamrnn.forecasting import intervals
 from tests.kernels import loop
 
@@ -49,10 +49,15 @@ class Scored(NamedTuple):
     score: Array  # (count,)
     channels: Array  # (count, CHANNELS)
     outcome: Array  # (count, OUTCOMES)
+    open: npt.NDArray[np.bool_]  # (count, 1) whether an alert is open
 
     @property
     def is_anomaly(self) -> npt.NDArray[np.bool_]:
         return self.outcome[:, detector.IS_ANOMALY] > 0
+
+    @property
+    def is_open(self) -> npt.NDArray[np.bool_]:
+        return self.open[:, 0]
 
     @property
     def alert(self) -> npt.NDArray[np.int64]:
@@ -62,6 +67,7 @@ class Scored(NamedTuple):
 @loop
 def _score(
     config: detector.AnomalyConfig,
+    shared: detector.AnomalyShared,
     series: detector.AnomalySeries,
     times: npt.NDArray[np.int64],
     values: Array,
@@ -70,12 +76,15 @@ def _score(
     score: Array,
     channels: Array,
     outcome: Array,
+    is_open: npt.NDArray[np.bool_],
 ) -> None:
     for i in range(len(times)):
         score[i] = detector.observe(
             config,
+            shared,
             series,
             0,
+            times[i],
             times[i],
             values[i],
             expected[i],
@@ -84,6 +93,7 @@ def _score(
             channels[i],
             outcome[i],
         )
+        is_open[i, 0] = series.alert[0, alerts.OPEN] == 1
 
 
 def scored(
@@ -92,14 +102,29 @@ def scored(
     times: npt.NDArray[np.int64] | None = None,
     config: detector.AnomalyConfig | None = None,
     state: detector.AnomalySeries | None = None,
+    shared: detector.AnomalyShared | None = None,
 ) -> Scored:
     """Score a whole series; values and expected are `(count, targets)`."""
     count, targets = values.shape
     config = config or detector.AnomalyConfig(targets=targets)
     state = state or detector.allocate(config, 1)
     times = START + INTERVAL * np.arange(count) if times is None else times
-    result = Scored(np.zeros(count), np.zeros((count, detector.CHANNELS)), np.zeros((count, detector.OUTCOMES)))
-    _score(config, state, times, np.ascontiguousarray(values), np.ascontiguousarray(expected), 1.645, *result)
+    result = Scored(
+        np.zeros(count),
+        np.zeros((count, detector.CHANNELS)),
+        np.zeros((count, detector.OUTCOMES)),
+        np.zeros((count, 1), np.bool_),
+    )
+    _score(
+        config,
+        detector.allocate_shared(),
+        state,
+        times,
+        np.ascontiguousarray(values),
+        np.ascontiguousarray(expected),
+        1.645,
+        *result,
+    )
     return result
 
 

