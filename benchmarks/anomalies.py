@@ -2,7 +2,7 @@
 
 python benchmarks/anomalies.py                 # false alarms, faults, early warning, cost
 python benchmarks/anomalies.py --quick         # the same on a tenth of the series
-python benchmarks/anomalies.py --nab DIR       # the Numenta Anomaly Benchmark, with cross-validation over its files
+python benchmarks/anomalies.py --nab DIR       # the Numenta Anomaly Benchmark
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fleet import COUNT, FAULT, FAULTS, answers, noise_of, sensors
-from nab_folds import folds
 from rich.console import Console
 
 from streamrnn.anomaly import detector, early_warning
 from streamrnn.config.tree import Config
-from streamrnn.evaluation import nab
 from streamrnn.evaluation.nab_jobs import evaluate_folder, table
 from streamrnn.forecasting.model import ForecastModel
 from tests.anomaly import test_warning as foretold
@@ -137,13 +135,9 @@ def cost() -> None:
 
 
 def benchmark(folder: Path) -> None:
-    """The Numenta Anomaly Benchmark: as published, best threshold, blind, and cross-validated over files."""
+    """The Numenta Anomaly Benchmark: as published, best threshold, blind."""
     console = Console(width=110)
     console.print(table(evaluate_folder(folder, Config(), processes=1, console=console)))
-    scores = folds(nab.load(folder))
-    print("Cross-validation over files, all constants, weights and the threshold chosen in the training folds:")
-    for name, values in scores.items():
-        print(f"  {name:<10}{values.mean():6.1f}   ({', '.join(f'{value:.1f}' for value in values)})")
 
 
 def main() -> None:

@@ -55,12 +55,10 @@ from streamrnn.anomaly.channels import (
 )
 from streamrnn.kernels.jit import kernel
 
-__all__ = ["CHANNELS", "CHANNEL_NAMES", "LAYOUT", "AnomalyConfig", "AnomalySeries", "allocate", "observe"]
+__all__ = ["CHANNELS", "CHANNEL_NAMES", "AnomalyConfig", "AnomalySeries", "allocate", "observe"]
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
-
-LAYOUT = 2  # of the state; part of what a snapshot's state must agree with
 
 # Entries of the `outcome` array that `observe` writes; what follows them is working memory.
 SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION = range(7)

@@ -231,9 +231,16 @@ class ForecastModel(PartitionModel[Answers]):
             ),
             partial(fold.bound, config.intervals, self._levels, self._sense, series.intervals, common, batch, answers),
             partial(
-                fold.score, config.anomaly, shared.anomaly, series.anomaly, working.offsets, scratch.outcome, common,
-                batch, answers,
-            ),  # fmt: skip
+                fold.score,
+                config.anomaly,
+                shared.anomaly,
+                series.anomaly,
+                working.offsets,
+                scratch.outcome,
+                common,
+                batch,
+                answers,
+            ),
         )
         if self._warns:
             first = self._levels[:, :1].copy()
