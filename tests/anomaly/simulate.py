@@ -117,7 +117,7 @@ def scored(
     )
     _score(
         config,
-        detector.allocate_shared(),
+        shared or detector.allocate_shared(),
         state,
         times,
         np.ascontiguousarray(values),

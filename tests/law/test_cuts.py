@@ -26,7 +26,7 @@ CONFIGS = {
     "held in bounds": configured(model__horizon=2, event__minimum=0, event__maximum=60, event__integers=True),
     "late ones dropped": configured(event__late="drop"),
     "late ones put aside": configured(event__late="dead-letter"),
-    "alerts": configured(model__horizon=3, anomaly__threshold=0.9, anomaly__limits={"value": {"upper": 30}}),
+    "alerts": configured(model__horizon=3, anomaly__threshold=0.05, anomaly__limits={"value": {"upper": 30}}),
 }
 NAMES = st.sampled_from(sorted(CONFIGS))
 MARKS = st.lists(st.integers(0, COUNT), max_size=40)
