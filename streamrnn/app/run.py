@@ -27,7 +27,8 @@ from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.launch import monitoring, with_demo_port
-from streamrnn.records.events import targets_of
+from streamrnn.records.events import EventDecoder, targets_of
+from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer, Observers
 from streamrnn.runtime.task import make_decoder, make_model
 from streamrnn.runtime.worker import Worker
@@ -93,7 +94,7 @@ def run_file(
         stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(config))
         observers.append(monitor)
-        prepare(config, console, quiet=quiet)
+        prepare(config, console, quiet=quiet, decoder=decoder)
         worker = Worker(
             config,
             lambda: monitor.watch(connector),
@@ -130,7 +131,7 @@ def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
 
     with stopping() as stop, monitoring(config) as monitor:
         scoring = Scoring(_scorecard(config))
-        prepare(config, console, quiet=quiet)
+        prepare(config, console, quiet=quiet, decoder=make_decoder(config))
 
         def connect() -> Connector:
             connector = KafkaConnector(
@@ -222,8 +223,11 @@ def _scorecard(config: Config) -> Scorecard | LabelScorecard:
     return LabelScorecard(config.event.label) if config.labelled else Scorecard(targets_of(config.event))
 
 
-def prepare(config: Config, console: Console, *, quiet: bool) -> None:
-    """Compile what the configuration needs, or load it from the cache; says so when that takes a while."""
+def prepare(config: Config, console: Console, *, quiet: bool, decoder: EventDecoder | None = None) -> None:
+    """Compile what the configuration needs, or load it from the cache; says so when that takes a while.
+
+    With a decoder also what reads events and writes records.
+    """
     from streamrnn.kernels.jit import compiling
 
     model, compiled = make_model(config), False
@@ -236,6 +240,9 @@ def prepare(config: Config, console: Console, *, quiet: bool) -> None:
         compiled = True
 
     with compiling(begins):
+        if decoder is not None:
+            nothing = decoder.decode([])
+            model.encode(Partition("", 0), nothing, model.process(nothing))
         model.warm_up()
     most = max(1, (config.state.max_memory or default_budget()) // model.bytes_per_series)
     log.info(

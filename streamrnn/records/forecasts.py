@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import compress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import orjson
 from pydantic import BaseModel, Field
 
-from streamrnn.records.events import Decoded, format_times
+from streamrnn.records.events import Decoded, Float64
 from streamrnn.records.log import Message, Partition
-from streamrnn.records.step_times import format_steps, step_times
+from streamrnn.records.step_times import step_times
+from streamrnn.records.templates import DUE, EXTRA, KEY, NUMBER, OFFSET, TIME, Contents, Template, fill
 
 if TYPE_CHECKING:
     from streamrnn.forecasting.answers import Answers
@@ -105,117 +106,108 @@ def encode(
     `names` are those of the targets, `channels` those of the anomaly channels (`explain` publishes all of them),
     `levels` those of the intervals; with more than one, every interval is published under its level.
     """
-    topic, number = partition
-    horizon = answers.forecast.shape[1]
-    steps = range(1, horizon + 1)
-    dumps = orjson.dumps
-    messages = []
-    columns = zip(
-        decoded.keys,
-        format_times(decoded.times),
-        decoded.records,
-        decoded.targets.tolist(),
-        answers.expected.tolist(),
-        answers.expected_median.tolist(),
-        answers.lower[:, 0].tolist(),
-        answers.upper[:, 0].tolist(),
-        format_steps(step_times(decoded.times, answers.interval, horizon)),
-        answers.forecast.transpose(0, 2, 1).tolist(),
-        answers.forecast_median.transpose(0, 2, 1).tolist(),
-        answers.forecast_lower[:, 0].transpose(0, 2, 1).tolist(),
-        answers.forecast_upper[:, 0].transpose(0, 2, 1).tolist(),
-        answers.score.tolist(),
-        _alarms(names, channels, answers, explain),
-        _warnings(names, answers),
-        answers.late.tolist(),
-        answers.drift.tolist(),
-        range(len(answers.late)),
-        strict=True,
+    events, horizon, _ = answers.forecast.shape
+    several = tuple(levels) if len(levels) > 1 else ()
+    template = _template(partition, tuple(names), tuple(channels) if explain else (), several, horizon)
+    values = fill(
+        template,
+        Contents(
+            decoded.keys,
+            decoded.times,
+            np.fromiter((record.offset for record in decoded.records), np.int64, events),
+            np.tile(step_times(decoded.times, answers.interval, horizon), len(names)),
+            _numbers(decoded, answers, len(several), explain and bool(channels)),
+            _extras(names, channels, answers),
+            answers.late,
+        ),
     )
-    for (
-        key, time, record, observed, expected, middle, lower, upper, due, means, medians, lows, highs, score, alarm,
-        warning, late, drift, i,
-    ) in columns:  # fmt: skip
-        if late:
-            continue
-        targets: dict[str, Any] = {
-            name: {
-                "observed": observed[k],
-                "expected": expected[k],
-                "expected_median": middle[k],
-                "lower": lower[k],
-                "upper": upper[k],
-                "forecast": [
-                    {"step": step, "time": at, "mean": mean, "median": median, "lower": low, "upper": high}
-                    for step, at, mean, median, low, high in zip(
-                        steps, due, means[k], medians[k], lows[k], highs[k], strict=True
-                    )
-                ],
-            }
-            for k, name in enumerate(names)
+    keys = [key.encode() for key, late in zip(decoded.keys, answers.late.tolist(), strict=True) if not late]
+    return list(map(Message, keys, values))
+
+
+_BOUNDS = (NUMBER, NUMBER)
+
+
+@lru_cache(64)
+def _template(
+    partition: Partition, names: Sequence[str], channels: Sequence[str], levels: Sequence[float], horizon: int
+) -> Template:
+    """Of one record; `channels` where they are explained, `levels` where they are published by name."""
+    intervals = {"intervals": {str(level): _BOUNDS for level in levels}} if levels else {}
+    step = {"time": DUE, "mean": NUMBER, "median": NUMBER, "lower": NUMBER, "upper": NUMBER, **intervals}
+    target = {
+        "observed": NUMBER,
+        "expected": NUMBER,
+        "expected_median": NUMBER,
+        "lower": NUMBER,
+        "upper": NUMBER,
+        "forecast": [{"step": number + 1, **step} for number in range(horizon)],
+        **intervals,
+        EXTRA: None,  # drift
+    }
+    explained = {"strength": NUMBER, "channels": dict.fromkeys(channels, NUMBER)} if channels else {}
+    return Template(
+        {
+            "key": KEY,
+            "time": TIME,
+            "source": {"topic": partition.topic, "partition": partition.number, "offset": OFFSET},
+            "targets": dict.fromkeys(names, target),
+            "anomaly": {"score": NUMBER, EXTRA: None, **explained},
+            EXTRA: None,  # warning
         }
-        if len(levels) > 1:
-            _add_intervals(targets, levels, answers, i)
-        if True in drift:
-            for name in compress(names, drift):
-                targets[name]["drift"] = True
-        document = {
-            "key": key,
-            "time": time,
-            "source": {"topic": topic, "partition": number, "offset": record.offset},
-            "targets": targets,
-            "anomaly": {"score": score, **alarm},
-            **warning,
-        }
-        messages.append(Message(key.encode(), dumps(document)))
-    return messages
+    )
 
 
-def _add_intervals(targets: dict[str, Any], levels: Sequence[float], answers: Answers, event: int) -> None:
-    """Write the interval of every level into the targets of one record."""
-    texts = [str(level) for level in levels]
-    bounds = np.stack([answers.lower[event], answers.upper[event]], axis=-1)  # (levels, targets, 2)
-    ahead = np.stack([answers.forecast_lower[event], answers.forecast_upper[event]], axis=-1)
-    for k, target in enumerate(targets.values()):
-        target["intervals"] = dict(zip(texts, bounds[:, k].tolist(), strict=True))
-        for j, step in enumerate(target["forecast"]):
-            step["intervals"] = dict(zip(texts, ahead[:, j, k].tolist(), strict=True))
-
-
-def _alarms(names: Sequence[str], channels: Sequence[str], answers: Answers, explain: bool) -> list[dict[str, Any]]:
-    quiet: dict[str, Any] = {"is_anomaly": False}
-    alarms = [quiet] * len(answers.score)
-    for i in answers.is_anomaly.nonzero()[0].tolist():
-        driver, channel = int(answers.driver[i]), int(answers.channel[i])
-        alarms[i] = {
-            "is_anomaly": True,
-            "alert": int(answers.alert[i]),
-            "target": names[driver] if driver >= 0 else None,
-            "channel": channels[channel] if channel >= 0 else None,
-        }
+def _numbers(decoded: Decoded, answers: Answers, levels: int, explain: bool) -> Float64:
+    """All numbers of the records in the order of the template, `(events, numbers)`."""
+    events, _, targets = answers.forecast.shape
+    lower, upper = answers.lower[:, 0], answers.upper[:, 0]
+    now = np.stack([decoded.targets, answers.expected, answers.expected_median, lower, upper], axis=-1)
+    ahead = [
+        answers.forecast, answers.forecast_median, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0],
+        *(part[:, level] for level in range(levels) for part in (answers.forecast_lower, answers.forecast_upper)),
+    ]  # fmt: skip
+    steps = np.stack(ahead, axis=-1).transpose(0, 2, 1, 3).reshape(events, targets, -1)
+    every = [part[:, level] for level in range(levels) for part in (answers.lower, answers.upper)]
+    parts = [now, steps, *(part[..., None] for part in every)]
+    columns = [np.concatenate(parts, axis=-1).reshape(events, -1), answers.score[:, None]]
     if explain:
-        said = zip(answers.strength.tolist(), answers.channels.tolist(), strict=True)
-        return [
-            {**alarm, "strength": strength, "channels": dict(zip(channels, decades, strict=True))}
-            for alarm, (strength, decades) in zip(alarms, said, strict=True)
-        ]
-    return alarms
+        columns += [answers.strength[:, None], answers.channels]
+    return np.concatenate(columns, axis=1)
 
 
-def _warnings(names: Sequence[str], answers: Answers) -> list[dict[str, Any]]:
-    """The early warning's part of each record, empty where it is off."""
-    off: dict[str, Any] = {}
-    parts = [off] * len(answers.warning)
-    steps, outcomes = answers.warning_steps.tolist(), answers.warning.tolist()
-    for i in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
-        probability, lead, driver, warns = outcomes[i]
-        parts[i] = {
-            "warning": {
-                "probability": probability,
-                "steps": steps[i],
-                "lead": lead,
-                "target": names[int(driver)] if driver >= 0 else None,
-                "is_warning": warns > 0,
+_QUIET = b',"is_anomaly":false'
+
+
+def _extras(names: Sequence[str], channels: Sequence[str], answers: Answers) -> list[bytes]:
+    """What only some records have: per event the drift of each target, the alarm, the early warning."""
+    slots = len(names) + 2
+    texts = [*[b""] * len(names), _QUIET, b""] * len(answers.late)
+    for event, target in zip(*(index.tolist() for index in answers.drift.nonzero()), strict=True):
+        texts[event * slots + target] = b',"drift":true'
+    for event in answers.is_anomaly.nonzero()[0].tolist():
+        driver, channel = int(answers.driver[event]), int(answers.channel[event])
+        texts[event * slots + len(names)] = _fields(
+            {
+                "is_anomaly": True,
+                "alert": int(answers.alert[event]),
+                "target": names[driver] if driver >= 0 else None,
+                "channel": channels[channel] if channel >= 0 else None,
             }
+        )
+    for event in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
+        probability, lead, driver, warns = answers.warning[event].tolist()
+        warning = {
+            "probability": probability,
+            "steps": answers.warning_steps[event].tolist(),
+            "lead": lead,
+            "target": names[int(driver)] if driver >= 0 else None,
+            "is_warning": warns > 0,
         }
-    return parts
+        texts[event * slots + slots - 1] = _fields({"warning": warning})
+    return texts
+
+
+def _fields(document: dict[str, Any]) -> bytes:
+    """Further fields of an object that has some."""
+    return b"," + orjson.dumps(document)[1:-1]

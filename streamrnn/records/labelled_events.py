@@ -48,6 +48,9 @@ class LabelledDecoder(EventDecoder):
         self._config = config
         super().__init__(config.event, rows)
 
+    def _plain(self) -> None:
+        """None: labels have a schema of their own."""
+
     def _schema(self, *, text: bool) -> TypeAdapter[Any]:
         return labelled_schema(self._config, text=text)
 

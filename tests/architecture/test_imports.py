@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "config": BOTTOM,
     "kernels": BOTTOM,
     "cells": BOTTOM | {"kernels"},
-    "records": BOTTOM | {"config"},
+    "records": BOTTOM | {"config", "kernels.json_scan", "kernels.json_text"},
     "state": BOTTOM | {"config", "records"},
     "connectors": BOTTOM | {"config", "records", "state.snapshot_folder"},
     "learning": BOTTOM | {"kernels", "cells"},

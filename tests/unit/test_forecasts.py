@@ -4,13 +4,16 @@ import json
 from datetime import UTC, datetime
 
 import numpy as np
+import orjson
+import pytest
 
 from streamrnn.config.tree import Config, EventConfig
-from streamrnn.forecasting.answers import Answers
-from streamrnn.records.events import EventDecoder
+from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.records.events import Decoded, EventDecoder, Float64, format_times
 from streamrnn.records.forecasts import ForecastRecord, encode
 from streamrnn.records.log import Partition
 from streamrnn.records.schemas import schemas
+from streamrnn.records.step_times import format_steps, step_times
 from tests.unit.test_events import decode, record
 
 
@@ -98,6 +101,63 @@ def test_an_alarm_names_its_alert_target_and_channel() -> None:
     ]
     for message in messages:
         ForecastRecord.model_validate_json(message.value or b"", strict=True)
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_every_byte_is_the_json_librarys(explain: bool) -> None:
+    random = np.random.default_rng(3)
+    count, names, levels = 200, ("a", 'b "quoted" π'), (0.5, 0.9)
+    odd = [np.nan, np.inf, 0.0, -0.0, 3.0, 1e16, 1e-7, 5e-324, 123456789.0, 1e22, -1.5e300]
+
+    def some(*shape: int) -> Float64:
+        values = random.normal(size=shape) * 10.0 ** random.integers(-9, 20, size=shape)
+        return np.where(random.random(shape) < 0.3, random.choice(odd, shape), values)
+
+    said = blank_answers(count, 2, 3, 2)
+    floats = {name: some(*array.shape) for name, array in said._asdict().items() if array.dtype == np.float64}
+    said = said._replace(
+        **floats,
+        interval=random.choice([0, 1_000_001, 3_600_000_000], count),
+        late=random.random(count) < 0.1,
+        drift=random.random((count, 2)) < 0.2,
+        is_anomaly=random.random(count) < 0.2,
+    )
+    said.warning[:, 2] = random.integers(-1, 2, count)
+    channels = [f"channel {i}" for i in range(said.channels.shape[1])]
+    keys = random.choice(["a", "", 'π "q" \\ \n', "key"], count).tolist()
+    times = random.choice([0, -1, 951_782_400_000_000, 253_402_300_799_999_999], count)
+    records = [record(b"", offset=i * 10**12) for i in range(count)]
+    decoded = Decoded(keys, times, some(count, 2), np.zeros((count, 0)), records, [])
+    messages = encode(Partition('to"pic', 3), names, channels, decoded, said, levels=levels, explain=explain)
+    kept = (~said.late).nonzero()[0].tolist()
+    assert len(messages) == len(kept)
+    for i, message in zip(kept, messages, strict=True):
+        assert message.key == keys[i].encode()
+        document = orjson.loads(message.value or b"")
+        assert orjson.dumps(document) == message.value
+        targets = list(document["targets"].values())
+        assert [document["key"], document["source"]["offset"]] == [keys[i], i * 10**12]
+        assert [document["time"]] == format_times(times[i : i + 1])
+        assert list(document["targets"]) == list(names)
+        for k, target in enumerate(targets):
+            ahead = target["forecast"]
+            same(target["expected_median"], said.expected_median[i, k])
+            same(target["intervals"]["0.9"], [said.lower[i, 1, k], said.upper[i, 1, k]])
+            same([step["median"] for step in ahead], said.forecast_median[i, :, k])
+            same([step["intervals"]["0.5"][1] for step in ahead], said.forecast_upper[i, 0, :, k])
+            assert [step["time"] for step in ahead] == format_steps(step_times(times, said.interval, 3))[i]
+            assert target.get("drift", False) == said.drift[i, k]
+        assert document["anomaly"]["is_anomaly"] == said.is_anomaly[i]
+        same(document["anomaly"]["score"], said.score[i])
+        if explain:
+            same(list(document["anomaly"]["channels"].values()), said.channels[i])
+        assert ("warning" in document) == (not np.isnan(said.warning[i, 0]))
+
+
+def same(read: object, written: object) -> None:
+    """Null stands for what is not finite."""
+    expected = np.array(written, float)
+    np.testing.assert_array_equal(np.array(read, float), np.where(np.isfinite(expected), expected, np.nan))
 
 
 def test_late_events_have_no_record() -> None:
