@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 from streamrnn.config.tree import EventConfig
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records.log import Record
-from streamrnn.records.scanning import Scanner
+from streamrnn.records.scanning import PlainFields, Scanner
 
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -112,7 +112,7 @@ class EventDecoder:
         self._targets = targets_of(event)
         schema = self._schema(text=rows is not None)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
-        self._scanner = self._plain() if rows is None and event.time_format is None else None
+        self._scanner = self._plain(rows)
         if rows is not None:
             validate_row = schema.validator.validate_python
             self._validate = lambda line: validate_row(rows(line))
@@ -120,13 +120,15 @@ class EventDecoder:
     def _schema(self, *, text: bool) -> TypeAdapter[Any]:
         return event_schema(self._event, text=text)
 
-    def _plain(self) -> Scanner | None:
-        """What reads plain events of this schema."""
+    def _plain(self, rows: Rows | None) -> Scanner | None:
+        """What reads the plain events, where there are such."""
         event = self._event
-        return Scanner(
-            event.key, event.time, self._targets, event.features,
-            longest_key=LONGEST_KEY, largest=LARGEST_VALUE, without_zone=event.time_zone is None,
-        )  # fmt: skip
+        fields: PlainFields | None = getattr(rows, "plain", None)
+        if rows is None and event.time_format is None:
+            fields = PlainFields(event.key, event.time, event.time_zone is None)
+        if fields is None:
+            return None
+        return Scanner(fields, self._targets, event.features, longest_key=LONGEST_KEY, largest=LARGEST_VALUE)
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""

@@ -48,7 +48,7 @@ class LabelledDecoder(EventDecoder):
         self._config = config
         super().__init__(config.event, rows)
 
-    def _plain(self) -> None:
+    def _plain(self, rows: Rows | None) -> None:
         """None: labels have a schema of their own."""
 
     def _schema(self, *, text: bool) -> TypeAdapter[Any]:

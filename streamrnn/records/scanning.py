@@ -12,7 +12,16 @@ import orjson
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+_NO_NAME = b"\xff"  # no UTF-8, so no field is called so
 _NULL = np.frombuffer(b"null", np.uint8)
+
+
+class PlainFields(NamedTuple):
+    """Where key and time stand in the rows of a file whose plain events are those of this file."""
+
+    key: str | None  # None: events have no key
+    time: str
+    without_zone: bool  # a time without a zone is UTC
 
 
 class Scanned(NamedTuple):
@@ -28,25 +37,15 @@ class Scanner:
     """Reads events with these fields: `needed` numbers must be there (they may be null), `others` may."""
 
     def __init__(
-        self,
-        key: str,
-        time: str,
-        needed: Sequence[str],
-        others: Sequence[str],
-        *,
-        longest_key: int,
-        largest: float,
-        without_zone: bool = True,
+        self, fields: PlainFields, needed: Sequence[str], others: Sequence[str], *, longest_key: int, largest: float
     ) -> None:
-        """A key of more bytes than `longest_key`, a number beyond `largest` are not plain.
-
-        Nor is a time without a zone, unless `without_zone`: then it is UTC.
-        """
-        names = [name.encode() for name in (key, time, *needed, *others)]
+        """A key of more bytes than `longest_key`, a number beyond `largest` are not plain."""
+        key = _NO_NAME if fields.key is None else fields.key.encode()
+        names = [key, *(name.encode() for name in (fields.time, *needed, *others))]
         self._text = np.frombuffer(b"".join(names) or b" ", np.uint8)
         self._ends = np.cumsum([len(name) for name in names])
         self._needed = np.array([False, True, *[True] * len(needed), *[False] * len(others)])
-        self._longest_key, self._largest, self._without_zone = longest_key, largest, without_zone
+        self._longest_key, self._largest, self._without_zone = longest_key, largest, fields.without_zone
 
     def scan(self, values: Sequence[bytes]) -> Scanned:
         """Look through the events."""

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamrnn.config.tree import EventConfig
+from streamrnn.connectors.reading.rows import ObjectRows
 from streamrnn.records.events import Decoded, EventDecoder
+from tests.inside import Inside
 from tests.unit.test_events import record
 
 EVENT = EventConfig(targets=("value", "heat"), features=("f",))
@@ -103,3 +105,22 @@ def test_times_of_another_kind_are_left_to_the_schema(event: EventConfig) -> Non
     decoder = EventDecoder(event)
     records = [record(b'{"time": "%s", "value": 1}' % t) for t in (b"2026-07-01T00:00:00", b"01.07.2026")]
     assert text_of(decoder.decode(records)) == text_of(decoder._each(records))
+
+
+def test_a_file_of_events_is_read_as_its_rows_are(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f'{{"key": "k{i % 3}", "time": "2026-01-01T00:{i:02d}:00Z", "a": {i}.5, "b": {i}}}' for i in range(40)]
+    lines[7] = '{"key": "k1", "time": "2026-01-01T01:07:00+01:00", "a": null, "b": 1e3, "note": "é"}'
+    lines[8] = '{"key": "k\\u00e9", "time": "2026-01-01 00:08:00", "a": "3.5", "b": 1}'
+    lines[9] = '{"time": "2026-01-01T00:09:00Z", "b": 1e400}'
+    lines[10] = '{"key": "", "time": "2026-01-01T00:10:00.123456789Z", "a": -0, "b": 2, "a": 7}'
+    lines[11] = "no event"
+    lines[12] = '{"key": 5, "time": "2026-01-01", "a": true, "b": {}}'
+    content = "\n".join(lines).encode()
+    chosen = ("--target", "a", "--target", "b")
+    together = inside.forecast(content, *chosen, name="x.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectRows, "_plain_fields", lambda self, event: None)
+        one_by_one = inside.forecast(content, *chosen, name="x.jsonl")
+    assert together.bytes == one_by_one.bytes
+    assert together.letters == one_by_one.letters
+    assert len(together.records) > 30

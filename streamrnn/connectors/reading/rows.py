@@ -19,7 +19,8 @@ from streamrnn.connectors.reading.missing import sentinels, spellings
 from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import trimmed
 from streamrnn.errors import EventInvalid
-from streamrnn.records.events import LARGEST_VALUE
+from streamrnn.records.events import LARGEST_VALUE, targets_of
+from streamrnn.records.scanning import PlainFields
 
 _NOT_UTF8 = "\ufffd"
 
@@ -29,6 +30,8 @@ class RowReader:
 
     def __init__(self, layout: Layout, event: EventConfig, file: FileConfig) -> None:
         self.layout = layout
+        self.plain: PlainFields | None = None
+        """Set where plain JSON events need none of this: they are read many at once (`records/scanning.py`)."""
         self.broken_cells: Counter[str] = Counter()
         """Cells that are no numbers, by column."""
         self.examples: dict[str, str] = {}
@@ -170,6 +173,7 @@ class ObjectRows(RowReader):
     def __init__(self, layout: Layout, event: EventConfig, file: FileConfig) -> None:
         super().__init__(layout, event, file)
         self._times = layout.time.columns if layout.time is not None else ()
+        self.plain = self._plain_fields(event)
         self._labels = [name for name in self._further if name not in (event.key, event.time)]
 
     def __call__(self, line: bytes) -> dict[str, Any]:
@@ -199,6 +203,25 @@ class ObjectRows(RowReader):
             if name in value and name not in fields:
                 fields[name] = value[name]
         return fields
+
+    def _plain_fields(self, event: EventConfig) -> PlainFields | None:
+        """Where key and time stand, if plain JSON events are read here as anywhere; numbers have their own names."""
+        layout, time = self.layout, self.layout.time
+        names = (*layout.keys, *layout.targets, *layout.features, *(() if time is None else time.columns))
+        usual = (
+            layout.kind == "json"
+            and time is not None
+            and (time.form, time.parts, len(time.columns)) == ("iso", "whole", 1)
+            and len(layout.keys) < 2
+            and not layout.numbers
+            and not self._sentinels
+            and len(set(names)) == len(names)
+            and not any("." in name for name in names)
+            and (layout.targets, layout.features) == (targets_of(event), event.features)
+        )
+        if not usual or time is None:
+            return None
+        return PlainFields(layout.keys[0] if layout.keys else None, time.columns[0], event.time_zone is None)
 
     def _object(self, line: bytes) -> Mapping[str, Any]:
         try:
