@@ -99,7 +99,7 @@ def _time(time: int, out: Bytes, at: int) -> int:
     month = shifted + 3 if shifted < 10 else shifted - 9
     year = year_of_era + era * 400 + (1 if month <= 2 else 0)
     out[at] = 34
-    at = _digits(year, 4, out, at + 1)
+    at = _digits(year, 4 if year < 10_000 else 5, out, at + 1)
     out[at] = 45
     at = _digits(month, 2, out, at + 1)
     out[at] = 45

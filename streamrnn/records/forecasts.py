@@ -160,17 +160,18 @@ def _template(
 
 def _numbers(decoded: Decoded, answers: Answers, levels: int, explain: bool) -> Float64:
     """All numbers of the records in the order of the template, `(events, numbers)`."""
-    events, _, targets = answers.forecast.shape
+    events, horizon, targets = answers.forecast.shape
     lower, upper = answers.lower[:, 0], answers.upper[:, 0]
     now = np.stack([decoded.targets, answers.expected, answers.expected_median, lower, upper], axis=-1)
     ahead = [
         answers.forecast, answers.forecast_median, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0],
         *(part[:, level] for level in range(levels) for part in (answers.forecast_lower, answers.forecast_upper)),
     ]  # fmt: skip
-    steps = np.stack(ahead, axis=-1).transpose(0, 2, 1, 3).reshape(events, targets, -1)
+    steps = np.stack(ahead, axis=-1).transpose(0, 2, 1, 3).reshape(events, targets, horizon * len(ahead))
     every = [part[:, level] for level in range(levels) for part in (answers.lower, answers.upper)]
     parts = [now, steps, *(part[..., None] for part in every)]
-    columns = [np.concatenate(parts, axis=-1).reshape(events, -1), answers.score[:, None]]
+    own = np.concatenate(parts, axis=-1)
+    columns = [own.reshape(events, targets * own.shape[2]), answers.score[:, None]]
     if explain:
         columns += [answers.strength[:, None], answers.channels]
     return np.concatenate(columns, axis=1)
