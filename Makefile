@@ -44,8 +44,8 @@ chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
 compose-test: $(VENV)/.installed  ## docker-compose.yml from a clean clone to killed brokers, with the engine of this machine
 	$(BIN)/python -m pytest -m compose tests/deploy $(ARGS)
 
-test-fast: $(VENV)/.installed  ## the everyday loop: no broker, no browser, nothing slow
-	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow and not compose" $(ARGS)
+test-fast: $(VENV)/.installed  ## the everyday loop, under a minute: no broker, no browser, no other processes
+	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow and not compose and not thorough" $(ARGS)
 
 lint: $(VENV)/.installed  ## formatting, lint, types
 	$(BIN)/ruff format --check .

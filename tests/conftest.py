@@ -20,6 +20,19 @@ settings.register_profile("thorough", settings.get_profile("everyday"), max_exam
 settings.load_profile(os.environ.get("STREAMRNN_TEST_PROFILE", "everyday"))
 
 
+THOROUGH = ("chaos", "deploy", "evaluation", "frames", "hostile", "law", "monitor", "pipeline", "river")
+"""Folders whose tests are not of the everyday loop (`make test-fast`); `make test` runs them all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts other processes, compiles afresh or takes long as `thorough`."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        if folder in THOROUGH or "streamrnn" in getattr(item, "fixturenames", ()):
+            item.add_marker("thorough")
+
+
 @pytest.fixture
 def streamrnn(tmp_path: Path) -> Iterator[Streamrnn]:
     """The command, run as a user runs it; whatever is still running at the end of the test is killed."""

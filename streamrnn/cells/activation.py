@@ -9,7 +9,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core.typing.templates import signature
 from numba.extending import overload
 
-from streamrnn.kernels.vector import LINKED, Vector, clamp, intrinsic
+from streamrnn.kernels.jit import CALLEE_OPTIONS
+from streamrnn.kernels.vector import Vector, clamp, intrinsic
 
 _INT = ir.IntType(32)
 
@@ -47,7 +48,7 @@ def tanh(v: Any) -> Any:
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(tanh, strict=False, jit_options=LINKED)
+@overload(tanh, strict=False, jit_options=CALLEE_OPTIONS)
 def _tanh(v: Any) -> Any:
     if not isinstance(v, Vector):
         return None
@@ -76,7 +77,7 @@ def sigmoid(v: Any) -> Any:
     raise NotImplementedError("only inside a kernel")
 
 
-@overload(sigmoid, strict=False, jit_options=LINKED)
+@overload(sigmoid, strict=False, jit_options=CALLEE_OPTIONS)
 def _sigmoid(v: Any) -> Any:
     if not isinstance(v, Vector):
         return None

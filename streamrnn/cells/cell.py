@@ -24,8 +24,7 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from streamrnn.kernels.jit import kernel
-from streamrnn.kernels.vector import LINKED
+from streamrnn.kernels.jit import CALLEE_OPTIONS, kernel
 
 Floats = NDArray[np.floating]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -71,7 +70,7 @@ def implements(generic: Callable[..., Any], cell_type: type) -> Callable[[Functi
 def resolved_by_cell(generic: Function) -> Function:
     """Let kernels call `generic(cell, ...)`: its code is looked up by the type of `cell` while compiling."""
 
-    @overload(generic, strict=False, jit_options=LINKED)
+    @overload(generic, strict=False, jit_options=CALLEE_OPTIONS)
     def choose(cell: Any, *_: Any) -> Any:
         return _CODE.get((generic.__name__, getattr(cell, "instance_class", type(None))))
 

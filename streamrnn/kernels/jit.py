@@ -8,6 +8,7 @@ only in the file that holds the function, so a changed callee elsewhere would ot
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import sys
@@ -20,7 +21,14 @@ import numba
 from llvmlite import binding  # type: ignore[import-untyped]
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 
-from streamrnn.kernels.pipeline import Part, Whole
+from streamrnn.kernels.pipeline import FITS, WRITTEN_FOR, CalleeCompiler, EntryCompiler
+
+log = logging.getLogger(__name__)
+if not FITS:
+    log.warning(
+        "numba %s is not the version that the compile pipeline was written for (%s): kernels go through numba's own, "
+        "and the first start takes longer", numba.__version__, WRITTEN_FOR,
+    )  # fmt: skip
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,6 +42,9 @@ OPTIONS: dict[str, Any] = {
     "fastmath": FAST_MATH, "error_model": "numpy", "boundscheck": False, "nogil": True, "_nrt": False,
     "no_cfunc_wrapper": True,
 }  # fmt: skip
+
+CALLEE_OPTIONS: Any = {**OPTIONS, "pipeline_class": CalleeCompiler} if FITS else OPTIONS
+"""For what only kernels call."""
 
 _KERNELS = (
     "kernels/*.py",
@@ -78,9 +89,11 @@ class _Results(CompileResultCacheImpl):
     def reduce(self, cres: Any) -> Any:
         """Machine code and the names in it.
 
-        numba would add the LLVM code, for callers to link, which nobody does with what came from the cache (`Part`); to
-        read it back takes longer than all the rest.
+        numba would add the LLVM code, for callers to link, which nobody does with what came from the cache
+        (`CalleeCompiler`); to read it back takes longer than all the rest.
         """
+        if not FITS:
+            return super().reduce(cres)  # type: ignore[no-untyped-call]
         names = cres.fndesc.llvm_func_name, cres.fndesc.llvm_cpython_wrapper_name
         listed = "\n".join(f'define void @"{name}"() {{ ret void }}' for name in names)
         cres.library._shared_module = binding.parse_assembly(listed)
@@ -111,14 +124,23 @@ class _Cache(FunctionCache):
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep it if that is possible; otherwise the next process compiles it again."""
-        with suppress(OSError):
+        """Keep it if that is possible; otherwise the next process compiles it again.
+
+        LLVM was seen to compile a kernel without handing its machine code over, once in some thousand starts: such a
+        kernel runs, and cannot be kept.
+        """
+        try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError:
+            pass
+        except RuntimeError as error:
+            if "no compiled object yet" not in str(error):
+                raise
 
 
 def kernel(function: Function) -> Function:
     """Compile `function` on its first call, in nopython mode, cached on disk, releasing the GIL."""
-    entered: Any = numba.njit(function, pipeline_class=Whole, **OPTIONS)
+    entered: Any = numba.njit(function, **(OPTIONS | {"pipeline_class": EntryCompiler} if FITS else OPTIONS))
     # numba takes its cache folder from a global: set it for this one function, and leave other libraries theirs.
     settings: Any = numba.config
     ambient = settings.CACHE_DIR
@@ -127,9 +149,10 @@ def kernel(function: Function) -> Function:
         entered._cache = _Cache(function)  # type: ignore[no-untyped-call]
     finally:
         settings.CACHE_DIR = ambient
-    called: Any = numba.njit(function, pipeline_class=Part, **OPTIONS)
-    # What numba asks a function for when a kernel calls it.
-    entered.get_call_template, entered.get_overload = called.get_call_template, called.get_overload
+    if FITS:
+        called: Any = numba.njit(function, **CALLEE_OPTIONS)
+        # What numba asks a function for when a kernel calls it.
+        entered.get_call_template, entered.get_overload = called.get_call_template, called.get_overload
     return cast(Function, entered)
 
 

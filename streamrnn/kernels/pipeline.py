@@ -1,12 +1,13 @@
-"""How kernels become machine code: once, whole, and without what numba does for Python we do not write.
+"""How kernels become machine code: once, together with everything they call.
 
-numba makes of every function it meets a finished piece of machine code with a wrapper for Python, then links the
-same function into its caller and optimizes it again, level by level. Here a function that is called from a kernel stops
-after the translation to LLVM's language (`Part`); what is entered from Python is optimized once, with everything it
-calls (`Whole`). It halves the cold start, and there is one place less where the bits of a result could depend on what
+numba makes of every function it meets a finished piece of machine code with a wrapper for Python, then links the same
+function into its caller and optimizes it again, level by level. Here a function that a kernel calls stops after the
+translation to LLVM's language (`CalleeCompiler`); what Python enters is optimized once, with everything it calls
+(`EntryCompiler`). It halves the cold start, and there is one place less where the bits of a result could depend on what
 was cached.
 
-This is numba's documented way to change its pipeline (`pipeline_class`); the library classes below follow numba 0.68.
+`pipeline_class` is numba's documented way to change its pipeline; the library classes below follow numba 0.68. With any
+other version `FITS` is false, and kernels go through numba's own pipeline: the same results, a longer cold start.
 """
 
 from __future__ import annotations
@@ -16,27 +17,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 from numba.core.types.functions import BaseFunction
 
-_NOT_NEEDED = {
-    "DumpParforDiagnostics",
-    "FindLiterallyCalls",
-    "InlineClosureLikes",
-    "InlineInlinables",
-    "InlineOverloads",
-    "LiteralUnroll",
-    "MakeFunctionToJitFunction",
-    "NopythonRewrites",
-    "WithLifting",
-}
-"""Passes that look for what no kernel has: closures, `with`, array expressions, functions to inline in Python."""
+WRITTEN_FOR = "0.68"
+FITS = numba.__version__.startswith(f"{WRITTEN_FOR}.")
+"""Whether the installed numba is the one that this module was written for."""
 
 
-class _PartLibrary(JITCodeLibrary):
+class _CalleeLibrary(JITCodeLibrary):
     """A function as LLVM code, to be linked into its callers; never machine code by itself."""
 
     def add_llvm_module(self, module: Any) -> None:
@@ -51,21 +44,13 @@ class _PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
-class _WholeLibrary(JITCodeLibrary):
-    """A function with everything it calls, optimized once: numba's first, cheaper turn prunes reference counts."""
-
-    def _optimize_final_module(self) -> None:
-        passes, builder = self._codegen._module_pass_manager()
-        passes.run(self._final_module, builder)
-
-
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _PartLowering(NativeLowering):
-    _name = "part_lowering"
+class _CalleeLowering(NativeLowering):
+    _name = "callee_lowering"
 
     def run_pass(self, state: Any) -> bool:
         """Translate the function, and let callers find it under a key of its own."""
-        state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = _CalleeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_cpython_wrapper = state.flags.no_cfunc_wrapper = state.flags.no_compile = True
         super().run_pass(state)
         key = [state.func_id].append  # numba wants a builtin function here; any one that equals no other will do
@@ -75,12 +60,12 @@ class _PartLowering(NativeLowering):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _WholeLowering(NativeLowering):
-    _name = "whole_lowering"
+class _EntryLowering(NativeLowering):
+    _name = "entry_lowering"
 
     def run_pass(self, state: Any) -> bool:
         """Translate the function and all it calls to machine code."""
-        state.library = _WholeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = JITCodeLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return bool(super().run_pass(state))
 
@@ -120,28 +105,24 @@ def _no_garbage_collected() -> Iterator[None]:
             gc.enable()
 
 
-class Part(CompilerBase):
+class CalleeCompiler(CompilerBase):
     """numba's nopython pipeline up to LLVM code."""
 
-    lowering: type[NativeLowering] = _PartLowering
+    lowering: type[NativeLowering] = _CalleeLowering
 
     def define_pipelines(self) -> list[Any]:
         """One pipeline, as numba wants it."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [
-            (self.lowering if step is NativeLowering else step, text)
-            for step, text in passes.passes
-            if step.__name__ not in _NOT_NEEDED
-        ]
+        passes.passes = [(self.lowering if step is NativeLowering else step, text) for step, text in passes.passes]
         passes._finalized = False
         passes.finalize()
         return [passes]
 
 
-class Whole(Part):
+class EntryCompiler(CalleeCompiler):
     """The same, up to machine code, with all that is called."""
 
-    lowering = _WholeLowering
+    lowering = _EntryLowering
 
     def _compile_core(self) -> Any:
         with _builtins_resolved_once(), _no_garbage_collected():

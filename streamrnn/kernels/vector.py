@@ -23,13 +23,9 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model
 
-from streamrnn.kernels.jit import OPTIONS
-from streamrnn.kernels.pipeline import Part
-
 VECTOR_BYTES = 64 if binding.get_host_cpu_features().get("avx512f") else 32
 
 _CONTRACT = ("contract",)
-LINKED: Any = {**OPTIONS, "pipeline_class": Part}
 _INT = ir.IntType(32)
 
 

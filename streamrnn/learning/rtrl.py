@@ -27,8 +27,9 @@ from streamrnn.cells import cell as interface
 from streamrnn.cells.cell import Window
 from streamrnn.cells.dense import Network
 from streamrnn.cells.lru import LRU, add_recurrent_gradient, eigenvalues
+from streamrnn.kernels.jit import CALLEE_OPTIONS
 from streamrnn.kernels.linear import add_outer, add_product, add_rows, transpose
-from streamrnn.kernels.vector import LINKED, item, lanes, load, multiply_add, out_of_line, store
+from streamrnn.kernels.vector import item, lanes, load, multiply_add, out_of_line, store
 
 Floats = NDArray[np.floating]
 
@@ -151,5 +152,5 @@ def _by_body(unit: Callable[..., Any], network: Callable[..., Any]) -> Callable[
     return choose
 
 
-overload(carry_forward, strict=False, jit_options=LINKED)(_by_body(_carry_unit, _carry_network))
-overload(gradient_now, strict=False, jit_options=LINKED)(_by_body(_gradient_unit, _gradient_network))
+overload(carry_forward, strict=False, jit_options=CALLEE_OPTIONS)(_by_body(_carry_unit, _carry_network))
+overload(gradient_now, strict=False, jit_options=CALLEE_OPTIONS)(_by_body(_gradient_unit, _gradient_network))

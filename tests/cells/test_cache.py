@@ -15,6 +15,8 @@ from numba.core.types.functions import BaseFunction
 
 from streamrnn.kernels.jit import compiling, kernel
 
+pytestmark = pytest.mark.thorough
+
 PROGRAM = """
 import numpy as np
 from streamrnn.cells.dense import Dense, Network
@@ -112,3 +114,65 @@ def test_it_is_told_what_has_to_be_compiled_for_these_types(tmp_path, monkeypatc
     assert doubled([3]) == 0
     assert doubled([3, 1.5]) == 1  # the same kernel for other types
     assert doubled([3, 1.5]) == 0
+
+
+def test_a_kernel_whose_code_was_not_handed_over_runs_and_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def nothing(self, cres):
+        raise RuntimeError("no compiled object yet for <Library 'triple'>")
+
+    @kernel
+    def triple(x):
+        return 3 * x
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(triple._cache._impl), "reduce", nothing)
+        assert triple(2) == 6
+    assert not list(tmp_path.rglob("*.nbc"))
+
+    def broken(self, cres):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(type(triple._cache._impl), "reduce", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        triple(2.0)
+
+
+OTHER_NUMBA = """
+import logging, sys
+import numba
+numba.__version__ = "0.99.0"
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+import numpy as np
+from streamrnn.kernels import pipeline
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import lanes, load, multiply_add, store
+
+@kernel
+def add_to(x, factor, made):
+    for i in range(0, len(x), lanes(x)):
+        store(made, i, len(x) - i, multiply_add(factor, load(x, i, len(x) - i), load(made, i, len(x) - i)))
+
+@kernel
+def entered(x, made):
+    add_to(x, 2.0, made)
+
+made = np.ones(21)
+entered(np.arange(21.0), made)
+assert made.tolist() == (1 + 2 * np.arange(21.0)).tolist()
+print(pipeline.FITS, sum(entered.stats.cache_hits.values()))
+"""
+
+
+def test_with_another_numba_kernels_go_through_its_own_pipeline(tmp_path):
+    (tmp_path / "program.py").write_text(OTHER_NUMBA)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "STREAMRNN_CACHE": str(tmp_path / "cache"), "PYTHONPATH": root}
+    for hits in (0, 1):
+        command = [sys.executable, str(tmp_path / "program.py")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        *said, last = done.stdout.splitlines()
+        assert last == f"False {hits}"
+        assert len(said) == 1
+        assert "numba 0.99.0 is not the version that the compile pipeline was written for (0.68)" in said[0]
