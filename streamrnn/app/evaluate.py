@@ -21,6 +21,7 @@ from streamrnn.evaluation.prequential import MODEL, Job, Outcome, perform
 from streamrnn.evaluation.reading import EventFile, count_rows
 from streamrnn.evaluation.results import PERSISTENCE, SCHEMA_VERSION, FileResult, combine, document
 from streamrnn.evaluation.tables import holdouts, tables
+from streamrnn.runtime.task import task_of
 
 
 def evaluate_files(
@@ -39,7 +40,7 @@ def evaluate_files(
     fitted = _fitted(config, paths, console)
     for note in skipped:
         console.print(note, style="dim", markup=False, highlight=False)
-    prepare(fitted, console, quiet=False)  # before other processes start: they find the kernels in the cache
+    prepare(task_of(fitted), console, quiet=False)  # before other processes start: they find the kernels in the cache
     jobs = [Job(path, name, config, limit, plot is not None) for path in paths for name in (MODEL, *chosen)]
     labels = [Labelled(f"{job.path.name}, {job.name}", count_rows(job.path, limit)) for job in jobs]
     outcomes: list[Outcome] = perform_all(
@@ -64,7 +65,7 @@ def evaluate_holdout(
 ) -> None:
     """Hold the last horizon of every series out; the result goes to standard output."""
     fitted = _fitted(config, paths, console)
-    prepare(fitted, console, quiet=False)
+    prepare(task_of(fitted), console, quiet=False)
     jobs = [Job(path, MODEL, config, limit) for path in paths]
     labels = [Labelled(path.name, count_rows(path, limit)) for path in paths]
     found: list[Holdout] = perform_all(
@@ -94,7 +95,7 @@ def evaluate_nab(config: Config, folder: Path, *, processes: int | None, as_json
     """Run the model over a folder of the Numenta Anomaly Benchmark and score its alerts."""
     if not folder.is_dir():
         raise ConfigurationError(f"--nab {folder}: no such folder")
-    prepare(config, console, quiet=False)
+    prepare(task_of(config), console, quiet=False)
     found = nab_jobs.evaluate_folder(folder, config, processes=processes or default_processes(), console=console)
     if as_json:
         _print_json(found)

@@ -27,10 +27,10 @@ from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.launch import monitoring, with_demo_port
-from streamrnn.records.events import EventDecoder, targets_of
+from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer, Observers
-from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.runtime.task import Task, task_of
 from streamrnn.runtime.worker import Worker
 from streamrnn.state.memory import default_budget, described, size
 
@@ -85,18 +85,19 @@ def run_file(
         rows = row_reader(found.layout, found.event, config.file)
         refusals = RefusalLog()
         fresh = not connector.delivered() or connector.committed(connector.partition) is None
-        scoring = Scoring(_scorecard(config))
+        task = task_of(config)
+        scoring = Scoring(task.scorecard())
         observers: list[Observer] = [scoring, RecoveryLog(console), refusals]
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = make_decoder(config, rows)
+        decoder = task.decoder(rows)
         stop = stack.enter_context(stopping())
-        monitor = stack.enter_context(monitoring(config))
+        monitor = stack.enter_context(monitoring(task))
         observers.append(monitor)
-        prepare(config, console, quiet=quiet, decoder=decoder)
+        prepare(task, console, quiet=quiet, decoder=decoder)
         worker = Worker(
-            config,
+            task,
             lambda: monitor.watch(connector),
             decoder=decoder,
             keep_state=state is not None,
@@ -129,9 +130,10 @@ def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
     """Serve the configured topics until asked to stop."""
     from streamrnn.connectors.kafka import KafkaConnector
 
-    with stopping() as stop, monitoring(config) as monitor:
-        scoring = Scoring(_scorecard(config))
-        prepare(config, console, quiet=quiet, decoder=make_decoder(config))
+    task = task_of(config)
+    with stopping() as stop, monitoring(task) as monitor:
+        scoring = Scoring(task.scorecard())
+        prepare(task, console, quiet=quiet, decoder=task.decoder())
 
         def connect() -> Connector:
             connector = KafkaConnector(
@@ -139,7 +141,7 @@ def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
             )
             return monitor.watch(connector)
 
-        worker = Worker(config, connect, observer=Observers(scoring, monitor), stop=stop)
+        worker = Worker(task, connect, observer=Observers(scoring, monitor), stop=stop)
         if not quiet:
             console.print(
                 f"{config.kafka.input_topic} -> {config.kafka.output_topic} at {config.kafka.bootstrap_servers} "
@@ -192,10 +194,10 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     if not headless:
         config = with_demo_port(config)
     with stopping() as stop, ExitStack() as stack:
-        prepare(config, console, quiet=False)
-        names = targets_of(config.event)
-        scoring = Scoring(Scorecard(names))
-        monitor = stack.enter_context(monitoring(config, None if headless else console))
+        task = task_of(config)
+        prepare(task, console, quiet=False)
+        scoring = Scoring(task.scorecard())
+        monitor = stack.enter_context(monitoring(task, None if headless else console))
         observers: list[Observer] = [scoring, monitor]
 
         def play() -> None:
@@ -208,7 +210,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
                 memory.append(0, reading.message())
             memory.finish()
 
-        worker = Worker(config, lambda: monitor.watch(MemoryConnector(memory)), keep_state=False, stop=stop)
+        worker = Worker(task, lambda: monitor.watch(MemoryConnector(memory)), keep_state=False, stop=stop)
         if not headless and console.is_terminal:
             observers.append(stack.enter_context(LiveView(console)))
         worker.observer = Observers(*observers)
@@ -219,18 +221,14 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     console.print(summary(scoring.scorecard, scoring.seconds))
 
 
-def _scorecard(config: Config) -> Scorecard | LabelScorecard:
-    return LabelScorecard(config.event.label) if config.labelled else Scorecard(targets_of(config.event))
-
-
-def prepare(config: Config, console: Console, *, quiet: bool, decoder: EventDecoder | None = None) -> None:
+def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder | None = None) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while.
 
     With a decoder also what reads events and writes records.
     """
     from streamrnn.kernels.jit import compiling
 
-    model, compiled = make_model(config), False
+    model, compiled = task.model(), False
 
     def begins() -> None:
         nonlocal compiled

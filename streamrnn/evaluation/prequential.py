@@ -18,12 +18,12 @@ from streamrnn.errors import ConnectorError
 from streamrnn.evaluation import baselines
 from streamrnn.evaluation.ages import AgeScores
 from streamrnn.evaluation.reading import EventFile
-from streamrnn.evaluation.scorecard import Scorecard
 from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
 from streamrnn.evaluation.season import season_length
 from streamrnn.evaluation.trace import Trace
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.model import ForecastModel
+from streamrnn.forecasting.scorecard import Scorecard
 from streamrnn.records.events import Decoded, Float64, Int64, targets_of
 
 MODEL = "streamrnn"

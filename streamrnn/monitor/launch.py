@@ -17,6 +17,7 @@ from rich.console import Console
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.runtime.observer import Observer
+from streamrnn.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +26,23 @@ DEMO_PORT: Final = 8321
 
 
 @contextmanager
-def monitoring(config: Config, browse: Console | None = None) -> Iterator[Observer]:
+def monitoring(task: Task, browse: Console | None = None) -> Iterator[Observer]:
     """Serve the page while inside, if `monitor.port` is set; the observer watches nothing otherwise.
 
     Args:
-        config: the whole configuration.
+        task: what runs.
         browse: open a browser, and say so here.
 
     Raises `ConfigurationError` when what it needs is not installed or the address is taken.
     """
-    if config.monitor.port is None:
+    if task.config.monitor.port is None:
         yield Observer()
         return
     try:
         from streamrnn.monitor.monitor import Monitor
     except ImportError as error:
         raise ConfigurationError(f"the live page (monitor.port) needs more than is installed: {REMEDY}") from error
-    with Monitor(config) as monitor:
+    with Monitor(task) as monitor:
         log.info("live page, metrics and health at %s", monitor.url)
         if browse is not None:
             browse.print(f"live page: {monitor.url}", highlight=False)

@@ -17,22 +17,20 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from streamrnn.config.tree import Config, is_loopback
+from streamrnn.config.tree import is_loopback
 from streamrnn.connectors.base import Commit, Connector
-from streamrnn.labelled.answers import Predictions
 from streamrnn.monitor.access import Access
 from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
-from streamrnn.monitor.labels import as_forecasts, shown
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.pages import application
 from streamrnn.monitor.server import Server, bind
 from streamrnn.monitor.streams import Streams
 from streamrnn.records.log import Partition
-from streamrnn.records.outcomes import REFUSED
 from streamrnn.runtime.observer import Observer, Step
 from streamrnn.runtime.recovery import Progress
+from streamrnn.runtime.task import LabelErrors, Task
 from streamrnn.state.partition_model import PartitionModel
 
 log = logging.getLogger(__name__)
@@ -63,7 +61,8 @@ class Monitor(Observer):
     Raises `ConfigurationError` when the address cannot be bound.
     """
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, task: Task, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._task, config = task, task.config
         settings = config.monitor
         self._clock = clock
         self._label = config.event.label
@@ -74,7 +73,7 @@ class Monitor(Observer):
         self.streams = Streams()
         self.tally = Tally()
         self.feed = Feed(
-            shown(config),
+            task.names,
             config.model.horizon,
             config.model.levels[0],
             health=self.health,
@@ -193,27 +192,22 @@ class Monitor(Observer):
         self.metrics.commits.inc()
         self.metrics.commit_duration.observe(seconds)
 
-    def _score(self, predictions: Predictions) -> None:
+    def _score(self, came: LabelErrors) -> None:
         """Errors of the last labels, 10,000 or so."""
-        known = np.isfinite(predictions.error)
-        count = int(known.sum())
-        self._recent *= (1 - FORGETTING) ** count
-        self._recent += count, predictions.error[known].sum(), predictions.correct.sum()
+        self._recent *= (1 - FORGETTING) ** came.labels
+        self._recent += came.labels, came.error, came.correct or 0
         if (scored := self._recent[0]) > 0:
             self.metrics.label_error.labels(self._label).set(self._recent[1] / scored)
-            if predictions.said.shape[1] > 1:
+            if came.correct is not None:
                 self.metrics.accuracy.labels(self._label).set(self._recent[2] / scored)
 
     @harmless
     def step(self, step: Step) -> None:
         """See `Observer.step`."""
-        partition, decoded, answers, model = step.partition, step.decoded, step.answers, step.model
-        late = int(answers.late.sum())
-        shown, events = decoded.targets, len(decoded.keys) - late
-        if isinstance(answers, Predictions):
-            events -= int((answers.outcome == REFUSED).sum())
-            self._score(answers)
-            shown, answers = as_forecasts(decoded, answers)
+        partition, decoded, model = step.partition, step.decoded, step.model
+        events, late, observed, answers, labels = self._task.shown(decoded, step.answers)
+        if labels is not None:
+            self._score(labels)
         anomalous, drifts = int((answers.is_anomaly & ~answers.late).sum()), int(answers.drift.sum())
         metrics, tally = self.metrics.of(partition), self.tally
         metrics.events.inc(events)
@@ -239,6 +233,6 @@ class Monitor(Observer):
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
         weights = {key: found for key in watched if (found := model.expert_weights(key)) is not None}
-        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, shown, answers, weights))
+        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, observed, answers, weights))
         if dropped:
             self.metrics.dropped.inc(dropped)

@@ -1,26 +1,172 @@
-"""What `task` in the configuration picks: how events are read, what is learned from them, what is answered."""
+"""The one seam for a task: how events are read, what learns from them, how it is scored, what the page shows of it.
+
+`task` in the configuration picks one of two. The worker, the file run, the terminal and the monitor receive the task
+and ask it; none of them asks which one it is.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from streamrnn.config.tree import Config
-from streamrnn.records.events import EventDecoder, Rows
+from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.forecasting.scorecard import Scorecard
+from streamrnn.labelled.answers import Predictions
+from streamrnn.labelled.scorecard import LabelScorecard
+from streamrnn.records.events import Decoded, EventDecoder, Float64, Rows, targets_of
 from streamrnn.records.labelled_events import LabelledDecoder
+from streamrnn.records.outcomes import REFUSED
 from streamrnn.state.partition_model import PartitionModel
+
+
+class Scores(Protocol):
+    """Running scores over all series."""
+
+    def add(self, decoded: Decoded, answers: Any, dead_letters: int) -> None:
+        """Count one processed batch."""
+
+
+class LabelErrors(NamedTuple):
+    """What a batch's labels said about their predictions."""
+
+    labels: int
+    error: float  # sum of absolute errors, or of log losses
+    correct: int | None  # labels whose class was predicted; None where there are no classes
+
+
+class Shown(NamedTuple):
+    """A batch as the page and the metrics see it."""
+
+    events: int  # processed: neither late nor refused
+    late: int
+    observed: Float64  # (events, names)
+    answers: Answers  # in the form of forecasts of `observed`
+    labels: LabelErrors | None = None
+
+
+class Task(ABC):
+    """What is learned from one configuration's events."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @abstractmethod
+    def decoder(self, rows: Rows | None = None) -> EventDecoder:
+        """What turns records into events; with `rows` a record is a row of a file that they read."""
+
+    @abstractmethod
+    def model(self) -> PartitionModel[Any]:
+        """An empty model of one partition."""
+
+    @abstractmethod
+    def scorecard(self) -> Scorecard | LabelScorecard:
+        """Running scores, at zero."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The names of what the page shows of each series."""
+
+    @abstractmethod
+    def shown(self, decoded: Decoded, answers: Any) -> Shown:
+        """A processed batch for the page and the metrics."""
+
+
+class ForecastTask(Task):
+    """The next values of every series."""
+
+    def decoder(self, rows: Rows | None = None) -> EventDecoder:
+        """See `Task.decoder`."""
+        return EventDecoder(self.config.event, rows)
+
+    def model(self) -> PartitionModel[Answers]:
+        """See `Task.model`."""
+        from streamrnn.forecasting.model import ForecastModel
+
+        return ForecastModel(self.config)
+
+    def scorecard(self) -> Scorecard:
+        """See `Task.scorecard`."""
+        return Scorecard(targets_of(self.config.event))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The targets."""
+        return targets_of(self.config.event)
+
+    def shown(self, decoded: Decoded, answers: Answers) -> Shown:
+        """See `Task.shown`."""
+        late = int(answers.late.sum())
+        return Shown(len(decoded.keys) - late, late, decoded.targets, answers)
+
+
+class LabelTask(Task):
+    """A number or a class that comes as the label of an event's features.
+
+    The page shows what came beside what had been predicted, in the form of forecasts:
+
+        regression       observed: the label; expected: what had been predicted for it
+        classification   observed: the probability that the class that came had been given
+
+    Only labels that met a prediction are points of the chart; every series is in the list.
+    """
+
+    def decoder(self, rows: Rows | None = None) -> EventDecoder:
+        """See `Task.decoder`."""
+        return LabelledDecoder(self.config, rows)
+
+    def model(self) -> PartitionModel[Predictions]:
+        """See `Task.model`."""
+        from streamrnn.labelled.model import LabelledModel
+
+        return LabelledModel(self.config)
+
+    def scorecard(self) -> LabelScorecard:
+        """See `Task.scorecard`."""
+        return LabelScorecard(self.config.event.label)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The label alone."""
+        label = self.config.event.label
+        return (label if self.config.task == "regression" else f"probability of {label}",)
+
+    def shown(self, decoded: Decoded, answers: Predictions) -> Shown:
+        """See `Task.shown`."""
+        count, classes = len(decoded.keys), answers.said.shape[1]
+        if classes == 1:
+            observed, expected = decoded.targets[:, 0], answers.said[:, 0]
+        else:
+            observed, expected = np.exp(-answers.error), np.full(count, np.nan)
+        late, refused = int(answers.late.sum()), int((answers.outcome == REFUSED).sum())
+        known = np.isfinite(answers.error)
+        blank = blank_answers(count, levels=1, horizon=1, targets=1)
+        return Shown(
+            count - late - refused,
+            late,
+            observed[:, None],
+            blank._replace(expected=expected[:, None], expected_median=expected[:, None], late=np.isnan(answers.error)),
+            LabelErrors(
+                int(known.sum()),
+                float(answers.error[known].sum()),
+                int(answers.correct.sum()) if classes > 1 else None,
+            ),
+        )
+
+
+def task_of(config: Config) -> Task:
+    """The task that the configuration names."""
+    return LabelTask(config) if config.labelled else ForecastTask(config)
 
 
 def make_model(config: Config) -> PartitionModel[Any]:
     """An empty model of one partition."""
-    if config.labelled:
-        from streamrnn.labelled.model import LabelledModel
-
-        return LabelledModel(config)
-    from streamrnn.forecasting.model import ForecastModel
-
-    return ForecastModel(config)
+    return task_of(config).model()
 
 
 def make_decoder(config: Config, rows: Rows | None = None) -> EventDecoder:
-    """What turns records into events; see `EventDecoder`."""
-    return LabelledDecoder(config, rows) if config.labelled else EventDecoder(config.event, rows)
+    """What turns records into events; see `Task.decoder`."""
+    return task_of(config).decoder(rows)

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Commit, Connector
 from streamrnn.errors import BrokerUnavailable, CommitFailed
 from streamrnn.records.dead_letters import dead_letter
@@ -27,7 +26,7 @@ from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Message, Partition, Record, offsets_after
 from streamrnn.runtime.observer import Observer, Step
 from streamrnn.runtime.recovery import Progress, recover
-from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.runtime.task import Task
 from streamrnn.state.partition_model import PartitionModel
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ class Worker:
 
     def __init__(
         self,
-        config: Config,
+        task: Task,
         connect: Callable[[], Connector],
         *,
         decoder: EventDecoder | None = None,
@@ -53,9 +52,9 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`connect` makes a connector, again after a failure; without `keep_state` no snapshots are taken."""
-        self._config = config
+        self._task, self._config = task, task.config
         self._connect = connect
-        self._decoder = decoder or make_decoder(config)
+        self._decoder = decoder or task.decoder()
         self._keep_state = keep_state
         self.observer = observer or Observer()
         self.stop = stop or threading.Event()
@@ -120,7 +119,7 @@ class Worker:
         self._leave(connector)
 
     def _take_over(self, connector: Connector, partition: Partition) -> None:
-        model = make_model(self._config)
+        model = self._task.model()
         self._models[partition] = model
         self._recoveries[partition] = recover(connector, partition, model, self._decoder, self._config.kafka.start)
         log.info("%s[%d]: assigned, restoring", *partition, extra=_place(partition))

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "learning": BOTTOM | {"kernels", "cells"},
     "anomaly": BOTTOM | {"kernels"},
     "forecasting.model": BOTTOM | {"config", "records", "state"} | NUMERICS,
+    "forecasting.scorecard": BOTTOM | {"records"} | NUMERICS,
     "forecasting": BOTTOM | NUMERICS,
     "labelled": BOTTOM | {"config", "records", "state", "kernels", "cells", "learning"},
     "runtime.task": BOTTOM | TASKS | {"config", "records", "state"},

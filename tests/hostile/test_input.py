@@ -14,6 +14,7 @@ from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.records.dead_letters import DeadLetterRecord
 from streamrnn.records.forecasts import ForecastRecord
 from streamrnn.records.log import Message
+from streamrnn.runtime.task import task_of
 from streamrnn.runtime.worker import Worker
 from tests.commands import SMALL
 from tests.inside import Inside
@@ -178,7 +179,7 @@ def test_the_same_poison_in_memory() -> None:
         for value in values:
             log.append(0, Message(b"k", value))
         log.finish()
-        Worker(config, lambda: MemoryConnector(log, 13), keep_state=False).run()
+        Worker(task_of(config), lambda: MemoryConnector(log, 13), keep_state=False).run()
         return log.outputs[log.partitions[0]], len(log.dead_letters[log.partitions[0]])
 
     rows: list[bytes | None] = [json_row(step) for step in range(60)]

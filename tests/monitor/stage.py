@@ -24,7 +24,7 @@ from streamrnn.monitor.monitor import Monitor
 from streamrnn.records.events import Decoded
 from streamrnn.records.forecasts import encode
 from streamrnn.records.log import Message, Partition
-from streamrnn.runtime import worker as worker_module
+from streamrnn.runtime.task import ForecastTask, task_of
 from streamrnn.runtime.worker import Worker
 
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z in milliseconds
@@ -134,9 +134,9 @@ class Stage:
     def __init__(self, config: Config, *, partitions: int = 1) -> None:
         self.config = config
         self.log = MemoryLog("events", partitions)
-        self.monitor = Monitor(config)
+        self.monitor = Monitor(task_of(config))
         self.stop = threading.Event()
-        self.worker = Worker(config, self._connect, keep_state=False, observer=self.monitor, stop=self.stop)
+        self.worker = Worker(task_of(config), self._connect, keep_state=False, observer=self.monitor, stop=self.stop)
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._steps: dict[str, int] = {}
@@ -218,4 +218,4 @@ def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 @pytest.fixture
 def free_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of this test use the model that costs nothing."""
-    monkeypatch.setattr(worker_module, "make_model", FreeModel)
+    monkeypatch.setattr(ForecastTask, "model", lambda task: FreeModel(task.config))

@@ -18,6 +18,7 @@ from streamrnn.monitor.launch import monitoring
 from streamrnn.monitor.monitor import Monitor
 from streamrnn.records.log import Message
 from streamrnn.runtime.observer import Observers
+from streamrnn.runtime.task import task_of
 from tests.monitor.stage import Stage, batch, configured, get, until
 
 pytestmark = pytest.mark.usefixtures("free_model")
@@ -223,9 +224,9 @@ def test_a_taken_port_and_a_wrong_address_say_what_to_do() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port} \(monitor.host, monitor.port\).*another"):
-            Monitor(configured(monitor__port=port))
+            Monitor(task_of(configured(monitor__port=port)))
     with pytest.raises(ConfigurationError, match="cannot serve the live page"):
-        Monitor(configured(monitor__host="192.0.2.1", monitor__open=True))
+        Monitor(task_of(configured(monitor__host="192.0.2.1", monitor__open=True)))
 
 
 def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,19 +236,19 @@ def test_without_the_extra_the_error_names_the_remedy(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "starlette", None)
     with (
         pytest.raises(ConfigurationError, match=r"pip install 'streamrnn\[live\]'"),
-        monitoring(configured()),
+        monitoring(task_of(configured())),
     ):
         pass
 
 
 def test_without_a_port_nothing_is_served() -> None:
-    with monitoring(configured(monitor__port=None)) as monitor:
+    with monitoring(task_of(configured(monitor__port=None))) as monitor:
         assert not isinstance(monitor, Monitor)
 
 
 def test_all_observers_hear_of_a_connector() -> None:
     config = configured()
-    with Monitor(config) as one, Monitor(config) as other:
+    with Monitor(task_of(config)) as one, Monitor(task_of(config)) as other:
         connector = MemoryConnector(MemoryLog("events"))
         assert Observers(one, other).watch(connector) is connector
         assert one._connector is other._connector is connector

@@ -10,7 +10,7 @@ from streamrnn.app.logs import _RateLimit, set_up
 from streamrnn.config.tree import LogConfig
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.records.log import Message
-from streamrnn.runtime.task import make_model
+from streamrnn.runtime.task import make_model, task_of
 from streamrnn.runtime.worker import Worker
 from tests.streams import configured
 
@@ -41,7 +41,7 @@ def test_json_lines_of_a_worker_say_topic_partition_and_offset(stderr: Lines) ->
     log.finish()
     set_up(LogConfig(format="json"))
     for _ in range(2):
-        Worker(config, lambda: MemoryConnector(log)).run()
+        Worker(task_of(config), lambda: MemoryConnector(log)).run()
     found = records(stderr)
     live = [line for line in found if "live at offset" in str(line["message"])]
     assert [(line["topic"], line["partition"], line["offset"]) for line in live] == [

@@ -20,6 +20,7 @@ from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Message, Partition
 from streamrnn.runtime.observer import Observer
 from streamrnn.runtime.recovery import Progress
+from streamrnn.runtime.task import task_of
 from streamrnn.runtime.worker import Worker
 from tests.streams import Outcome, configured, restore, run, stream
 
@@ -97,7 +98,7 @@ class Failing(MemoryConnector):
 
 
 def work(config: Config, connect: Callable[[], MemoryConnector], **options: object) -> Worker:
-    worker = Worker(config, connect, clock=Ticks(0.0001), **options)  # type: ignore[arg-type]
+    worker = Worker(task_of(config), connect, clock=Ticks(0.0001), **options)  # type: ignore[arg-type]
     worker.run()
     return worker
 
@@ -152,7 +153,7 @@ def test_commits_that_never_succeed_end_the_worker(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("streamrnn.runtime.worker._FIRST_PAUSE", 0.0)
     config = configured(kafka__broker_timeout="1s")
     log = fed(config)
-    worker = Worker(config, lambda: Failing(log, itertools.repeat("refused")), clock=Ticks(0.02))
+    worker = Worker(task_of(config), lambda: Failing(log, itertools.repeat("refused")), clock=Ticks(0.02))
     with pytest.raises(BrokerUnavailable, match=r"nothing could be committed for .* \(kafka.broker_timeout\): fenced"):
         worker.run()
     assert not any(log.outputs.values())
@@ -174,7 +175,7 @@ def test_one_failure_after_a_long_quiet_time_does_not_end_the_worker() -> None:
 
     fails = iter(["refused", *["good"] * 1000])
     config = configured(kafka__broker_timeout="1s")
-    Worker(config, lambda: Slow(log, fails), clock=Ticks(0.02)).run()
+    Worker(task_of(config), lambda: Slow(log, fails), clock=Ticks(0.02)).run()
     assert len(log.outputs[log.partitions[0]]) == 40
 
 
@@ -237,7 +238,7 @@ def test_a_partition_taken_away_at_any_moment_goes_on_elsewhere(moment: int) -> 
                 raise KeyboardInterrupt  # a crash: no last snapshot
 
     with pytest.raises(KeyboardInterrupt):
-        Worker(config, lambda: first, observer=StopAfter(), stop=stop, clock=Ticks(0.02)).run()
+        Worker(task_of(config), lambda: first, observer=StopAfter(), stop=stop, clock=Ticks(0.02)).run()
     assert 0 < log.offsets[both[0]] < len(log.inputs[both[0]])
     seen: list[str] = []
 
@@ -246,7 +247,7 @@ def test_a_partition_taken_away_at_any_moment_goes_on_elsewhere(moment: int) -> 
             seen.append(progress.phase)
 
     script = [Polled(assigned=both), *[Polled()] * moment, Polled(revoked=both), Polled(), Polled(assigned=both)]
-    Worker(config, lambda: Rebalancing(log, script), observer=Phases(), clock=Ticks(0.02)).run()
+    Worker(task_of(config), lambda: Rebalancing(log, script), observer=Phases(), clock=Ticks(0.02)).run()
     assert "replay" in seen
     assert outcome(config, log) == expected(config)
 
