@@ -105,10 +105,10 @@ class FreeModel:
     def unusable(self, decoded: Decoded, answers: Answers) -> list[Any]:
         return decoded.rejected
 
-    def snapshot(self, offset: int) -> Iterator[Message]:
+    def snapshot(self, offset: int, partition: Partition | None = None) -> Iterator[Message]:
         return iter(())
 
-    def restore(self, messages: Any, expected: int | None = None) -> Iterator[int]:
+    def restore(self, messages: Any, expected: int | None = None, partition: Any = None) -> Iterator[int]:
         return iter(())
 
     def expert_weights(self, key: str) -> None:
