@@ -157,6 +157,7 @@ def run(
       tail -f events.jsonl | streamrnn run --input - --output -
     """
     from streamrnn.app import run as jobs
+    from streamrnn.connectors.appender import check_distinct
 
     flags = {
         **reading_flags(given),
@@ -172,6 +173,11 @@ def run(
     if source is not None:
         if output is None or "" in (source, output):
             raise click.UsageError("--input needs --output FILE, or --output - for standard output")
+        written = {"--output": None if output == "-" else Path(output), "--dead-letters": dead_letters}
+        folder = config.state.directory
+        check_distinct(
+            {"--config": file, "the state's lock": folder and folder / "lock", **written, "--alerts": alerts}
+        )
         jobs.run_file(
             config,
             None if source == "-" else Path(source),

@@ -60,11 +60,11 @@ def inspect_folder(path: Path) -> list[Row]:
     """The one row of a state folder."""
     if not path.is_dir():
         raise StateError(f"{path} is no folder")
-    folder = SnapshotFolder(path)
+    folder = SnapshotFolder(path, look_only=True)
     try:
         if folder.facts is None:
             raise StateError(f"{path} holds no snapshot")
-        newest = max(file.stat().st_mtime for file in path.glob("*.snapshot"))
+        newest = max(file.stat().st_mtime for file in path.glob("[0-9]*.snapshot"))
         content = _content(folder.messages())
         offset = int(str(folder.facts["offset"]))
     finally:

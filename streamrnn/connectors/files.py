@@ -8,20 +8,20 @@ the outputs back to that and goes on, so a run that was killed anywhere ends wit
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 
 from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.connectors.appender import Appender, check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.reading.layout import Layout
-from streamrnn.connectors.reading.lines import Found, standard
+from streamrnn.connectors.reading.lines import Found, LineReader, standard
 from streamrnn.connectors.reading.look import Findings, Lines, Look, decided, look
 from streamrnn.connectors.reading.opening import open_input
 from streamrnn.connectors.reading.quoted import QuotedRows
@@ -46,79 +46,6 @@ class FileRecord(NamedTuple):
     timestamp: int | None = None  # milliseconds; made up from the row number where the file has no time
 
 
-class Appender:
-    """An output that can be cut back to a length and forced to disk; with neither path nor stream it takes nothing."""
-
-    def __init__(self, path: Path | None, standard: IO[bytes] | None = None) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = standard
-        self.length = 0
-
-    def truncate(self, length: int) -> None:
-        """Keep the first `length` bytes; creates the file unless there is nothing to keep and nothing there."""
-        if self._path is None:
-            self.length = length  # a later run may want to go on from there
-            return
-        try:
-            if length == 0 and (not self._path.exists() or not self._regular()):
-                return
-            size = self._path.stat().st_size if self._path.exists() else 0
-            if size < length:
-                raise StateError(
-                    f"{self._path} has {size} bytes, but the state says {length} were written: it was moved or cut. "
-                    "Put it back, or start again with `streamrnn reset --state DIR`"
-                )
-            with self._path.open("r+b") as file:
-                file.truncate(length)
-        except OSError as error:
-            raise ConnectorError(f"cannot write {self._path}: {error.strerror}") from error
-        self.length = length
-
-    def _regular(self) -> bool:
-        """Whether it is a file, or not there yet: devices and named pipes can neither be cut back nor synced."""
-        return self._path is not None and (self._path.is_file() or self._path.is_dir() or not self._path.exists())
-
-    def open(self) -> None:
-        """Open for appending now, so that an unwritable path is noticed before any work is done."""
-        if self._file is None and self._path is not None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("ab")
-            except OSError as error:
-                raise ConnectorError(f"cannot write {self._path}: {error.strerror}") from error
-
-    def write(self, data: bytes) -> None:
-        """Append."""
-        if not data:
-            return
-        self.open()
-        if self._file is None:
-            return
-        try:
-            self._file.write(data)
-            self._file.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise ConnectorError(f"cannot write {self._path or 'standard output'}: {error.strerror}") from error
-        self.length += len(data)
-
-    def sync(self) -> None:
-        """Force to disk what was written."""
-        if self._file is not None and self._path is not None and self._regular():
-            try:
-                os.fsync(self._file.fileno())
-            except OSError as error:
-                raise ConnectorError(f"cannot write {self._path}: {error.strerror}") from error
-
-    def close(self) -> None:
-        """Close the file; standard streams stay open."""
-        if self._file is not None and self._path is not None:
-            # After a failed write the rest is still in the buffer and fails again; the first error is the one to see.
-            with contextlib.suppress(OSError):
-                self._file.close()
-
-
 class FileConnector(Connector):
     """The connector protocol over one input file and its outputs."""
 
@@ -141,7 +68,7 @@ class FileConnector(Connector):
         self._max_poll_records = max_poll_records
         if dead_letters is None and output is not None:
             dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
-        _check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
+        check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
         self._json = True if input is not None and input.suffix.lower() in _JSON_LINES else None
         self._reader = open_input(input, hold_back=state is not None)
         if state is not None and not (self._reader.seekable and output is not None):
@@ -277,7 +204,7 @@ class FileConnector(Connector):
             if facts.get("reader") != SortedRows.__name__:  # which the look makes
                 self._go_on(facts)
         for name, appender in self._written.items():
-            appender.truncate(int(str(facts.get(f"{name}_length", 0))))
+            appender.truncate(int(str(facts.get(f"{name}_length", 0))), facts.get(f"{name}_tail"))
             if name != "dead_letters":  # a file of those says that something was wrong
                 appender.open()
 
@@ -288,6 +215,7 @@ class FileConnector(Connector):
             facts.get("reader", type(self._reader).__name__) != type(self._reader).__name__
             or (self._reader.grows and self._reader.size() < position)
             or self._reader.fingerprint(length) != facts["fingerprint"]
+            or ("before" in facts and self._before(position) != facts["before"])
         ):
             where = self._folder.path if self._folder is not None else ""
             raise StateError(
@@ -296,6 +224,9 @@ class FileConnector(Connector):
             )
         self._reader.seek(position)
         self._delivered = self._reader.position
+
+    def _before(self, position: int) -> str | None:
+        return self._reader.before(position) if isinstance(self._reader, LineReader) else None
 
     def __enter__(self) -> Self:
         return self
@@ -391,9 +322,11 @@ class FileConnector(Connector):
             "input_position": self._delivered,
             "fingerprint": self._reader.fingerprint(length),
             "fingerprint_length": length,
+            "before": self._before(self._delivered),
             "reader": type(self._reader).__name__,
             **self._looked,
             **{f"{name}_length": appender.length for name, appender in self._written.items()},
+            **{f"{name}_tail": appender.tail(appender.length) for name, appender in self._written.items()},
         }
 
     def close(self, timeout: float) -> None:
@@ -403,17 +336,6 @@ class FileConnector(Connector):
             appender.close()
         if self._folder is not None:
             self._folder.close()
-
-
-def _check_distinct(paths: Mapping[str, Path | None]) -> None:
-    """Raise `ConfigurationError` when two are the same file: writing one would destroy the other."""
-    seen: dict[Path, str] = {}
-    for flag, path in paths.items():
-        if path is None or (path.exists() and not path.is_file()):
-            continue
-        other = seen.setdefault(path.resolve(), flag)
-        if other != flag:
-            raise ConfigurationError(f"{other} and {flag} are the same file, {path}: give another one")
 
 
 def _lines(messages: Sequence[Message]) -> bytes:

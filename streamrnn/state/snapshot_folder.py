@@ -37,8 +37,11 @@ _NAMES = "[0-9]" * 12 + _SUFFIX  # a copy that somebody put beside them under an
 class SnapshotFolder:
     """The snapshots in `path`, locked against a second process."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `StateError` for a folder that cannot be used and for one whose snapshots are damaged."""
+    def __init__(self, path: Path, *, look_only: bool = False) -> None:
+        """`look_only`: to read what is there and change nothing.
+
+        Raises `StateError` for a folder that cannot be used and for one whose snapshots are damaged.
+        """
         self.path = path
         self.facts: Mapping[str, object] | None = None
         """What the newest snapshot says about input and output."""
@@ -47,32 +50,42 @@ class SnapshotFolder:
         self._chain: list[Path] = []
         self._digest = ""
         self._number = 0
-        self._lock = _locked(path)
+        self._lock = _locked(path, look_only=look_only)
         try:
-            self._find_chain()
+            done = self._find_chain()
+            if not look_only:
+                self._tidy(done)
         except BaseException:
             self._lock.close()
             raise
 
-    def _find_chain(self) -> None:
-        for leftover in self.path.glob("*.partial"):
-            leftover.unlink()
+    def _tidy(self, merged: Sequence[Path]) -> None:
+        """Delete what a process that died has left."""
+        for leftover in self.path.glob(_NAMES.replace(_SUFFIX, ".partial")):
+            if _is_ours(leftover):
+                leftover.unlink()
+        for file in merged:
+            file.unlink()
+
+    def _find_chain(self) -> list[Path]:
+        """Find the newest state; returns the files that it has made needless."""
         files = sorted(self.path.glob(_NAMES))
         heads = [(file, self._head(file)) for file in files]
         first = max((i for i, (_, facts) in enumerate(heads) if facts["parent"] is None), default=None)
         if heads and first is None:
             raise SnapshotCorrupt(f"{self.path}: the first of the snapshots, which holds every series, is missing")
         for file, facts in heads[first or 0 :]:
-            parent = facts["parent"]
+            parent, number = facts["parent"], int(file.name.removesuffix(_SUFFIX))
+            if facts.get("number", number) != number:
+                raise SnapshotCorrupt(f"{file} is the snapshot {facts['number']}: it was renamed or exchanged")
             if parent is not None and parent != self._digest:
                 raise SnapshotCorrupt(f"{file} does not continue the snapshot before it: one is missing or exchanged")
             self._chain.append(file)
             self.records += int(str(facts["records"]))
             self._digest = self._digest_of(file)
-            self.facts = facts
-            self._number = int(file.name.removesuffix(_SUFFIX))
-        for file in files[: first or 0]:
-            file.unlink()  # merged into the first one already
+            self.facts = {name: fact for name, fact in facts.items() if name != "number"}
+            self._number = number
+        return files[: first or 0]  # merged into the first one already
 
     @staticmethod
     def _digest_of(file: Path) -> str:
@@ -129,9 +142,9 @@ class SnapshotFolder:
         target = self.path / f"{self._number + 1:012d}{_SUFFIX}"
         partial = target.with_suffix(".partial")
         digest = hashlib.blake2b(digest_size=_DIGEST_SIZE)
-        text = json.dumps(facts).encode()
+        text = json.dumps({**facts, "number": self._number + 1}).encode()
         try:
-            with partial.open("wb") as stream:
+            with partial.open("xb") as stream:
                 head = _MAGIC + _HEAD.pack(FORMAT, len(text)) + text
                 head += _head_digest(head)
                 digest.update(head)
@@ -222,14 +235,19 @@ class _ReadAhead:
         return block
 
 
-def _locked(path: Path) -> IO[bytes]:
+def _locked(path: Path, *, look_only: bool = False) -> IO[bytes]:
+    lock: IO[bytes]
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / "lock").open("a+b")
+        if not look_only:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = (path / "lock").open("a+b")
+        else:  # without a lock there was never a writer
+            place = path / "lock"
+            lock = (place if place.exists() else Path(os.devnull)).open("rb")
     except OSError as error:
         raise StateError(f"cannot use the state folder {path}: {error.strerror}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, (fcntl.LOCK_SH if look_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         lock.close()
         raise StateError(f"another streamrnn is using the state folder {path}") from None
@@ -237,13 +255,27 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 def clear(path: Path) -> None:
-    """Delete every snapshot in `path`, readable or not: a damaged one is why people do this."""
+    """Delete every snapshot in `path`, damaged or not; what has a snapshot's name and no more of one is renamed."""
     with _locked(path):
         try:
-            for file in sorted(path.glob("*" + _SUFFIX), reverse=True):
-                file.unlink()
+            for file in sorted(path.glob(_NAMES), reverse=True):
+                if _is_ours(file):
+                    file.unlink()
+                else:
+                    file.rename(file.with_name(file.name + ".not-ours"))
         except OSError as error:
             raise StateError(f"cannot clear the state folder {path}: {error.strerror}") from error
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it begins with our mark, or was cut within it."""
+    try:
+        if file.is_symlink() or not file.is_file():
+            return False
+        with file.open("rb") as stream:
+            return _MAGIC.startswith(stream.read(len(_MAGIC)))
+    except OSError as error:
+        raise StateError(f"cannot read {file}: {error.strerror}") from error
 
 
 def _read_head(stream: IO[bytes], file: Path) -> dict[str, object]:

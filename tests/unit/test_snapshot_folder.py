@@ -127,7 +127,7 @@ def test_a_merge_that_died_half_way_changes_nothing(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", ["000000000004.partial", "000000000001.partial"])
 def test_a_half_written_snapshot_is_forgotten(chain: Path, scratch: Path, name: str) -> None:
     copy(chain, scratch)
-    (scratch / name).write_bytes(b"half")
+    (scratch / name).write_bytes(b"streamrnn snap")
     assert read(scratch)[0] == "3" * 20
     assert not (scratch / name).exists()
 

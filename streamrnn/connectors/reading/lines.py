@@ -157,6 +157,15 @@ class LineReader:
         self._file.seek(here)
         return hashlib.blake2b(start, digest_size=16).hexdigest()
 
+    def before(self, position: int) -> str:
+        """Digest of the last bytes before `position`, to notice that the file's end was exchanged."""
+        here = self._file.tell()
+        first = max(0, position - 4096)
+        self._file.seek(first)
+        end = self._file.read(position - first)
+        self._file.seek(here)
+        return hashlib.blake2b(end, digest_size=16).hexdigest()
+
     def fingerprint_length(self, position: int) -> int:
         """How much of the file to take the fingerprint of, where rows up to `position` were read."""
         return min(4096, position)
