@@ -1,0 +1,67 @@
+"""The examples run, and show what they promise."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytestmark = pytest.mark.thorough
+FOLDER = Path(__file__).parent.parent.parent / "examples"
+
+
+def example(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_example_is_listed_and_tested() -> None:
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+    tested = Path(__file__).read_text(encoding="utf-8")
+    for name in names:
+        assert f"[{name}.py]({name}.py)" in listed
+        assert f'example("{name}")' in tested
+
+
+def test_web_traffic_finds_the_outage() -> None:
+    module = example("web_traffic")
+    frame, faults = module.traffic()
+    alerts = module.found(frame)
+    for begin, end in faults.values():
+        assert ((alerts["time"] >= begin) & (alerts["time"] < end)).any()
+
+
+def test_the_fleet_finds_its_two_faults() -> None:
+    module = example("fleet")
+    frame = module.pressures()
+    alerts = module.alerts(frame)
+    times = frame["time"].drop_duplicates().reset_index(drop=True)
+    for key, minute in (module.STUCK, module.LEAK):
+        found = alerts[(alerts["key"] == key) & (alerts["time"] >= times[minute])]
+        assert len(found), key
+
+
+def test_the_temperature_does_not_harm() -> None:
+    module = example("energy_load")
+    frame = module.load(days=60)
+    assert module.mean_squared_error(frame, ("temperature",)) < 1.1 * module.mean_squared_error(frame, ())
+
+
+def test_most_frauds_are_called() -> None:
+    recall, precision = example("fraud").judge(example("fraud").payments())
+    assert recall > 0.5
+    assert precision > 0.4
+
+
+def test_tracked_objects_are_expected_nearer_than_by_rules_of_thumb() -> None:
+    module = example("tracked_objects")
+    table = module.errors(module.tracks(), preset="lite")
+    assert (table["streamrnn"] < table["stays"]).all()
+    assert (table["streamrnn"].iloc[1:] < 1.1 * table["straight on"].iloc[1:]).all()
