@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
-from streamrnn.forecasting import calendar, cycles, drift, mixing
+from streamrnn.forecasting import blending, calendar, cycles, drift, mixing
 from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
-from streamrnn.forecasting.experts import multistep, seasonal, seasonal_levels
+from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
 from streamrnn.forecasting.experts.recurrent import (
@@ -33,6 +33,7 @@ from streamrnn.forecasting.experts.recurrent import (
     networks_of,
 )
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
+from streamrnn.forecasting.layout import readout_numbers
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config, mixture_steps, nearest_mixtures
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
 from streamrnn.kernels import least_squares
@@ -71,12 +72,15 @@ class ForecasterSeries(NamedTuple):
     singles: Float32  # (rows, targets, Layout.singles)
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
+    pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
 
 
 class ForecasterShared(NamedTuple):
     """State of the partition."""
 
     recurrent: RecurrentShared
+    pooled: Float64  # (1, readout_numbers(FEATURES)); with networks of its own every series has a row
+    experience: blending.Experience
 
 
 class ForecasterScratch(NamedTuple):
@@ -95,6 +99,8 @@ class ForecasterScratch(NamedTuple):
     phi: Float64
     gain: Float64
     experts: Float64  # (experts, horizon)
+    weights: Float64  # (experts,)
+    nine: Float64  # (9,)
     recurrent: RecurrentScratch
 
 
@@ -106,6 +112,7 @@ def allocate(
     `offsets` (2, pieces) is the table of local time, see `calendar.py`; None: UTC.
     """
     T, H, at = config.targets, config.horizon, config.at
+    own = config.recurrent.own_weights
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
@@ -114,9 +121,10 @@ def allocate(
         singles=np.zeros((rows, T, at.singles), np.float32),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
+        pooled=np.zeros((rows, 1 if own else 0, readout_numbers(pooled.FEATURES))),
     )
     steps = mixture_steps(H)
-    room = max(at.readout, at.linear, at.joint, at.seasonal)
+    room = max(at.readout, at.linear, at.joint, at.seasonal, pooled.FEATURES)
     scratch = ForecasterScratch(
         mixture_steps=steps,
         mixture_of=nearest_mixtures(H),
@@ -131,9 +139,16 @@ def allocate(
         phi=np.zeros(room),
         gain=np.zeros(room),
         experts=np.zeros((config.experts, H)),
+        weights=np.zeros(config.experts),
+        nine=np.zeros(9),
         recurrent=recurrent_scratch,
     )
-    return ForecasterShared(shared), series, scratch
+    partition = ForecasterShared(
+        shared,
+        np.zeros((0 if own else 1, readout_numbers(pooled.FEATURES))),
+        blending.new_experience(1, config.step_experts),
+    )
+    return partition, series, scratch
 
 
 @kernel
@@ -165,6 +180,8 @@ def observe(
     slot = row if recurrent.own_weights else 0
     weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
     tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], series.recurrent.tape[row])
+    together = series.pooled[row, 0] if recurrent.own_weights else shared.pooled[0]
+    experience = blending.Experience(shared.experience.count[0], shared.experience.mean[0])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
@@ -176,6 +193,13 @@ def observe(
                 readout = at.readouts + j * at.readout_stride
                 net = i * recurrent.networks + j
                 learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, z, readout, at.readout, step)
+        if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
+            sigma = z[at.scale + SIGMA]
+            step = (x[i] - recent[1]) / sigma
+            pooled.learn_pooled(config.pooled, together, z, at, clip(step, STEP_CLIP), scratch.gain)
+            blending.learn_blend(
+                f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
+            )
         _learn(config, z, f, clock, phases, math.isnan(x[i]), recent, scratch.phi, scratch.gain)
         _settle(config, z, f, events, math.isnan(x[i]), recent, scratch.mixture_steps, scratch.pending_at)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
@@ -193,7 +217,7 @@ def observe(
     if changed:
         for i in range(config.targets):
             z, f = series.numbers[row, i], series.singles[row, i]
-            for s in range(config.seasons):
+            for s in range(MOST_SEASONS):
                 if changed >> s & 1:
                     _replay_period(config, z, f, clock, s, scratch.offsets, scratch.recent[i], events)
         _fill_phases(clock, phases, scratch.offsets)
@@ -215,16 +239,13 @@ def observe(
                 at.readouts + j * at.readout_stride, at.readout,
             )  # fmt: skip
         scratch.experts[1 + recurrent.networks, 0] = (z[at.scale + MEAN] - recent[0]) * inverse
-        scratch.experts[2 + recurrent.networks, 0] = scratch.experts[3 + recurrent.networks, 0] = 0.0
+        e = 2 + recurrent.networks
         season = clock[season_at(0)]
+        scratch.experts[e, 0] = 0.0
         if season[KIND] != NONE:
             here, there = calendar.bin_of(phases[0, 0], season[BINS]), calendar.bin_of(phases[0, 1], season[BINS])
-            scratch.experts[2 + recurrent.networks, 0] = seasonal.step_of_season(
-                z, f, at, config.bins, here, there, inverse
-            )
-            scratch.experts[3 + recurrent.networks, 0] = seasonal.step_a_period_ago(
-                z, f, at, config.bins, there, inverse
-            )
+            scratch.experts[e, 0] = seasonal.step_of_season(z, f, at, config.bins, here, there, inverse)
+        e += 1
         if config.autoregression.lags > 0:
             phi = at.autoregression + 1 + at.linear
             fill_autoregression(
@@ -238,7 +259,14 @@ def observe(
                 config.seasons,
                 config.harmonics,
             )
-            scratch.experts[4 + recurrent.networks, 0] = forecast_step(z, at.autoregression, at.linear)
+            scratch.experts[e, 0] = forecast_step(z, at.autoregression, at.linear)
+            e += 1
+        pooled.fill_pooled(z, f, at, config.bins, clock, phases, recent, inverse)
+        scratch.experts[e, 0] = pooled.pooled_step(together, z, at)
+        scratch.experts[e + 1, 0] = scratch.experts[e, 0] + pooled.own_step(z, at)
+        scratch.experts[e + 2, 0] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
+        scratch.experts[e + 3, 0] = (_median_of_nine(recent, events, scratch.nine) - recent[0]) * inverse
+        scratch.experts[e + 4, 0] = -recent[0] * inverse
         hidden = at.readouts + 1 + at.readout
         multistep.forecast_ahead(
             config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
@@ -250,6 +278,45 @@ def observe(
         )  # fmt: skip
         for k in range(config.horizon):
             median[k, i] = forecast[k, i]
+        _blend(
+            config, z, f, experience, recent[0], inverse, scratch.experts[:, 0], scratch.weights, forecast, median, i
+        )
+
+
+@kernel
+def _median_of_nine(recent: Float64, events: int, room: Float64) -> float:
+    """Of the newest nine values, of as many as there are."""
+    n = min(events, np.int64(9))
+    for k in range(n):
+        value, j = recent[k], k
+        while j > 0 and room[j - 1] > value:
+            room[j] = room[j - 1]
+            j -= 1
+        room[j] = value
+    return float(0.5 * (room[(n - 1) // 2] + room[n // 2]))
+
+
+@kernel
+def _blend(
+    config: ForecasterConfig, z: Float64, f: Float32, experience: blending.Experience, x: float, inverse: float,
+    said: Float64, weights: Float64, forecast: Float64, median: Float64, i: int,
+) -> None:  # fmt: skip
+    """Mean and median of the next step."""
+    out_of_line()
+    at, count = config.at, config.step_experts
+    low, high = (z[at.scale + LOW] - x) * inverse, (z[at.scale + HIGH] - x) * inverse
+    half = 0.5 * (high - low)
+    said[0] = 0.0
+    for k in range(1, count):
+        said[k] = max(low - half, min(high + half, said[k])) if math.isfinite(said[k]) else 0.0
+        said[k] = clip(said[k], MOST)
+    said[count - 1] = max(low, min(high, said[count - 1]))
+    mean, middle = blending.blend(
+        f, at.blend, count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said, weights
+    )
+    forecast[0, i] = x + mean / inverse if inverse > 0.0 else x
+    median[0, i] = x + middle / inverse if inverse > 0.0 else x
+    z[at.scale + EXPECTED] = forecast[0, i]
 
 
 @kernel
@@ -326,34 +393,31 @@ def _settle(
     at, sigma = config.at, z[config.at.scale + SIGMA]
     if missing or not sigma > 0.0:
         return
-    for a in range(steps.size):
+    experts = 1 + multistep.EXPERTS
+    for a in range(1, steps.size):
         k = steps[a]
         if events <= k:
             return
-        experts = config.step_experts if k == 1 else 1 + multistep.EXPERTS
         pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
         mixing.settle(
             z[at.mixtures + a * at.mixture : at.mixtures + (a + 1) * at.mixture],
             experts,
             f[pending : pending + experts + 2],
             (recent[0] - recent[k]) / sigma,
-            config.step_discount if k == 1 else config.ahead_discount,
-            config.step_rate if k == 1 else config.ahead_rate,
+            config.ahead_discount,
+            config.ahead_rate,
         )
 
 
 @kernel
 def _adapt(config: ForecasterConfig, z: Float64) -> None:
-    """After a drift alarm: the experts of the next step learn fast again, and their past counts less."""
+    """After a drift alarm: the experts of the next step learn fast again."""
     out_of_line()
     at, amount = config.at, config.reawaken * config.initial_precision
     for j in range(config.recurrent.networks):
         least_squares.reawaken(z[at.readouts + j * at.readout_stride + 1 + 2 * at.readout :], at.readout, amount)
     if at.linear > 0:
         least_squares.reawaken(z[at.autoregression + 1 + 2 * at.linear :], at.linear, amount)
-    for a in range(at.mixtures, at.mixtures + at.mixture, at.mixture):
-        for k in range(3 * config.step_experts):
-            z[a + k] *= config.keep
 
 
 @kernel
@@ -374,7 +438,9 @@ def _remember(
     seasonal_levels.observe_means(z, at, config.horizon, events, clock, value, missing)
     if not missing:
         seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phases[0, 0], value)
-    for s in range(config.seasons):
+    if not missing:
+        pooled.observe_average(z, at, value, z[at.scale + SEEN])
+    for s in range(MOST_SEASONS):
         seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phases[s, 0], value, step, z[at.scale + SIGMA])
 
 
@@ -383,14 +449,14 @@ def _mix(
     config: ForecasterConfig, z: Float64, f: Float32, events: int, x: float, inverse: float, experts: Float64,
     mixture_of: Int64, steps: Int64, pending_at: Int64, forecast: Float64,
 ) -> None:  # fmt: skip
-    """Mix what the experts say of every step and remember it until the value comes."""
+    """Mix what the experts say of steps 2.. and remember it until the value comes."""
     out_of_line()
     at = config.at
     half = 0.5 * (z[at.scale + HIGH] - z[at.scale + LOW])
     low, high = (z[at.scale + LOW] - half - x) * inverse, (z[at.scale + HIGH] + half - x) * inverse
-    for k in range(1, config.horizon + 1):
+    count = 1 + multistep.EXPERTS
+    for k in range(2, config.horizon + 1):
         a = mixture_of[k - 1]
-        count = config.step_experts if k == 1 else 1 + multistep.EXPERTS
         said = experts[:, k - 1]
         said[0] = 0.0
         for j in range(1, count):
@@ -405,7 +471,6 @@ def _mix(
                 f[pending + j] = clip(said[j], MOST)
             f[pending + count] = clip(mixed, MOST)
             f[pending + count + 1] = clip(published, MOST)
-    z[at.scale + EXPECTED] = forecast[0]
 
 
 @kernel

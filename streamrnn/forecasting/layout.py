@@ -15,7 +15,8 @@ from streamrnn.kernels.least_squares import packed_size
 
 # Per season and bin.
 LAST, STEP, DEVIATION, RATIO = 0, 1, 2, 3
-TABLE_ROWS = 4
+LEVEL = 4
+TABLE_ROWS = 5
 # Per season: about the newest value.
 PERIOD_AGO, SURPRISE, PERIOD_MEAN, VALUES = 0, 1, 2, 3
 NOW_SIZE = 4
@@ -47,6 +48,9 @@ class Layout(NamedTuple):
     seasonal: int  # m
     levels: int  # (LEVELS, bins), and the same before their last update when the horizon is over 1
     means: int  # (horizon, LEVELS)
+    average: int  # running mean of about ten values
+    own: int  # the series' own readout beside the pooled one, readout_numbers(pooled)
+    pooled_step: int  # what the pooled one expects of the next event, sigmas
     mixtures: int
     mixture: int  # numbers per mixture
     numbers: int
@@ -54,6 +58,7 @@ class Layout(NamedTuple):
     visits: int  # (seasons, bins)
     pending: int  # forecasts that wait for their value, (experts + 2) each
     origins: int  # (horizon, joint) features of the last origins
+    blend: int  # mixtures of the next step, `blending.py`
     singles: int
 
 
@@ -64,7 +69,7 @@ def readout_numbers(m: int) -> int:
 
 def make_layout(
     *, horizon: int, values: int, seasons: int, bins: int, networks: int, readout: int, linear: int, joint: int,
-    seasonal: int, mixtures: int, mixture: int, pending: int,
+    seasonal: int, pooled: int, mixtures: int, mixture: int, pending: int, blend: int,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other."""
     ahead = horizon if horizon > 1 else 0
@@ -84,9 +89,12 @@ def make_layout(
         "seasonal_precision": packed_size(seasonal) if ahead else 0,
         "levels": (2 if ahead else 1) * LEVELS * bins,
         "means": horizon * LEVELS,
+        "average": 1,
+        "own": readout_numbers(pooled),
+        "pooled_step": 1,
         "mixtures": mixtures * mixture,
     }
-    singles = {"visits": seasons * bins, "pending": pending, "origins": ahead * joint}
+    singles = {"visits": seasons * bins, "pending": pending, "origins": ahead * joint, "blend": blend}
     at: dict[str, int] = {}
     for part, total in ((sizes, "numbers"), (singles, "singles")):
         offset = 0

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from streamrnn.cells import cell as cells
 from streamrnn.cells.gru import GRU
 from streamrnn.errors import ConfigurationError
+from streamrnn.forecasting.blending import blend_size
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
 from streamrnn.forecasting.experts import multistep
 from streamrnn.forecasting.experts.autoregression import AutoregressionConfig, autoregression_size
+from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
 from streamrnn.forecasting.inputs import input_count, periodic_count
 from streamrnn.forecasting.layout import Layout, make_layout
@@ -46,18 +48,16 @@ class ForecasterConfig(NamedTuple):
     initial_precision: float
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
-    step_discount: float
-    step_rate: float
     ahead_discount: float
     ahead_rate: float
     reawaken: float  # of the initial precision, added on a drift alarm
-    keep: float  # of regrets and losses kept on a drift alarm
     inputs: int
     at: Layout
     recurrent: RecurrentConfig
     autoregression: AutoregressionConfig
     ahead: multistep.AheadConfig | None
     drift: PageHinkley
+    pooled: PooledConfig
 
 
 _PRESETS: Final[dict[str, dict[str, Any]]] = {
@@ -160,7 +160,7 @@ def forecaster_config(
     chosen = _PRESETS[preset]
     own_lags = chosen["lags"] if lags is None else lags
     far_lags = (chosen["far"] if lags is None else max(lags, 1)) if chosen["far"] else 0
-    seasons = max(1, len(seasonality))
+    seasons = 1
     periods = (*seasonality, 0, 0)
     recurrent = RecurrentConfig(
         cell=cell(
@@ -190,12 +190,9 @@ def forecaster_config(
         initial_precision=0.05,
         step_experts=0,
         experts=0,
-        step_discount=0.99,
-        step_rate=0.1,
         ahead_discount=0.9995,
         ahead_rate=0.005,
         reawaken=chosen["reawaken"],
-        keep=0.5,
         inputs=0,
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
@@ -204,6 +201,7 @@ def forecaster_config(
         # the prior weighs more, with the square of H.
         ahead=multistep.AheadConfig(horizon, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2) if horizon > 1 else None,
         drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
+        pooled=PooledConfig(forgetting=0.9999, initial=0.05, own_forgetting=0.998, own_initial=0.02),
     )
     return with_layout(config)
 
@@ -213,21 +211,23 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     inputs = input_count(config.features, config.seasons, config.harmonics)
     hidden = cells.output_size(config.recurrent.cell)
     periodic = periodic_count(config.harmonics)
-    step_experts = 4 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
-    experts = max(step_experts, 1 + multistep.EXPERTS) if config.horizon > 1 else step_experts
+    step_experts = 8 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
+    experts = max(step_experts, 1 + multistep.EXPERTS)
     autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
     steps = mixture_steps(config.horizon)
     longest = max(config.recurrent.lags, config.autoregression.lags, multistep.LAGS)
     at = make_layout(
         horizon=config.horizon,
         values=max(256, config.horizon + longest + 4),
-        seasons=config.seasons,
+        seasons=MOST_SEASONS,
         bins=config.bins,
         networks=config.recurrent.networks,
         readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
         linear=autoregression_size(autoregression, config.targets, config.harmonics),
         joint=1 + multistep.LAGS + inputs + periodic + hidden,
         seasonal=multistep.COMMON + multistep.SEASONAL_LAGS,
+        pooled=FEATURES,
+        blend=blend_size(step_experts),
         mixtures=len(steps),
         mixture=mixing_size(experts),
         pending=int(steps.sum()) * (experts + 2),

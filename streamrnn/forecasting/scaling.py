@@ -7,7 +7,8 @@ they forget slowly, at rate 1/memory. The unit in which every expert works is
 
 because steps are what is forecast: a smooth series with a wide range would otherwise be forecast in units far too
 coarse. A deviation counts with at most `CLIP` standard deviations, so that one spike of 1e100 does not move the scale,
-while a lasting change moves it with every value. The range grows by at most its own width at a time, for the same
+while a lasting change moves it with every value. A leaky count of steps beyond that opens the clip: where most of the
+last steps were that large the scale is another one, and follows at rate `OPEN_RATE`. The range grows by at most its own width at a time, for the same
 reason.
 """
 
@@ -33,10 +34,16 @@ LOW: Final = 5
 HIGH: Final = 6
 SIGMA: Final = 7
 EXPECTED: Final = 8  # the one-step forecast made last, original units
-SCALE_SIZE: Final = 9
+LARGE: Final = 9  # leaky count of steps beyond `CLIP` standard deviations
+SCALE_SIZE: Final = 10
 
 CLIP = 6.0
 UNIT = 1.5
+LEAK = 0.8  # of the count is kept at every event
+OPEN = 2.4  # count above which large steps are no spikes but a new scale
+OPEN_RATE = 0.1
+OPEN_CLIP = 15.0
+OPEN_WEIGHT = 30.0  # values that the means are over from then on: the scale comes back as fast
 
 
 @kernel
@@ -61,16 +68,24 @@ def observe_scale(scale: Float64, x: float, step: float, warmup: float, memory: 
     n = scale[WEIGHT] + 1.0
     scale[WEIGHT] = n if n <= warmup else memory
     rate = 1.0 / n if n <= warmup else 1.0 / memory
-    deviation = x - scale[MEAN]
+    deviation, pace = x - scale[MEAN], rate
     if scale[VARIANCE] > 0.0:
         deviation = clip(deviation, CLIP * scale[VARIANCE] ** 0.5)
         if scale[STEP_VARIANCE] > 0.0:
-            step = clip(step, CLIP * scale[STEP_VARIANCE] ** 0.5)
+            limit = CLIP * scale[STEP_VARIANCE] ** 0.5
+            large = abs(step) > limit
+            scale[LARGE] = LEAK * scale[LARGE] + (1.0 if large else 0.0)
+            if large and scale[LARGE] > OPEN:
+                pace = max(rate, OPEN_RATE)
+                scale[WEIGHT] = min(scale[WEIGHT], OPEN_WEIGHT)
+                step = clip(step, OPEN_CLIP / CLIP * limit)
+            else:
+                step = clip(step, limit)
     else:
         scale[STEP_VARIANCE] = step * step
     scale[MEAN] += rate * deviation
     scale[VARIANCE] += rate * ((1.0 - rate) * deviation * deviation - scale[VARIANCE])
-    scale[STEP_VARIANCE] += rate * (step * step - scale[STEP_VARIANCE])
+    scale[STEP_VARIANCE] += pace * (step * step - scale[STEP_VARIANCE])
     scale[SIGMA] = UNIT * scale[STEP_VARIANCE] ** 0.5
     width = max(scale[HIGH] - scale[LOW], abs(deviation))
     scale[HIGH] = max(scale[HIGH], min(x, scale[HIGH] + width))

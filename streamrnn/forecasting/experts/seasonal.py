@@ -20,6 +20,7 @@ from streamrnn.forecasting.calendar import BINS, KIND, NONE, bin_of, season_at
 from streamrnn.forecasting.layout import (
     DEVIATION,
     LAST,
+    LEVEL,
     NOW_SIZE,
     PERIOD_AGO,
     PERIOD_MEAN,
@@ -42,6 +43,7 @@ RATE = 0.1
 RATIO_RATE = 0.3
 MOST_RATIO = 100.0
 CLIP = 8.0
+LEVEL_CLIP = 20.0  # sigmas one value moves a level towards at most
 
 
 @kernel
@@ -68,6 +70,9 @@ def observe_seasonal(
         z[now + SURPRISE] = 0.0
         return
     rate = max(RATE, 1.0 / (visits + 1.0))
+    level, limit = z[table + LEVEL * bins], LEVEL_CLIP * sigma if sigma > 0.0 else math.inf
+    pace = max(RATIO_RATE, 1.0 / (visits + 1.0))
+    z[table + LEVEL * bins] = level + pace * clip(x - level, limit) if visits > 0 else x
     usual = z[table + STEP * bins]
     z[now + SURPRISE] = step - usual
     z[table + STEP * bins] = usual + rate * (clip(step, CLIP) - usual)
@@ -106,11 +111,18 @@ def step_of_season(z: Float64, f: Float32, at: Layout, bins: int, here: int, the
 
 
 @kernel
-def step_a_period_ago(z: Float64, f: Float32, at: Layout, bins: int, there: int, inverse: float) -> float:
-    """The step (sigmas) that was made one period ago into bin `there`, the next event's."""
-    if f[at.visits + there] == 0.0:
+def step_a_period_ago(
+    z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, s: int, phase: float, inverse: float
+) -> float:
+    """The step (sigmas) that was made one period of season `s` ago into `phase`, the next event's."""
+    season = clock[season_at(s)]
+    if season[KIND] == NONE:
         return 0.0
-    return float((z[at.table + LAST * bins + there] - z[at.now + PERIOD_AGO]) * inverse)
+    there = bin_of(phase, season[BINS])
+    if f[at.visits + s * bins + there] == 0.0:
+        return 0.0
+    before = z[at.table + (s * TABLE_ROWS + LAST) * bins + there]
+    return float((before - z[at.now + s * NOW_SIZE + PERIOD_AGO]) * inverse)
 
 
 @kernel

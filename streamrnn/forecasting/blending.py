@@ -1,0 +1,195 @@
+"""Mixing the experts of the next step, per target: a mixture for the mean and one for the median.
+
+Each of the two is the average of a slow and a hasty mixture; half of a weight is ML-Poly (Gaillard, Stoltz and van
+Erven 2014), half exponentially weighted averaging with discounted losses. With the mixture o, the value y that came,
+and the experts p_k, all in units u of the running median of the last value's error:
+
+    mean     r_k = 2 (o - y) (o - p_k),        l_k = (y - p_k)^2
+    median   r_k = sign(o - y) (o - p_k),      l_k = |y - p_k|
+    R_k = a R_k + r_k,   V_k = a V_k + r_k^2   weight ~ max(R_k, 0) / (1 + V_k)
+    L_k = b L_k + l_k                          weight ~ exp(-(rate + early / n) L_k)
+
+Squared error is smallest at the conditional mean, absolute error at the conditional median: a series of rare bursts has
+its mean above and its median at what it is on most days. Errors are clipped at `CLIP` units, so that one spike cannot
+settle the regrets for good. A hasty mixture pays for its haste where nothing changes, a slow one where something does;
+their average loses little in both.
+
+Young series (`weights: partition`) start from what the partition knows about series of their age: mean r, r^2 and l in
+bins of age, counted as `PRIOR` events more.
+
+Expert 0 is the last value, and all forecasts are increments over it in sigmas. The last expert forecasts zero; it is for
+the median alone, because intermittent demand has its median there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import out_of_line
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+# A target's numbers.
+UNIT: Final = 0  # running median of the last value's absolute error, original units
+SPREAD: Final = 1  # running root mean square of it
+SETTLED: Final = 2  # forecasts that met their value
+OWN: Final = 3  # then R, V, L of every expert for each mixture, and the pending forecasts of experts and mixtures
+
+MEAN, MEDIAN = 0, 2  # the slow mixture of each loss; the hasty one follows
+MIXTURES: Final = 4
+REGRET_DISCOUNT = (1.0, 0.998, 1.0, 0.998)
+LOSS_DISCOUNT = (0.99, 0.95, 0.98, 0.95)
+RATE = (0.1, 0.5, 0.3, 0.5)
+EARLY = (10.0, 3.0, 3.0, 3.0)
+
+CLIP = 8.0
+LEAST_UNIT = 1e-9  # sigmas
+MOST = 1e37  # what a float32 holds
+AGES: Final = 6  # bins of age
+PRIOR = 20.0  # events that the partition's experience counts as
+PRIOR_RATE = 0.002
+PRIOR_FROM = 20.0  # events of that age before the partition's experience counts
+
+
+class Experience(NamedTuple):
+    """What the partition knows of series of an age."""
+
+    count: Float64  # (slots, AGES)
+    mean: Float64  # (slots, AGES, MIXTURES, 3, experts) mean r, r^2 and l
+
+
+def blend_size(experts: int) -> int:
+    """Numbers that one target keeps."""
+    return OWN + MIXTURES * 3 * experts + experts + MIXTURES
+
+
+def new_experience(slots: int, experts: int) -> Experience:
+    """None yet."""
+    return Experience(np.zeros((slots, AGES)), np.zeros((slots, AGES, MIXTURES, 3, experts)))
+
+
+@kernel
+def age_bin(age: float) -> int:
+    """The bin of a series that has seen `age` values."""
+    if age < 6.0:
+        return 0 if age < 3.0 else 1
+    if age < 25.0:
+        return 2 if age < 12.0 else 3
+    return 4 if age < 60.0 else 5
+
+
+@kernel
+def learn_blend(
+    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, y: float, sigma: float
+) -> None:
+    """Tell the mixtures at f[at] the step `y` (sigmas) that came when the series had seen `age` values."""
+    out_of_line()
+    state = f[at : at + OWN + MIXTURES * 3 * experts]
+    said = f[at + OWN + MIXTURES * 3 * experts : at + OWN + MIXTURES * 3 * experts + experts + MIXTURES]
+    error = min(abs(y) * sigma, MOST)
+    if not error >= 0.0:
+        return
+    state[SETTLED] += 1.0
+    n, spread = float(state[SETTLED]), float(state[SPREAD])
+    square, bounded = spread * spread, min(error, 10.0 * spread) if spread > 0.0 else error
+    state[SPREAD] = math.sqrt(square + max(0.003, 1.0 / n) * (bounded * bounded - square))
+    pace = 1.0 + max(0.03, 0.5 / n)
+    if state[UNIT] <= 0.0:
+        state[UNIT] = error
+    elif error > state[UNIT]:
+        state[UNIT] = min(float(state[UNIT]) * pace, MOST)
+    else:
+        state[UNIT] /= pace
+    unit = max(float(state[UNIT]), 0.1 * float(state[SPREAD])) / sigma
+    if not unit > LEAST_UNIT:
+        return
+    b = age_bin(age)
+    count, known = shared.count[b], shared.mean[b]
+    if pooled:
+        count += 1.0
+    pace = max(PRIOR_RATE, 1.0 / max(count, 1.0))
+    inverse = 1.0 / unit
+    for m in range(MIXTURES):
+        output = float(said[experts + m])
+        away = clip((output - y) * inverse, CLIP)
+        sign = 1.0 if away > 0.0 else (-1.0 if away < 0.0 else 0.0)
+        block = OWN + m * 3 * experts
+        for k in range(experts):
+            p = clip((float(said[k]) - output) * inverse, CLIP)
+            if m < MEDIAN:
+                r, loss = -2.0 * away * p, (away + p) * (away + p)
+            else:
+                r, loss = -sign * p, abs(away + p)
+            state[block + k] = REGRET_DISCOUNT[m] * state[block + k] + r
+            state[block + experts + k] = REGRET_DISCOUNT[m] * state[block + experts + k] + r * r
+            state[block + 2 * experts + k] = LOSS_DISCOUNT[m] * state[block + 2 * experts + k] + loss
+            if pooled:
+                known[m, 0, k] += pace * (r - known[m, 0, k])
+                known[m, 1, k] += pace * (r * r - known[m, 1, k])
+                known[m, 2, k] += pace * (loss - known[m, 2, k])
+
+
+@kernel
+def blend_weights(
+    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, m: int, out: Float64
+) -> None:
+    """Write the weights of mixture `m` (experts,), which add up to 1, for a series that has seen `age` values."""
+    state = f[at : at + OWN + MIXTURES * 3 * experts]
+    n = float(state[SETTLED])
+    b = age_bin(age)
+    prior = PRIOR if pooled and shared.count[b] > PRIOR_FROM else 0.0
+    used = experts if m >= MEDIAN else experts - 1
+    for k in range(experts):
+        out[k] = 0.0
+    if n == 0.0 and prior == 0.0:
+        out[0] = 1.0
+        return
+    block, known = OWN + m * 3 * experts, shared.mean[b, m]
+    rate = RATE[m] if prior > 0.0 else RATE[m] + EARLY[m] / n
+    lowest, total = math.inf, 0.0
+    for k in range(used):
+        out[k] = state[block + 2 * experts + k] + prior * known[2, k]
+        lowest = min(lowest, out[k])
+    exponential = 0.0
+    for k in range(used):
+        out[k] = math.exp(-rate * (out[k] - lowest))
+        exponential += out[k]
+        total += max(state[block + k] + prior * known[0, k], 0.0) / (
+            1.0 + state[block + experts + k] + prior * known[1, k]
+        )
+    for k in range(used):
+        poly = 1.0 / used
+        if total > 0.0:
+            regret = max(state[block + k] + prior * known[0, k], 0.0)
+            poly = regret / ((1.0 + state[block + experts + k] + prior * known[1, k]) * total)
+        out[k] = 0.5 * (out[k] / exponential + poly)
+
+
+@kernel
+def blend(
+    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, said: Float64, weights: Float64
+) -> tuple[float, float]:
+    """Mean and median (sigmas over the last value) of what the experts say (experts,), kept until the value comes."""
+    out_of_line()
+    pending = at + OWN + MIXTURES * 3 * experts
+    for k in range(experts):
+        f[pending + k] = said[k]
+    mean, median = 0.0, 0.0
+    for m in range(MIXTURES):
+        blend_weights(f, at, experts, pooled, shared, age, m, weights)
+        mixed = 0.0
+        for k in range(experts):
+            mixed += weights[k] * said[k]
+        f[pending + experts + m] = mixed
+        if m < MEDIAN:
+            mean += 0.5 * mixed
+        else:
+            median += 0.5 * mixed
+    return mean, median

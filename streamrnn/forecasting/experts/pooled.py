@@ -1,0 +1,110 @@
+"""Two regressions on the same few features: one that all series of a partition share, and what a series adds to it.
+
+    pooled   step = W . phi           W, P learned from every series and target: a new series has it from its first event
+    own      step = (W + w) . phi     w, P learned from what the pooled one left, of this series alone, and quickly
+
+phi, in sigmas: 1, the last steps, for each of two seasons the value one period before the next event less x_t, the step
+then, the step usual at the next phase, the surprise of the last step, the usual level less x_t and its change, and the
+running mean of about ten events less x_t. Features without units are what makes series comparable; the long, slow memory
+of the one and the short one of the other is what makes a change of manner cost a hundred events.
+
+With `weights: series` the pooled one is the series' own, over all of its targets.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
+from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
+from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
+from streamrnn.forecasting.layout import LAST, LEVEL, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
+from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import out_of_line
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+LAGS: Final = 8
+PER_SEASON: Final = 6
+FEATURES: Final = 1 + LAGS + MOST_SEASONS * PER_SEASON + 1
+LEVEL_CLIP = 8.0
+AVERAGE_RATE = 0.1
+
+
+class PooledConfig(NamedTuple):
+    """Rates of the two."""
+
+    forgetting: float
+    initial: float  # of the diagonal of P
+    own_forgetting: float
+    own_initial: float
+
+
+@kernel
+def learn_pooled(config: PooledConfig, shared: Float64, z: Float64, at: Layout, step: float, gain: Float64) -> None:
+    """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at z[at.own]."""
+    out_of_line()
+    phi = at.own + 1 + FEATURES
+    for k in range(FEATURES):
+        shared[1 + FEATURES + k] = z[phi + k]
+    learn_readout(
+        z, at.own, FEATURES, step - z[at.pooled_step], config.own_forgetting, config.own_initial, gain
+    )  # fmt: skip
+    learn_readout(shared, 0, FEATURES, step, config.forgetting, config.initial, gain)
+
+
+@kernel
+def fill_pooled(
+    z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64, inverse: float
+) -> None:
+    """Write phi of the next event to its place at z[at.own]; phases (MOST_SEASONS, horizon + 1)."""
+    out_of_line()
+    o, x = at.own + 1 + FEATURES, recent[0]
+    fill_lags(z, o, recent, LAGS, inverse)
+    o += 1 + LAGS
+    for s in range(MOST_SEASONS):
+        for j in range(PER_SEASON):
+            z[o + j] = 0.0
+        season = clock[season_at(s)]
+        if season[KIND] != NONE:
+            here, there = bin_of(phases[s, 0], season[BINS]), bin_of(phases[s, 1], season[BINS])
+            table, now, visits = at.table + s * TABLE_ROWS * bins, at.now + s * NOW_SIZE, at.visits + s * bins
+            if f[visits + there] > 0:
+                before, level = z[table + LAST * bins + there], z[table + LEVEL * bins + there]
+                z[o] = clip((before - x) * inverse, LEVEL_CLIP)
+                z[o + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, LAG_CLIP)
+                z[o + 2] = clip(z[table + STEP * bins + there], LAG_CLIP)
+                z[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
+                z[o + 4] = clip((level - x) * inverse, LEVEL_CLIP)
+                if f[visits + here] > 0:
+                    z[o + 5] = clip((level - z[table + LEVEL * bins + here]) * inverse, LEVEL_CLIP)
+        o += PER_SEASON
+    z[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
+
+
+@kernel
+def pooled_step(shared: Float64, z: Float64, at: Layout) -> float:
+    """The step that the pooled regression expects; kept for the series' own to learn the rest."""
+    phi, step = at.own + 1 + FEATURES, 0.0
+    for k in range(FEATURES):
+        step += shared[1 + k] * z[phi + k]
+    z[at.pooled_step] = clip(step, LEVEL_CLIP)
+    return float(z[at.pooled_step])
+
+
+@kernel
+def own_step(z: Float64, at: Layout) -> float:
+    """What the series' own adds to it."""
+    return forecast_step(z, at.own, FEATURES)
+
+
+@kernel
+def observe_average(z: Float64, at: Layout, x: float, seen: float) -> None:
+    """Move the running mean of about ten events to `x`, the `seen`th value."""
+    z[at.average] += max(AVERAGE_RATE, 1.0 / max(seen, 1.0)) * (x - z[at.average])
