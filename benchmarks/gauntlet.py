@@ -237,7 +237,7 @@ def late(data: Set) -> Set:
 
 
 def by_age(data: Set, made: Float64) -> list[float]:
-    """Absolute error over the last value's of the series that joined late, per bin of `AGES`; NaN where there is none."""
+    """Absolute error over the last value's of the series that joined late, per bin of `AGES`; NaN: none."""
     last, ages = np.full_like(data.x, np.nan), np.zeros(data.x.shape, np.int64)
     for row in range(1, int(data.rows.max()) + 1, 2):
         mine = np.flatnonzero(data.rows == row)

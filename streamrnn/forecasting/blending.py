@@ -14,11 +14,15 @@ its mean above and its median at what it is on most days. Errors are clipped at 
 settle the regrets for good. A hasty mixture pays for its haste where nothing changes, a slow one where something does;
 their average loses little in both.
 
+Where a series mostly stands still its last value is its median, and the least weight of any other expert is lost. Of the
+shares 1, 3/4, 1/2, 1/4, 0 of the way from the last value to the median's mixture the largest is published that has lost
+no more than `TOLERANCE` of the last value's errors and `LEAP` typical ones.
+
 Young series (`weights: partition`) start from what the partition knows about series of their age: mean r, r^2 and l in
 bins of age, counted as `PRIOR` events more.
 
-Expert 0 is the last value, and all forecasts are increments over it in sigmas. The last expert forecasts zero; it is for
-the median alone, because intermittent demand has its median there.
+Expert 0 is the last value, and all forecasts are increments over it in sigmas. The last expert forecasts zero; it is
+for the median alone, because intermittent demand has its median there.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ Float32 = NDArray[np.float32]
 UNIT: Final = 0  # running median of the last value's absolute error, original units
 SPREAD: Final = 1  # running root mean square of it
 SETTLED: Final = 2  # forecasts that met their value
-OWN: Final = 3  # then R, V, L of every expert for each mixture, and the pending forecasts of experts and mixtures
+SHARES: Final = 3  # discounted absolute errors of the shares 0, 1/4 ... 1 of the median's mixture
+OWN: Final = 8  # then R, V, L of every expert for each mixture, the pending forecasts of experts and mixtures, weights
 
 MEAN, MEDIAN = 0, 2  # the slow mixture of each loss; the hasty one follows
 MIXTURES: Final = 4
@@ -52,6 +57,11 @@ EARLY = (10.0, 3.0, 3.0, 3.0)
 CLIP = 8.0
 LEAST_UNIT = 1e-9  # sigmas
 MOST = 1e37  # what a float32 holds
+SHARE_DISCOUNT = 0.9998
+SHARE_CLIP = 100.0  # units
+TOLERANCE = 0.01
+LEAP = 0.5  # typical errors that may be lost
+TAIL = 3.0  # units that a typical error has at most
 AGES: Final = 6  # bins of age
 PRIOR = 20.0  # events that the partition's experience counts as
 PRIOR_RATE = 0.002
@@ -61,12 +71,17 @@ PRIOR_FROM = 20.0  # events of that age before the partition's experience counts
 class Experience(NamedTuple):
     """What the partition knows of series of an age."""
 
-    count: Float64  # (slots, AGES)
-    mean: Float64  # (slots, AGES, MIXTURES, 3, experts) mean r, r^2 and l
+    seen: Float64  # (slots, AGES) values
+    means: Float64  # (slots, AGES, MIXTURES, 3, experts) mean r, r^2 and l
 
 
 def blend_size(experts: int) -> int:
     """Numbers that one target keeps."""
+    return OWN + MIXTURES * 3 * experts + experts + MIXTURES + experts
+
+
+def weights_at(experts: int) -> int:
+    """Where the weights of the mean lie among them, for those who watch."""
     return OWN + MIXTURES * 3 * experts + experts + MIXTURES
 
 
@@ -111,11 +126,15 @@ def learn_blend(
     if not unit > LEAST_UNIT:
         return
     b = age_bin(age)
-    count, known = shared.count[b], shared.mean[b]
+    known = shared.means[b]
     if pooled:
-        count += 1.0
-    pace = max(PRIOR_RATE, 1.0 / max(count, 1.0))
+        shared.seen[b] += 1.0
+    pace = max(PRIOR_RATE, 1.0 / max(shared.seen[b], 1.0))
     inverse = 1.0 / unit
+    middle = 0.5 * (float(said[experts + MEDIAN]) + float(said[experts + MEDIAN + 1]))
+    for k in range(5):
+        lost = min(abs(y - 0.25 * k * middle), SHARE_CLIP * unit) * sigma
+        state[SHARES + k] = min(SHARE_DISCOUNT * float(state[SHARES + k]) + lost, MOST)
     for m in range(MIXTURES):
         output = float(said[experts + m])
         away = clip((output - y) * inverse, CLIP)
@@ -144,14 +163,14 @@ def blend_weights(
     state = f[at : at + OWN + MIXTURES * 3 * experts]
     n = float(state[SETTLED])
     b = age_bin(age)
-    prior = PRIOR if pooled and shared.count[b] > PRIOR_FROM else 0.0
+    prior = PRIOR if pooled and shared.seen[b] > PRIOR_FROM else 0.0
     used = experts if m >= MEDIAN else experts - 1
     for k in range(experts):
         out[k] = 0.0
     if n == 0.0 and prior == 0.0:
         out[0] = 1.0
         return
-    block, known = OWN + m * 3 * experts, shared.mean[b, m]
+    block, known = OWN + m * 3 * experts, shared.means[b, m]
     rate = RATE[m] if prior > 0.0 else RATE[m] + EARLY[m] / n
     lowest, total = math.inf, 0.0
     for k in range(used):
@@ -179,8 +198,10 @@ def blend(
     """Mean and median (sigmas over the last value) of what the experts say (experts,), kept until the value comes."""
     out_of_line()
     pending = at + OWN + MIXTURES * 3 * experts
+    shown = pending + experts + MIXTURES
     for k in range(experts):
         f[pending + k] = said[k]
+        f[shown + k] = 0.0
     mean, median = 0.0, 0.0
     for m in range(MIXTURES):
         blend_weights(f, at, experts, pooled, shared, age, m, weights)
@@ -190,6 +211,20 @@ def blend(
         f[pending + experts + m] = mixed
         if m < MEDIAN:
             mean += 0.5 * mixed
+            for k in range(experts):
+                f[shown + k] += 0.5 * weights[k]
         else:
             median += 0.5 * mixed
-    return mean, median
+    return mean, _share(f, at) * median
+
+
+@kernel
+def _share(f: Float32, at: int) -> float:
+    """The largest share of the median's mixture that has lost no more than may be lost to the last value."""
+    spread = float(f[at + SPREAD])
+    typical = min(spread, TAIL * max(float(f[at + UNIT]), 0.1 * spread))
+    allowed = (1.0 + TOLERANCE) * float(f[at + SHARES]) + LEAP * typical
+    for k in range(4, 0, -1):
+        if f[at + SHARES + k] <= allowed:
+            return 0.25 * k
+    return 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.forecasting.blending import weights_at
 from streamrnn.forecasting.calendar import season_names
 from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.forecasting.presets import ForecasterConfig
@@ -25,18 +26,22 @@ def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
         *networks,
         "running mean",
         "season",
-        "a period ago",
         *(["autoregression"] if config.autoregression.lags else []),
+        "pooled",
+        "pooled and own",
+        "second season",
+        "median of 9",
+        "zero",
     )
 
 
 def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:
-    """Their weights in the mixture of the next step, `(targets, experts)`; zeros before any was settled.
+    """Their weights in the mean of the next step, `(targets, experts)`; zeros before the first forecast.
 
-    What is published is this mixture, drawn towards the last value where that has been safer (`mixing.py`).
+    The last one, zero, is the median's alone.
     """
-    first = config.at.mixtures + 3 * config.step_experts
-    return series.numbers[row, :, first : first + config.step_experts].copy()
+    first = config.at.blend + weights_at(config.step_experts)
+    return series.singles[row, :, first : first + config.step_experts].astype(np.float64)
 
 
 def seasons(series: ForecasterSeries, row: int) -> list[str]:

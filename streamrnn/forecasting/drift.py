@@ -4,8 +4,8 @@ With n values e since the last alarm, their running mean m_n, tolerated change d
 
     T_n = alpha T_{n-1} + e_n - m_n - delta,   M_n = min M_{n-1}, T_n,   alarm when n >= grace and T_n - M_n > threshold
 
-The forecaster feeds it the absolute one-step error in units of its running mean, so that `threshold` means the same
-for every series.
+The forecaster feeds it the absolute one-step error, which it takes in units of its slow running mean, so that
+`threshold` means the same for every series.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SUM: Final = 2
 LOWEST: Final = 3
 ALARMS: Final = 4  # since the series began
 SINCE: Final = 5  # values since the last alarm (0: this one raised it), or since the series began
-ERROR: Final = 6  # slow running mean of the absolute error, sigmas: the unit
+ERROR: Final = 6  # slow running mean of the absolute error: the unit
 SEEN: Final = 7  # errors the unit is over
 DRIFT_SIZE: Final = 8
 
@@ -63,7 +63,7 @@ def detect(test: PageHinkley, state: Float64, e: float) -> bool:
 
 @kernel
 def watch(test: PageHinkley, z: Float64, at: int, error: float) -> bool:
-    """Take in an absolute error (sigmas); True when it has risen. The detector's numbers lie at z[at]."""
+    """Take in an absolute error; True when it has risen. The detector's numbers lie at z[at]."""
     out_of_line()
     state = z[at : at + DRIFT_SIZE]
     state[SEEN] += 1.0

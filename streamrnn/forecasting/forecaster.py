@@ -60,6 +60,7 @@ Int8 = NDArray[np.int8]
 Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0
+MOST_ERROR = 1e200
 MOST = 1e30  # sigmas; what is remembered must fit a float32
 
 
@@ -181,7 +182,7 @@ def observe(
     weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
     tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], series.recurrent.tape[row])
     together = series.pooled[row, 0] if recurrent.own_weights else shared.pooled[0]
-    experience = blending.Experience(shared.experience.count[0], shared.experience.mean[0])
+    experience = blending.Experience(shared.experience.seen[0], shared.experience.means[0])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
@@ -203,7 +204,7 @@ def observe(
         _learn(config, z, f, clock, phases, math.isnan(x[i]), recent, scratch.phi, scratch.gain)
         _settle(config, z, f, events, math.isnan(x[i]), recent, scratch.mixture_steps, scratch.pending_at)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
-            error = abs(x[i] - z[at.scale + EXPECTED]) / z[at.scale + SIGMA]
+            error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, z)
         _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
@@ -286,7 +287,7 @@ def observe(
 @kernel
 def _median_of_nine(recent: Float64, events: int, room: Float64) -> float:
     """Of the newest nine values, of as many as there are."""
-    n = min(events, np.int64(9))
+    n = min(int(events), 9)
     for k in range(n):
         value, j = recent[k], k
         while j > 0 and room[j - 1] > value:

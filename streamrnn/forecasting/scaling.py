@@ -8,8 +8,9 @@ they forget slowly, at rate 1/memory. The unit in which every expert works is
 because steps are what is forecast: a smooth series with a wide range would otherwise be forecast in units far too
 coarse. A deviation counts with at most `CLIP` standard deviations, so that one spike of 1e100 does not move the scale,
 while a lasting change moves it with every value. A leaky count of steps beyond that opens the clip: where most of the
-last steps were that large the scale is another one, and follows at rate `OPEN_RATE`. The range grows by at most its own width at a time, for the same
-reason.
+last steps were that large the scale is another one, and follows at rate `OPEN_RATE`; after that the means are over
+`OPEN_WEIGHT` values again, so that it comes back as fast. The range grows by at most its own width at a time, for the
+same reason.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ UNIT = 1.5
 LEAK = 0.8  # of the count is kept at every event
 OPEN = 2.4  # count above which large steps are no spikes but a new scale
 OPEN_RATE = 0.1
-OPEN_CLIP = 15.0
+OPEN_CLIP = 15.0  # standard deviations one step counts at most then
 OPEN_WEIGHT = 30.0  # values that the means are over from then on: the scale comes back as fast
 
 

@@ -76,7 +76,7 @@ def test_adaptation_is_faster() -> None:
 
 
 def test_alarm_is_counted() -> None:
-    x, at = change("period", 0)
+    x, at = change("variance", 0)
     model = Forecaster(preset="lite")
     model.run(x[:at])
     before = drift_counts(model)

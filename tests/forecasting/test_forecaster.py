@@ -151,7 +151,8 @@ def test_any_times(times: str) -> None:
 
 
 @pytest.mark.parametrize("preset", ["lite", "standard", "full"])
-def test_never_worse_than_the_last_value(preset: str) -> None:
+def test_never_much_worse_than_the_last_value(preset: str) -> None:
+    """The mean by 3 % in squared error (where there is one), the median by 2 % in absolute error."""
     random = np.random.default_rng(4)
     hard = {
         "walk": np.cumsum(random.normal(size=2000)),
@@ -160,8 +161,11 @@ def test_never_worse_than_the_last_value(preset: str) -> None:
         "cauchy": np.cumsum(random.standard_cauchy(2000)),
     }
     for name, x in hard.items():
-        out = Forecaster(preset=preset).run(x)
-        assert error(out, x, 1, 2000) < 1.02 * np.mean(np.abs(np.diff(x))), name
+        model = Forecaster(preset=preset)
+        out = model.run(x)
+        if name != "cauchy":
+            assert np.mean((out[:-1, 0, 0] - x[1:]) ** 2) < 1.03 * np.mean(np.diff(x) ** 2), name
+        assert error(model.median, x, 1, 2000) < 1.02 * np.mean(np.abs(np.diff(x))), name
 
 
 def test_scale_and_offset_do_not_matter() -> None:
@@ -238,7 +242,10 @@ def test_weights_are_reported() -> None:
     model.run(daily(500))
     names = expert_names(model.config)
     weights = expert_weights(model.config, model.series, 0)
-    assert names == ("last value", "network", "running mean", "season", "a period ago", "autoregression")
+    assert names == (
+        "last value", "network", "running mean", "season", "autoregression", "pooled", "pooled and own",
+        "second season", "median of 9", "zero",
+    )  # fmt: skip
     assert weights.shape == (1, len(names))
     np.testing.assert_allclose(weights.sum(), 1.0)
 

@@ -1,12 +1,12 @@
 """Two regressions on the same few features: one that all series of a partition share, and what a series adds to it.
 
-    pooled   step = W . phi           W, P learned from every series and target: a new series has it from its first event
+    pooled   step = W . phi           W, P learned from every series and target: a new series has it at once
     own      step = (W + w) . phi     w, P learned from what the pooled one left, of this series alone, and quickly
 
-phi, in sigmas: 1, the last steps, for each of two seasons the value one period before the next event less x_t, the step
-then, the step usual at the next phase, the surprise of the last step, the usual level less x_t and its change, and the
-running mean of about ten events less x_t. Features without units are what makes series comparable; the long, slow memory
-of the one and the short one of the other is what makes a change of manner cost a hundred events.
+phi, in sigmas: 1, the last steps, for each of two seasons the value one period before the next event less x_t, the
+step then, the step usual at the next phase, the surprise of the last step, the usual level less x_t and its change, and
+the running mean of about ten events less x_t. Features without units make series comparable. The pooled one remembers
+for long, the series' own for short: a change of manner costs a hundred events.
 
 With `weights: series` the pooled one is the series' own, over all of its targets.
 """
