@@ -14,9 +14,9 @@ its mean above and its median at what it is on most days. Errors are clipped at 
 settle the regrets for good. A hasty mixture pays for its haste where nothing changes, a slow one where something does;
 their average loses little in both.
 
-Where a series mostly stands still its last value is its median, and the least weight of any other expert is lost. Of the
-shares 1, 3/4, 1/2, 1/4, 0 of the way from the last value to the median's mixture the largest is published that has lost
-no more than `TOLERANCE` of the last value's errors and `LEAP` typical ones.
+Where a series mostly stands still its last value is its median, and the least weight of any other expert is lost. Of
+the shares 1, 3/4, 1/2, 1/4, 0 of the way from the last value to the median's mixture the largest is published that has
+lost no more than `TOLERANCE` of the last value's errors and `LEAP` typical ones.
 
 Young series (`weights: partition`) start from what the partition knows about series of their age: mean r, r^2 and l in
 bins of age, counted as `PRIOR` events more.

@@ -68,6 +68,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
     Refused("anomaly", 2, "0.1.0", "alerts are decided by other channels"),
+    Refused("forecaster", 2, "0.1.0", "a series has two seasons, and the next step other experts and mixtures"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 
