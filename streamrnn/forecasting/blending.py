@@ -167,7 +167,7 @@ def blend_weights(
     used = experts if m >= MEDIAN else experts - 1
     for k in range(experts):
         out[k] = 0.0
-    if n == 0.0 and prior == 0.0:
+    if (n == 0.0 and prior == 0.0) or (n > 0.0 and state[SPREAD] == 0.0):  # the last value has always been right
         out[0] = 1.0
         return
     block, known = OWN + m * 3 * experts, shared.means[b, m]
