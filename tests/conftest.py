@@ -20,7 +20,7 @@ settings.register_profile("thorough", settings.get_profile("everyday"), max_exam
 settings.load_profile(os.environ.get("STREAMRNN_TEST_PROFILE", "everyday"))
 
 
-THOROUGH = ("chaos", "deploy", "evaluation", "frames", "hostile", "law", "monitor", "pipeline", "river")
+THOROUGH = ("chaos", "contributing", "deploy", "evaluation", "frames", "hostile", "law", "monitor", "pipeline", "river")
 """Folders whose tests are not of the everyday loop (`make test-fast`); `make test` runs them all."""
 
 

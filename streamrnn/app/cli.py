@@ -191,7 +191,7 @@ def run(
     for flag, value in (("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts)):
         if value is not None:
             raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")
-    jobs.run_kafka(config, console=console, quiet=quiet)
+    jobs.run_service(config, console=console, quiet=quiet)
 
 
 @cli.command()

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -126,31 +126,39 @@ def run_file(
     return scoring.scorecard
 
 
-def run_kafka(config: Config, *, console: Console, quiet: bool) -> None:
-    """Serve the configured topics until asked to stop."""
-    from streamrnn.connectors.kafka import KafkaConnector
-
+def run_service(config: Config, *, console: Console, quiet: bool) -> None:
+    """Serve the configured topics, or what `connector.name` connects to, until asked to stop."""
+    make, what = _service(config)
     task = task_of(config)
     with stopping() as stop, monitoring(task) as monitor:
         scoring = Scoring(task.scorecard())
         prepare(task, console, quiet=quiet, decoder=task.decoder())
 
         def connect() -> Connector:
-            connector = KafkaConnector(
-                config.kafka, application_id=config.application_id, changelog_topic=config.changelog
-            )
-            return monitor.watch(connector)
+            return monitor.watch(make())
 
         worker = Worker(task, connect, observer=Observers(scoring, monitor), stop=stop)
         if not quiet:
-            console.print(
-                f"{config.kafka.input_topic} -> {config.kafka.output_topic} at {config.kafka.bootstrap_servers} "
-                f"({config.kafka.delivery}); Ctrl-C stops",
-                highlight=False,
-            )
+            console.print(f"{what}; Ctrl-C stops", markup=False, highlight=False)
         worker.run()
     if not quiet:
         console.print(summary(scoring.scorecard, scoring.seconds))
+
+
+def _service(config: Config) -> tuple[Callable[[], Connector], str]:
+    """What makes the connector, and what it connects, in words."""
+    if config.connector.name is not None:
+        from streamrnn.connectors.plugins import plugin
+
+        return plugin(config), f"connector {config.connector.name}"
+    from streamrnn.connectors.kafka import KafkaConnector
+
+    kafka = config.kafka
+
+    def make() -> Connector:
+        return KafkaConnector(kafka, application_id=config.application_id, changelog_topic=config.changelog)
+
+    return make, f"{kafka.input_topic} -> {kafka.output_topic} at {kafka.bootstrap_servers} ({kafka.delivery})"
 
 
 def run_produce(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -437,6 +437,24 @@ class KafkaConfig(Section):
         return self.dead_letter_topic or f"{self.output_topic}-dead-letters"
 
 
+class ConnectorConfig(Section):
+    """A connector of another package, in place of Kafka (CONTRIBUTING.md)."""
+
+    name: str | None = Field(None, min_length=1)
+    """Name of an entry point in the group `streamrnn.connectors`; default: Kafka."""
+    options: dict[str, Any] = {}
+    """Settings of that connector's own."""
+
+    def __hash__(self) -> int:  # a dictionary has none
+        return hash((self.name, repr(self.options)))
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.options and self.name is None:
+            raise ValueError("options: only with a name")
+        return self
+
+
 class StateConfig(Section):
     """What is kept between runs, and how much of it in memory."""
 
@@ -509,6 +527,7 @@ class Config(Section):
     anomaly: AnomalyConfig = AnomalyConfig()
     labels: LabelsConfig = LabelsConfig()
     kafka: KafkaConfig = KafkaConfig()
+    connector: ConnectorConfig = ConnectorConfig()
     state: StateConfig = StateConfig()
     monitor: MonitorConfig = MonitorConfig()
     log: LogConfig = LogConfig()

@@ -1,18 +1,20 @@
-"""What a worker needs of the outside world, as one narrow protocol.
+"""What a worker needs of the outside world, as one narrow class.
 
 A connector delivers raw records partition by partition and takes everything one step of the worker produced in one
 atomic `commit`: forecasts, alerts, dead letters, snapshot records and the input offsets, all or none. Three exist:
-Kafka, files and memory; one contract suite (`tests/contract`) runs over all three.
+Kafka, files and memory; one contract suite (`tests/contract`) runs over all three. Further ones come from packages of
+their own, by an entry point (`plugins.py`, CONTRIBUTING.md).
 
 Offsets are always *next to read*: committing 42 says that records up to 41 are done.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 from streamrnn.records.log import Message, Partition, Record
 
@@ -38,19 +40,25 @@ class Commit:
     snapshots: dict[Partition, Sequence[Message]] = field(default_factory=dict)
 
 
-class Connector(Protocol):
-    """The protocol. All methods are called from one thread; all but the last two may raise a `ConnectorError`."""
+class Connector(ABC):
+    """A log to read and to write. All methods are called from one thread.
+
+    All but `lag` and `silence` may raise a `ConnectorError`. Making one touches nothing; `with` opens it.
+    """
 
     state_is_named: ClassVar[bool] = True
     """Whether state is found by a name alone, a topic's for example, so that another application's could be found there
     by mistake. Recovery then refuses state of another application, topic or partition."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close(0)
 
+    @abstractmethod
     def poll(self, timeout: float) -> Polled:
         """Wait up to `timeout` seconds for records or a change of ownership.
 
@@ -58,12 +66,15 @@ class Connector(Protocol):
         whatever was not committed is lost to this worker: it drops the partition's memory.
         """
 
+    @abstractmethod
     def committed(self, partition: Partition) -> int | None:
         """The committed offset, None if this application never committed one."""
 
+    @abstractmethod
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """(first offset still in the log, offset the next record will get)."""
 
+    @abstractmethod
     def snapshots(self, partition: Partition) -> Iterator[Message]:
         """The committed snapshot records, oldest first; the last one of a key counts, a null value deletes it."""
 
@@ -71,18 +82,22 @@ class Connector(Protocol):
         """How many records `snapshots` gives, if that is known."""
         return None
 
+    @abstractmethod
     def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
         """The records with start <= offset < end, again, in slices of any size; changes no position."""
 
+    @abstractmethod
     def start(self, partition: Partition, offset: int) -> None:
         """Deliver the partition's records from `offset` on with the next `poll`."""
 
+    @abstractmethod
     def commit(self, commit: Commit) -> None:
         """Make all of it visible, or none.
 
         Raises `CommitFailed` when it was refused or its outcome is unknown: drop the memory and recover.
         """
 
+    @abstractmethod
     def close(self, timeout: float) -> None:
         """Leave in order (a consumer group at once, not by time-out), within `timeout` seconds."""
 

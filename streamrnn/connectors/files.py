@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -63,17 +63,16 @@ class FileConnector(Connector):
     ) -> None:
         """`None` paths are the standard streams, but no `alerts` path means that alerts are not written.
 
-        Every line is a row until `look` has told header from rows.
+        Nothing is opened, made or cut back before `open`, which `with` calls. Every line is a row until `look` has told
+        header from rows.
         """
         self._max_poll_records = max_poll_records
         if dead_letters is None and output is not None:
             dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
         check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
+        self._input, self._state, self._output = input, state, output
         self._json = True if input is not None and input.suffix.lower() in _JSON_LINES else None
-        self._reader = open_input(input, hold_back=state is not None)
-        if state is not None and not (self._reader.seekable and output is not None):
-            self._reader.close()
-            raise ConfigurationError("--state needs an input file and an output file: a stream cannot be resumed")
+        self._reader: Any = None  # from `open` on
         name = os.fsencode(input.name).decode(errors="replace") if input is not None else "-"  # it may be no text
         self.partition = Partition(name, 0)
         self._lines: Found = []
@@ -93,12 +92,19 @@ class FileConnector(Connector):
         self._assigned = False
         self._running = False
         self._folder: SnapshotFolder | None = None
+
+    def open(self) -> Self:
+        """Open input and outputs, cut back what a run that was killed wrote after its last snapshot; returns itself."""
+        self._reader = open_input(self._input, hold_back=self._state is not None)
         try:
-            self._folder = SnapshotFolder(state) if state is not None else None
+            if self._state is not None and not (self._reader.seekable and self._output is not None):
+                raise ConfigurationError("--state needs an input file and an output file: a stream cannot be resumed")
+            self._folder = SnapshotFolder(self._state) if self._state is not None else None
             self._resume()
         except BaseException:
             self.close(0)
             raise
+        return self
 
     def look(self, event: EventConfig, file: FileConfig, *, labelled: bool = False) -> Look:
         """Decide how the file is read, or find it in the state; from now on records are rows.
@@ -229,7 +235,7 @@ class FileConnector(Connector):
         return self._reader.before(position) if isinstance(self._reader, LineReader) else None
 
     def __enter__(self) -> Self:
-        return self
+        return self if self._reader is not None else self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -331,7 +337,8 @@ class FileConnector(Connector):
 
     def close(self, timeout: float) -> None:
         """See `Connector.close`."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
         for appender in self._written.values():
             appender.close()
         if self._folder is not None:

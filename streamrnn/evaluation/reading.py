@@ -24,7 +24,7 @@ class EventFile:
         if path.is_dir():
             raise ConnectorError(f"cannot read {path}: it is a folder")
         # Nothing is ever committed, so the outputs (the standard streams) stay untouched.
-        self._connector = FileConnector(path, None)
+        self._connector = FileConnector(path, None).open()
         try:
             try:
                 found = self._connector.look(config.event, config.file)

@@ -76,7 +76,7 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(ConnectorError, match=rf"cannot read {path}: "):
-            FileConnector(path, tmp_path / "out")
+            FileConnector(path, tmp_path / "out").open()
 
 
 @pytest.mark.parametrize(
