@@ -394,6 +394,11 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
 @click.option("--jobs", "processes", type=click.IntRange(min=1), help="Processes; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=PathOption(dir_okay=False), help="Write a page with the forecasts, for any browser.")
+@click.option(
+    "--labels",
+    type=PathOption(dir_okay=False),
+    help="Score alerts against these labels (CSV: time,key or start,end,key).",
+)
 @click.option("--nab", type=PathOption(), help="Score anomalies on this folder of the Numenta Anomaly Benchmark.")
 def evaluate(
     file: Path | None,
@@ -405,6 +410,7 @@ def evaluate(
     processes: int | None,
     as_json: bool,
     plot: Path | None,
+    labels: Path | None,
     nab: Path | None,
     **given: Any,
 ) -> None:
@@ -416,14 +422,17 @@ def evaluate(
       streamrnn evaluate x.csv --target load --set model.horizon=24 --plot out.html
       streamrnn evaluate *.csv --baselines seasonal,holt-winters --json > scores.json
       streamrnn evaluate x.csv --holdout --set model.horizon=48
+      streamrnn evaluate x.csv --labels labels.csv --plot misses.html
       streamrnn evaluate --nab NAB/
     """
     if not sources and nab is None:
         raise click.UsageError("name at least one FILE, or --nab DIR")
-    if nab is not None and (sources or any(given.values()) or baselines or holdout or limit or plot):
+    if nab is not None and (sources or any(given.values()) or baselines or holdout or limit or plot or labels):
         raise click.UsageError("--nab goes with --config, --set, --jobs and --json only")
     if holdout and (baselines or plot):
         raise click.UsageError("--holdout has its own references and no page: leave out --baselines and --plot")
+    if labels is not None and (baselines or holdout):
+        raise click.UsageError("--labels scores alerts: leave out --baselines and --holdout")
     from streamrnn.app import evaluate as jobs
 
     config = _configuration(file, assignments, reading_flags(given))
@@ -431,6 +440,11 @@ def evaluate(
     console = _console(config)
     if nab is not None:
         jobs.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)
+        return
+    if labels is not None:
+        jobs.evaluate_labels(
+            config, sources, labels, limit=limit, processes=processes, as_json=as_json, plot=plot, console=console
+        )
         return
     if holdout:
         jobs.evaluate_holdout(config, sources, limit=limit, processes=processes, as_json=as_json, console=console)

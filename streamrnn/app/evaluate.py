@@ -13,7 +13,7 @@ from streamrnn import __version__
 from streamrnn.app.run import prepare
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
-from streamrnn.evaluation import baselines, nab_jobs
+from streamrnn.evaluation import baselines, label_jobs, label_page, nab_jobs
 from streamrnn.evaluation.holdout import Holdout, hold_out
 from streamrnn.evaluation.parallel import Labelled, default_processes, perform_all
 from streamrnn.evaluation.plot import write_page
@@ -101,6 +101,33 @@ def evaluate_nab(config: Config, folder: Path, *, processes: int | None, as_json
         _print_json(found)
     else:
         _print(nab_jobs.table(found))
+
+
+def evaluate_labels(
+    config: Config,
+    paths: Sequence[Path],
+    labels: Path,
+    *,
+    limit: int | None,
+    processes: int | None,
+    as_json: bool,
+    plot: Path | None,
+    console: Console,
+) -> None:
+    """Hold the alerts on files against labelled anomalies; the result goes to standard output."""
+    fitted = _fitted(config, paths, console)
+    prepare(fitted, console, quiet=False)
+    judged = label_jobs.judge(
+        config, paths, labels, limit=limit, processes=processes or default_processes(), console=console
+    )
+    if plot is not None:
+        label_page.write_page(plot, judged)
+        console.print(f"page: {plot}", style="dim", markup=False, highlight=False)
+    found = label_jobs.document(config, judged)
+    if as_json:
+        _print_json(found)
+    else:
+        _print(label_jobs.table(found))
 
 
 def _available(names: Sequence[str] | None) -> tuple[list[str], list[str]]:

@@ -174,9 +174,10 @@ class LiveView(Observer):
             answers.forecast_upper[:, 0, 0, 0].tolist(),
             answers.score.tolist(),
             answers.is_anomaly.tolist(),
+            answers.opened.tolist(),
             strict=True,
         )
-        for key, observed, previous, median, forecast, lower, upper, score, is_anomaly in columns:
+        for key, observed, previous, median, forecast, lower, upper, score, is_anomaly, opened in columns:
             row = self._rows.setdefault(key, _Row())
             row.events += 1
             row.observed, row.expected, row.lower, row.upper, row.score = observed, forecast, lower, upper, score
@@ -185,13 +186,13 @@ class LiveView(Observer):
                 row.error += abs(observed - median)
                 row.persistence += abs(observed - previous)
             row.flagged = 30 if is_anomaly else max(0, row.flagged - 1)
-            row.anomalies += is_anomaly
+            row.anomalies += opened
         self._events += len(step.decoded.keys)
         self._live.update(self._render())
 
     def _render(self) -> RenderableType:
         table = Table(expand=True)
-        for name in ("series", "recent", "observed", "next", "interval", "skill", "surprise", "anomalies"):
+        for name in ("series", "recent", "observed", "next", "interval", "skill", "surprise", "alerts"):
             table.add_column(name, justify="left" if name in ("series", "recent") else "right", no_wrap=True)
         ordered = sorted(self._rows.items(), key=lambda item: (-item[1].flagged, item[0]))
         for key, row in ordered[: self._lines]:

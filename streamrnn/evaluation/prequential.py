@@ -162,7 +162,7 @@ def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], o
         mean, median, low, high = settled.forecasts
         series.ages.add(series.events, levels, settled)
         series.events += len(rows)
-        series.anomalies += int(answers.is_anomaly[rows].sum())
+        series.anomalies += int(answers.opened[rows].sum())
         series.points.add(settled.observed, mean, settled.known, median)
         series.persistence.add(settled.observed, settled.persistence, settled.known)
         series.intervals.add(levels, settled.observed[..., None], low, high, settled.known[..., None])

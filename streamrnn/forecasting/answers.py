@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from streamrnn.anomaly.detector import CHANNELS
 from streamrnn.anomaly.early_warning import OUTCOMES
-from streamrnn.anomaly.episodes import CHANGES, KINDS
+from streamrnn.anomaly.episodes import ANOMALY, CHANGES, KINDS, NUMBER
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -45,6 +45,11 @@ class Answers(NamedTuple):
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
     warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
     changes: Int64  # (events, kinds, 4) alerts and warnings that the event opened or closed (`anomaly/episodes.py`)
+
+    @property
+    def opened(self) -> npt.NDArray[np.bool_]:
+        """(events,) the event opened an alert."""
+        return np.asarray(self.changes[:, ANOMALY, NUMBER] > 0)
 
 
 def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answers:

@@ -43,7 +43,7 @@ class Scorecard:
         on_time = ~answers.late
         self.events += int(on_time.sum())
         self.dead_letters += dead_letters
-        self.anomalies += int(answers.is_anomaly[on_time].sum())
+        self.anomalies += int(answers.opened[on_time].sum())
         observed = decoded.targets[on_time]
         expected, previous = answers.expected[on_time], answers.previous[on_time]
         known = ~(np.isnan(observed) | np.isnan(expected) | np.isnan(previous))

@@ -217,8 +217,8 @@ class History:
 
         sums = _scores(*columns, answers.previous[order])
         self.sums[unique] += np.add.reduceat(sums, starts, axis=0)
+        self.anomalies[unique] += np.add.reduceat(answers.opened[order].astype(np.int64), starts)
         alarms = np.add.reduceat(flagged.astype(np.int64), starts)
-        self.anomalies[unique] += alarms
         self.anomaly_at[unique[alarms > 0]] = now
         total += sums.sum(axis=0)
         return total

@@ -225,10 +225,14 @@ class Monitor(Observer):
         self.health.moved(partition, step.offset)
         if partition not in self._models:
             self._models[partition] = model
+            if (
+                model.counters.get("events", events + 1) <= events
+            ):  # nothing was restored: its first events are ours, too
+                self._statistics[partition] = dict.fromkeys(model.statistics(), 0)
             self._count(partition, model.statistics())
             tally.experts = model.expert_names
         tally.events += events
-        tally.anomalies += anomalous
+        tally.anomalies += int((answers.opened & ~answers.late).sum())
         tally.drift_alarms += drifts
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
