@@ -105,7 +105,8 @@ def test_the_command_scores_alerts_and_draws_misses(tmp_path: Path) -> None:
     page = tmp_path / "misses.html"
     done = CliRunner().invoke(
         cli,
-        f"evaluate {tmp_path}/x.csv --labels {tmp_path}/labels.csv --json --jobs 1 --plot {page} --set model.preset=lite",
+        f"evaluate {tmp_path}/x.csv --labels {tmp_path}/labels.csv --json --jobs 1 "
+        f"--plot {page} --set model.preset=lite",
     )
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
