@@ -116,7 +116,7 @@ def evaluate_labels(
 ) -> None:
     """Hold the alerts on files against labelled anomalies; the result goes to standard output."""
     fitted = _fitted(config, paths, console)
-    prepare(fitted, console, quiet=False)
+    prepare(task_of(fitted), console, quiet=False)
     judged = label_jobs.judge(
         config, paths, labels, limit=limit, processes=processes or default_processes(), console=console
     )

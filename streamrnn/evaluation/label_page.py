@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,8 +63,8 @@ def _drawing(series: Judged, low: int, high: int) -> str:
     span = (top - bottom) or 1.0
     count = max(high - low - 1, 1)
 
-    def x(event: float) -> float:
-        return (event - low) / count * WIDTH
+    def x(event: float | np.integer[Any]) -> float:
+        return float(event - low) / count * WIDTH
 
     def y(values: Float64) -> Float64:
         return np.clip(HEIGHT - 8 - (values - bottom) / span * (HEIGHT - 16), 0, HEIGHT)
