@@ -40,6 +40,7 @@ KEPT: Final = 30.0  # seconds that the series of a lost partition stay: after a 
 MOST_WATCHED: Final = 16
 FORGETTING: Final = 1e-4  # per event: skill and coverage of the metrics speak of the last 10,000 events or so
 RATE_WINDOW: Final = 3.0  # seconds
+ALERTS: Final = 30  # of all series, listed
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Feed:
         self._lost: dict[Partition, float] = {}
         self._recent = np.zeros((len(self._names), 4))
         self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._alerts: deque[dict[str, Any]] = deque(maxlen=ALERTS)  # the newest last
         self._tick = SHORTEST_TICK
         self._woken: asyncio.Event | None = None
         self._made: dict[tuple[object, ...], bytes] = {}  # since the last tick: pages that look at the same share it
@@ -114,6 +116,7 @@ class Feed:
         self._forget_lost(now)
         while time.thread_time() < enough and (batch := self._backlog.take()) is not None:
             total = self.history.add(batch, now)
+            self._alerts += frames.alerts(batch, self._names, CHANNEL_NAMES)
             self._recent *= (1 - FORGETTING) ** len(batch.keys)
             self._recent += total
             for key, weights in batch.experts.items():
@@ -228,6 +231,7 @@ class Feed:
             "ready": ready.healthy,
             "reasons": list(dict.fromkeys((*alive.reasons, *ready.reasons))),
             "series": frames.overview(self.history, search, now),
+            "alerts": [*reversed(self._alerts)],
         }
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import orjson
 
+from streamrnn.anomaly.episodes import ANOMALY, NUMBER
+from streamrnn.monitor.batch_queue import Batch
 from streamrnn.monitor.downsampling import Curve, coverage, skill
 from streamrnn.monitor.history import (
     ERROR,
@@ -106,6 +108,28 @@ def overview(history: History, search: str, now: float) -> dict[str, Any]:
             }
         )
     return {"total": len(history), "matching": matching, "listed": listed}
+
+
+def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The alerts that opened or closed in a batch, in the order of its events."""
+    changes = batch.answers.changes[:, ANOMALY]
+    found = []
+    for i in np.flatnonzero(changes[:, NUMBER]).tolist():
+        number, _, target, channel = changes[i].tolist()
+        size = float(batch.answers.deviation[i])
+        found.append(
+            {
+                "key": batch.keys[i],
+                "partition": batch.partition.number,
+                "time": float(batch.times[i]) / 1e6,
+                "state": "opened" if number > 0 else "closed",
+                "alert": abs(number),
+                "target": names[target] if target >= 0 else None,
+                "channel": channels[channel] if channel >= 0 else None,
+                "size": size if math.isfinite(size) else None,
+            }
+        )
+    return found
 
 
 def chart(

@@ -86,6 +86,31 @@ const showOverview = (frame) => {
     at("status").title = frame.reasons.join("\n");
   }
   showSeries(frame.series);
+  showAlerts(frame.alerts);
+};
+
+let shownAlerts = "";
+const showAlerts = (alerts) => {
+  const text = JSON.stringify(alerts);
+  if (text === shownAlerts || at("alerts").contains(document.activeElement)) return;
+  shownAlerts = text;
+  at("alerts").replaceChildren(...alerts.map((alert) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = alert.key;
+    button.addEventListener("click", () => choose(alert.key, alert.partition));
+    const size = finite(alert.size) ? ` ${alert.size > 0 ? "+" : ""}${short(alert.size)}` : "";
+    const why = document.createElement("span");
+    why.className = alert.state === "opened" ? "why" : "when";
+    why.textContent = `${alert.state}: ${alert.target ?? ""} ${alert.channel ?? ""}${size}`;
+    const when = document.createElement("span");
+    when.className = "when";
+    when.textContent = moment(alert.time);
+    item.append(button, when, why);
+    return item;
+  }));
+  at("no-alerts").hidden = alerts.length > 0;
 };
 
 const rows = new Map();  // identity -> { item, button, key, figure, path }
