@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ import numba
 from llvmlite import binding  # type: ignore[import-untyped]
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 
+from streamrnn.kernels.cache_files import CacheFiles
 from streamrnn.kernels.pipeline import FITS, WRITTEN_FOR, CalleeCompiler, EntryCompiler
 
 log = logging.getLogger(__name__)
@@ -62,13 +64,21 @@ _KERNELS = (
 def cache_folder() -> Path:
     """Where compiled kernels live: `STREAMRNN_CACHE`, else `$XDG_CACHE_HOME/streamrnn`, per version of the sources."""
     root = os.environ.get("STREAMRNN_CACHE")
-    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamrnn"
+    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "streamrnn"
     digest = hashlib.blake2b(f"{numba.__version__} {platform.python_version()}".encode(), digest_size=8)
     package = Path(__file__).parent.parent
     for place in _KERNELS:
         for source in sorted(package.glob(place)):
             digest.update(source.read_bytes())
     return base / digest.hexdigest()
+
+
+def _home() -> Path:
+    """This user's; without one, a folder of temporary files that is this user's alone."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"streamrnn-{os.geteuid()}"
 
 
 _CACHE_FOLDER = str(cache_folder())
@@ -108,6 +118,11 @@ class _Cache(FunctionCache):
     """numba's own would refuse to compile where it cannot write."""
 
     _impl_class = _Results
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        locator = self._impl.locator
+        self._cache_file = CacheFiles(self._cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was kept, None where nothing is or can be.
