@@ -122,7 +122,8 @@ class _Cache(FunctionCache):
     def __init__(self, function: Any) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         locator = self._impl.locator
-        self._cache_file = CacheFiles(self._cache_path, self._impl.filename_base, locator.get_source_stamp())
+        files: Any = CacheFiles
+        self._cache_file = files(self._cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was kept, None where nothing is or can be.
@@ -161,7 +162,7 @@ def kernel(function: Function) -> Function:
     ambient = settings.CACHE_DIR
     settings.CACHE_DIR = ambient or _CACHE_FOLDER
     try:
-        entered._cache = _Cache(function)  # type: ignore[no-untyped-call]
+        entered._cache = _Cache(function)
     finally:
         settings.CACHE_DIR = ambient
     if FITS:
