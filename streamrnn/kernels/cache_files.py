@@ -2,18 +2,21 @@
 
 A cached kernel is machine code, and its index a pickle: whoever can write them can run what they like as this user. So
 a folder counts only if it, and every folder it lies in, is this user's or root's and no other user can write there. A
-digest before the content of each file tells damage: such a file counts as not there, and is written anew.
+digest behind the content of each file tells damage: such a file counts as not there, and is written anew.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from numba.core.caching import IndexDataCacheFile
 
@@ -55,46 +58,32 @@ def _of_a_private_group(folder: Path) -> bool:
 
 
 class CacheFiles(IndexDataCacheFile):
-    """numba's files, each after a digest of its content."""
+    """numba's files, each with a digest behind its content; numba reads what stands before it."""
 
-    def _read(self, path: str) -> bytes | None:
+    def _whole(self, path: str) -> bool:
         place = Path(path)
         if not trusted(place.parent) or not _ours(place):
-            return None
+            return False
         data = place.read_bytes()
-        content = data[_DIGEST:]
-        return content if hashlib.blake2b(content, digest_size=_DIGEST).digest() == data[:_DIGEST] else None
+        return hashlib.blake2b(data[:-_DIGEST], digest_size=_DIGEST).digest() == data[-_DIGEST:]
 
     def _load_index(self) -> Any:
         try:
-            content = self._read(self._index_path)
-        except OSError:
-            content = None
-        if content is None:
+            return super()._load_index() if self._whole(self._index_path) else {}  # type: ignore[no-untyped-call]
+        except FileNotFoundError:
             return {}
-        import pickle
-
-        version, stamp, overloads = pickle.loads(content)
-        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
-
-    def _save_index(self, overloads: Any) -> None:
-        self._write(self._index_path, (self._version, self._source_stamp, overloads))
 
     def _load_data(self, name: str) -> Any:
         path = self._data_path(name)  # type: ignore[no-untyped-call]
-        content = self._read(path)
-        if content is None:
+        if not self._whole(path):
             raise OSError(f"{path} is damaged, or of others")  # which numba takes for a file that is not there
-        import pickle
+        return super()._load_data(name)  # type: ignore[no-untyped-call]
 
-        return pickle.loads(content)
-
-    def _save_data(self, name: str, data: Any) -> None:
-        self._write(self._data_path(name), data)  # type: ignore[no-untyped-call]
-
-    def _write(self, path: str, content: Any) -> None:
-        if not trusted(Path(path).parent):
-            return
-        data: bytes = self._dump(content)  # type: ignore[no-untyped-call]
-        with self._open_for_write(path) as file:
-            file.write(hashlib.blake2b(data, digest_size=_DIGEST).digest() + data)
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[IO[bytes]]:
+        content = io.BytesIO()
+        yield content
+        if trusted(Path(filepath).parent):
+            data = content.getvalue()
+            with super()._open_for_write(filepath) as file:  # type: ignore[no-untyped-call]
+                file.write(data + hashlib.blake2b(data, digest_size=_DIGEST).digest())
