@@ -85,5 +85,5 @@ class CacheFiles(IndexDataCacheFile):
         yield content
         if trusted(Path(filepath).parent):
             data = content.getvalue()
-            with super()._open_for_write(filepath) as file:  # type: ignore[no-untyped-call]
+            with super()._open_for_write(filepath) as file:
                 file.write(data + hashlib.blake2b(data, digest_size=_DIGEST).digest())
