@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamrnn.records.log import Message
+from streamrnn.runtime.task import task_of
 from tests.labelled.streams import POISON, configured, stream
 from tests.monitor.stage import Stage, until
 
@@ -13,6 +14,7 @@ from tests.monitor.stage import Stage, until
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_labels_are_counted_and_shown(task: str) -> None:
     config = configured(task, monitor__port=0, labels__pending=6)
+    task_of(config).model().warm_up()  # nothing below waits for a compiler
     with Stage(config) as stage:
         for record in stream(config, 400):
             stage.log.append(0, Message(record.key, record.value))
