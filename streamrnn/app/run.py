@@ -23,6 +23,7 @@ from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
+from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
@@ -91,7 +92,7 @@ def run_file(
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = task.decoder(rows)
+        decoder = task.decoder(rows) if config.labelled else RowDecoder(config.event, rows)
         stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(task))
         observers.append(monitor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from river import base
 
 from streamrnn.anomaly import detector
 from streamrnn.errors import ConfigurationError
-from streamrnn.estimators.encoding import FeatureEncoder, seconds_of
+from streamrnn.estimators.encoding import FeatureEncoder, time_in
 from streamrnn.estimators.one_series import AHEAD, LIVE, ROWS, SECOND, OneSeries, Settings, copy_corner, copy_row
 
 Float64 = NDArray[np.float64]
@@ -156,7 +155,19 @@ class RNNAnomalyDetector(base.AnomalyDetector):
     def _split(self, x: Mapping[Any, Any]) -> tuple[int, Mapping[Any, Any]]:
         """The event's time in microseconds and its other features."""
         for name, value in x.items():
-            if isinstance(value, date):
-                return round(seconds_of(value) * 1e6), {other: x[other] for other in x if other != name}
+            if (seconds := time_in(value)) is not None:
+                return round(seconds * 1e6), _observed({other: x[other] for other in x if other != name})
         interval = (self._model.interval if self._model is not None else 0) or SECOND
-        return self._time + interval, x
+        return self._time + interval, _observed(x)
+
+
+def _observed(x: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Text that is a number as one: river's `iter_csv` gives nothing but text."""
+    return {name: _number(value) for name, value in x.items()} if any(isinstance(v, str) for v in x.values()) else x
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -123,7 +123,7 @@ def key_of(name: Any, value: Any) -> Any:
 
 def is_category(value: Any) -> bool:
     """Whether a value is text, or anything else that is no number, no time and not missing."""
-    if value is None or isinstance(value, bool | int | float | np.number | np.bool_ | date):
+    if isinstance(value, bool | int | float | np.number | np.bool_ | date | np.datetime64) or is_missing(value):
         return False
     try:
         float(value)  # Decimal and Fraction are numbers; text is text, whatever digits are in it
@@ -136,9 +136,9 @@ def number_of(value: Any) -> float:
     """The number in a feature's column: 1 for a category, seconds since 1970 for a time, NaN for a missing value."""
     if isinstance(value, float):
         return float(value)
-    if value is None:
+    if is_missing(value):
         return math.nan
-    if isinstance(value, date):
+    if isinstance(value, date | np.datetime64):
         return seconds_of(value)
     if is_category(value):
         return 1.0
@@ -148,8 +148,54 @@ def number_of(value: Any) -> float:
         return math.nan
 
 
-def seconds_of(time: date) -> float:
+def target_of(value: Any) -> float:
+    """The number of a target: text that is a number counts as one, NaN is a missing value.
+
+    Raises `TypeError` for what is no number: nothing may be learned from it.
+
+    >>> target_of("54.21"), target_of(None)
+    (54.21, nan)
+    """
+    if isinstance(value, float | int):  # a bool is 0 or 1, as everywhere in Python
+        return number_of(value)
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+        return math.nan
+    if not isinstance(value, date | np.datetime64 | bytes):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.nan
+        except (TypeError, ValueError):
+            pass
+    what = "text" if isinstance(value, str | bytes) else f"a {type(value).__name__}"
+    raise TypeError(f"the target is {what}, not a number: {value!r:.60}")
+
+
+def is_missing(value: Any) -> bool:
+    """None, and what pandas and numpy have for it: `pd.NA`, `NaT`. (NaN is a number here.)"""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+
+
+def time_in(value: Any) -> float | None:
+    """Seconds since 1970 where a value is a time: a date, `datetime64`, text in ISO form; else None."""
+    if isinstance(value, float | int) or is_missing(value):
+        return None
+    if isinstance(value, str):
+        if not (8 <= len(value) <= 40 and value[:4].isdigit() and value[4:5] == "-"):
+            return None
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    return seconds_of(value) if isinstance(value, date | np.datetime64) else None
+
+
+def seconds_of(time: date | np.datetime64) -> float:
     """Seconds since 1970; a time without zone is taken as UTC."""
+    if isinstance(time, np.datetime64):
+        return float(time.astype("datetime64[us]").astype(np.int64)) / 1e6
     if not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day)
     return (time - (_EPOCH if time.tzinfo is None else _EPOCH_UTC)).total_seconds()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from river import time_series
 
 from streamrnn.errors import ConfigurationError
-from streamrnn.estimators.encoding import FeatureEncoder, number_of, seconds_of
+from streamrnn.estimators.encoding import FeatureEncoder, target_of, time_in
 from streamrnn.estimators.one_event import Answer
 from streamrnn.estimators.one_series import SECOND, OneSeries, Settings
 from streamrnn.labelled.linear import fill, grown_scales, learn_moments, new_scales
@@ -144,6 +144,7 @@ class RNNForecaster(time_series.base.Forecaster):
 
     def learn_one(self, y: float, x: Mapping[Any, Any] | None = None) -> None:
         """Learn from the value `y` and the features `x` that belong to it; a missing value (None, NaN) is skipped."""
+        value = target_of(y)
         seconds, features = (_time_in(x), _features_in(x)) if x else (None, {})
         time = self._next_time() if seconds is None else round(seconds * 1e6)
         self._dated = seconds is not None
@@ -152,7 +153,7 @@ class RNNForecaster(time_series.base.Forecaster):
             self._encoder.learn(features)
             if self._encoder.used > self._model.settings.features:
                 self._grow()
-        self._kept.append((time, number_of(y), features))
+        self._kept.append((time, value, features))
         self._learn(*self._kept[-1])
 
     def _learn(self, time: int, y: float, features: Mapping[Any, Any]) -> None:
@@ -257,13 +258,17 @@ def _check(point: str) -> str:
 
 
 def _time_in(x: Mapping[Any, Any]) -> float | None:
-    """The event's time in seconds, where a date or a datetime tells it."""
+    """The event's time in seconds, where a date, a datetime or one as text tells it."""
     for value in x.values():
-        if isinstance(value, date):
-            return seconds_of(value)
+        if (seconds := time_in(value)) is not None:
+            return seconds
     return None
 
 
 def _features_in(x: Mapping[Any, Any]) -> dict[Any, Any]:
     """All that is no time."""
-    return {name: value for name, value in x.items() if not isinstance(value, date)}
+    return {
+        name: value
+        for name, value in x.items()
+        if not isinstance(value, date | np.datetime64) and time_in(value) is None
+    }

@@ -18,7 +18,7 @@ from streamrnn.cells.dense import Dense, Network
 from streamrnn.cells.mlp import ACTIVATIONS, make_mlp
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import growing, kernels
-from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, number_of
+from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, target_of
 from streamrnn.labelled import linear
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import Loss, make_loss
@@ -186,6 +186,7 @@ class TargetNetwork(OnlineNetwork):
 
     def learn(self, x: Mapping[Any, Any], y: Mapping[Any, Any], rate: float) -> None:
         """Learn from an event; a target that is missing teaches nothing, but the state moves on."""
+        y = {name: target_of(value) for name, value in y.items()}  # before anything is learned of the event
         if not y.keys() <= self.targets.keys():
             for name in sorted(y.keys() - self.targets.keys(), key=repr):
                 self.targets[name] = len(self.targets)
@@ -202,7 +203,7 @@ class TargetNetwork(OnlineNetwork):
         learner = self._fit(rate)
         came = np.full(len(self.targets), math.nan)
         for name, value in y.items():
-            came[self.targets[name]] = number_of(value)
+            came[self.targets[name]] = value
         inputs = self._inputs(x)
         known = np.isfinite(came)
         if self.feedback:

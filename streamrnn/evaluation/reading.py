@@ -9,9 +9,10 @@ from typing import Self
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, ConnectorError
-from streamrnn.records.events import Decoded, EventDecoder
+from streamrnn.records.events import Decoded
 
 
 class EventFile:
@@ -40,7 +41,7 @@ class EventFile:
         self.event = found.event
         self.notes = found.notes
         self.rows = row_reader(found.layout, found.event, config.file)
-        self._decoder = EventDecoder(found.event, self.rows)
+        self._decoder = RowDecoder(found.event, self.rows)
 
     def __enter__(self) -> Self:
         return self

@@ -67,9 +67,10 @@ def test_several_series_and_files_are_listed(airline: Path, fleet: Path, evaluat
         (b"time,value\n", 1, "no rows after its header"),
         (b"time,value\n2026-01-01,1\n", 1, "too short"),
         (b"time,value\n2026-01-01,\n2026-01-02,3\n", 1, "too short"),
-        (b"time,value\n2026-01-01,x\n2026-01-02,y\n", 1, "no usable events (the first rejected row, 0: value"),
+        (b"time,value\n2026-01-01,x\n2026-01-02,y\n", 2, "column 'value' has text, not numbers: 'x' in row 0"),
+        (b"time,value\nnever,1\n2026-13-01,2\n", 2, "looks like the time, but 'never' is not read as one"),
         (b"time,name\n2026-01-01,x\n2026-01-02,y\n", 2, "no numeric column"),
-        (b"\xff\xfe\x00\n\x01\x02", 2, "no CSV header"),
+        (b"\xff\xfe\x00\n\x01\x02", 1, "has no rows after its header"),
     ],
 )
 def test_unusable_files(tmp_path: Path, evaluate: Evaluate, content: bytes | None, code: int, message: str) -> None:

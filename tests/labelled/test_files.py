@@ -60,8 +60,8 @@ def test_what_is_learned_is_kept_shown_and_forgotten(inside: Inside, tmp_path: P
     first = inside.forecast(ROWS.encode(), *flags)
     assert "accuracy" in first.err
     [row] = json.loads(inside("inspect", "--state", state, "--json").out)
-    assert (row["offset"], row["events"], row["settings"]["task"]) == (8, 6, "classification")
-    assert row["counters"]["labels_joined"] == 2
+    assert (row["offset"], row["events"], row["settings"]["task"]) == (8, 7, "classification")
+    assert row["counters"]["labels_joined"] == 3
     assert row["counters"]["labels_unknown"] == 1
     other = ("--task", "regression", *flags[2:])
     changed = inside("run", "--input", tmp_path / "x.csv", "--output", tmp_path / "x.csv.out", *SMALL, *other)

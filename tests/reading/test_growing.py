@@ -12,9 +12,9 @@ from streamrnn.app.cli import cli, reading_flags
 from streamrnn.config.loading import load
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import StateError
-from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Message
 from tests.inside import Inside
 from tests.reading.written import plain, table
@@ -28,7 +28,7 @@ def step(folder: Path, name: str, *flags: str, snapshot: bool = True) -> None:
     config = load(None, {path: value for path, value in reading_flags(given).items() if value is not None}, {})
     with FileConnector(folder / name, folder / "out", state=folder / "state", max_poll_records=3) as connector:
         found = connector.look(config.event, config.file)
-        decoder = EventDecoder(found.event, row_reader(found.layout, found.event, config.file))
+        decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         (partition,) = connector.poll(0).assigned
         connector.start(partition, connector.committed(partition) or 0)
         while not (polled := connector.poll(1)).finished:

@@ -13,10 +13,10 @@ from streamrnn.app.cli import cli, reading_flags
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError
-from streamrnn.records.events import EventDecoder
 from tests.inside import Inside
 from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
 
@@ -39,7 +39,7 @@ def events(path: Path, *flags: str) -> tuple[Look, list[str], list[int], dict[st
     refused = 0
     with FileConnector(path, None) as connector:
         found = connector.look(config.event, config.file)
-        decoder = EventDecoder(found.event, row_reader(found.layout, found.event, config.file))
+        decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         (partition,) = connector.poll(0).assigned
         connector.start(partition, 0)
         while not (polled := connector.poll(1)).finished:

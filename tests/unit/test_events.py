@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamrnn.config.tree import Config, EventConfig, FileConfig
 from streamrnn.connectors.memory import MemoryRecord
+from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.errors import EventError, EventInvalid
@@ -51,7 +52,7 @@ def rows_of(layout: Layout, event: EventConfig) -> RowReader:
 def row(line: bytes, form: str = "epoch") -> Decoded:
     time = TimeReading(columns=("time",), form=form)
     layout = ROWS.model_copy(update={"names": ("key", "time", "value"), "features": (), "time": time})
-    return EventDecoder(EventConfig(), rows_of(layout, EventConfig())).decode([record(line)])
+    return RowDecoder(EventConfig(), rows_of(layout, EventConfig())).decode([record(line)])
 
 
 def refused(decoded: Decoded) -> str:
@@ -271,7 +272,7 @@ ANYTHING = st.binary(max_size=60) | st.builds(
 @given(values=st.lists(ANYTHING, max_size=8), text=st.booleans())
 def test_whatever_comes_every_record_is_an_event_or_refused_and_order_is_kept(values: list[bytes], text: bool) -> None:
     event = EventConfig(features=("f",))
-    decoder = EventDecoder(event, rows_of(ROWS, event) if text else None)
+    decoder = RowDecoder(event, rows_of(ROWS, event)) if text else EventDecoder(event)
     records = [record(value, offset=offset) for offset, value in enumerate(values)]
     decoded = decoder.decode(records)
     good, bad = [one.offset for one in decoded.records], [one.offset for one, _ in decoded.rejected]

@@ -161,7 +161,9 @@ def _unevenness(seconds: Sequence[float | None]) -> float:
 
 def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None], named: bool) -> Clock | None:
     numbers = [float(cell) for cell in cells if _NUMBER.match(cell)]
-    least, largest = min(numbers), max(numbers)
+    # Not the very ends: one broken time must not decide.
+    ordered = sorted(numbers)
+    least, largest = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
     whole = all(number.is_integer() for number in numbers)
     calendar = bool(_CALENDAR & set(words_of(name))) or name.strip().lower() in _CALENDAR
     lengths = {len(cell.removesuffix(".0")) for cell in cells}

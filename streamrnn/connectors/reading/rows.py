@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
+import math
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.reading import numbers, times
-from streamrnn.connectors.reading.clocks import seconds_of
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.line_protocol import point
 from streamrnn.connectors.reading.missing import sentinels, spellings
 from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import trimmed
+from streamrnn.connectors.reading.times import EPOCH
 from streamrnn.errors import EventInvalid
 from streamrnn.records.events import LARGEST_VALUE, targets_of
 from streamrnn.records.scanning import PlainFields
@@ -38,9 +40,11 @@ class RowReader:
         """The first of each column, and why."""
         self._missing = spellings(file.missing)
         self._sentinels = sentinels(file.missing)
+        self._more_missing = bool(file.missing)
         self._key = event.key
         self._time = event.time
-        self._parse_time = times.reader(layout.time, event.time_zone) if layout.time is not None else None
+        self._parse_time = times.microseconds(layout.time, event.time_zone) if layout.time is not None else None
+        self._latest = ("", 0)  # the time that was read last: in long files it comes again
         self._further = (event.id, event.label)
         self._numbers = {
             name: None
@@ -52,41 +56,70 @@ class RowReader:
             name: numbers.reader(layout.numbers.get(name), self._missing, self._sentinels) for name in self._numbers
         }
 
-    def __call__(self, line: bytes) -> dict[str, Any]:
-        """The fields of one row. Raises `EventInvalid`."""
+    def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
+        """Key, time (microseconds since 1970), targets and features of one row; NaN is missing.
+
+        A number may be larger than any that counts as one. Raises `EventInvalid`.
+        """
         raise NotImplementedError
+
+    def __call__(self, line: bytes) -> dict[str, Any]:
+        """The fields of one row, as the schema of events has them. Raises `EventInvalid`."""
+        key, time, numbers = self.read(line)
+        fields: dict[str, Any] = {
+            name: self._counted(name, number) for name, number in zip(self._numbers, numbers, strict=True)
+        }
+        if self.layout.keys:
+            fields[self._key] = key
+        if time is not None:
+            fields[self._time] = EPOCH + timedelta(microseconds=time)
+        return fields
+
+    def _counted(self, name: str, number: float) -> float | None:
+        if -LARGEST_VALUE <= number <= LARGEST_VALUE:
+            return number
+        if number == number:
+            self.broken(name, f"{number} is too large")
+        return None
 
     def time_of(self, line: bytes) -> int | None:
         """The time of a row in microseconds since 1970, None where it has none that can be read."""
         try:
-            time = self(line).get(self._time)
+            return self.read(line)[1]
         except EventInvalid:
             return None
-        return None if time is None else round(seconds_of(time) * 1_000_000)
 
     def _is_plain(self, name: str) -> bool:
         return name not in self.layout.numbers and not self._sentinels
 
-    def _number(self, name: str, cell: str) -> float | None:
+    def _number(self, name: str, cell: str) -> float:
         try:
-            return self._careful[name](cell)
+            found = self._careful[name](cell)
         except ValueError as error:
-            self._broken(name, str(error))
-            return None
+            self.broken(name, str(error))
+            return math.nan
+        return math.nan if found is None else found
 
-    def _broken(self, name: str, why: str) -> None:
+    def broken(self, name: str, why: str) -> None:
+        """Count a cell that is no number."""
         self.broken_cells[name] += 1
         self.examples.setdefault(name, why)
 
-    def _moment(self, text: str) -> datetime | None:
-        if text.lower() in self._missing:
-            return None
+    def _moment(self, text: str) -> int | None:
+        if text == self._latest[0] and text:
+            return self._latest[1]
         assert self._parse_time is not None
+        if self._more_missing and text.lower() in self._missing:
+            return None
         try:
-            return self._parse_time(text)
+            time = self._parse_time(text)
         except ValueError as error:
+            if text.lower() in self._missing:
+                return None
             assert self.layout.time is not None
             raise EventInvalid(f"{' and '.join(self.layout.time.columns)}: {error}") from None
+        self._latest = text, time
+        return time
 
     def _series(self, parts: list[str]) -> str | None:
         """The series key; of several columns their values with / between."""
@@ -104,8 +137,11 @@ class TableRows(RowReader):
         super().__init__(layout, event, file)
         at = {name: index for index, name in enumerate(layout.names)}
         self._width = len(layout.names)
-        self._slots = [(name, at[name], read) for name, read in self._numbers.items() if name in at]
-        self._absent = dict.fromkeys(name for name in layout.targets if name not in at)
+        places = [at.get(name, -1) for name in self._numbers]
+        self._slots = list(zip(self._numbers, places, self._numbers.values(), strict=True))
+        plain = bool(places) and min(places) >= 0 and not any(self._numbers.values())
+        self._pick = operator.itemgetter(*places) if plain and len(places) > 1 else None
+        self._only = places[0] if plain and len(places) == 1 else -1
         self._keys_at = [at[name] for name in layout.keys if name in at]
         self._time_at = [at[name] for name in (layout.time.columns if layout.time is not None else ()) if name in at]
         used = {event.key, event.time, *layout.targets, *layout.features}
@@ -115,8 +151,7 @@ class TableRows(RowReader):
             for name in self._further if name in at and name not in used
         ]  # fmt: skip
 
-    def __call__(self, line: bytes) -> dict[str, Any]:
-        """See `RowReader`."""
+    def _cells(self, line: bytes) -> list[str]:
         layout = self.layout
         text = line.decode(layout.encoding, "replace")
         if '"' in text:
@@ -126,23 +161,43 @@ class TableRows(RowReader):
                 raise EventInvalid(f"not a row of text: {error}") from None
         else:
             cells = text.split(layout.delimiter)
-        if len(cells) != self._width:
-            cells = self._fitted(cells)
-        fields: dict[str, Any] = dict(self._absent)
+        return cells if len(cells) == self._width else self._fitted(cells)
+
+    def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
+        """See `RowReader.read`."""
+        return self._read(self._cells(line))
+
+    def _read(self, cells: list[str]) -> tuple[str | None, int | None, list[float]]:
+        time = key = None
+        if len(self._time_at) == 1:
+            time = self._moment(cells[self._time_at[0]].strip())
+        elif self._time_at:
+            time = self._moment(" ".join([cells[at].strip() for at in self._time_at]))
+        if self._keys_at:
+            key = self._series([cells[at].strip() for at in self._keys_at])
+        try:
+            if self._only >= 0:
+                return key, time, [float(cells[self._only])]
+            if self._pick is not None:
+                return key, time, [*map(float, self._pick(cells))]
+        except ValueError:
+            pass
+        found = []
         for name, at, read in self._slots:
-            cell = cells[at]
+            cell = cells[at] if at >= 0 else ""
             try:
                 number = float(cell) if read is None else read(cell)
             except ValueError:
-                fields[name] = self._number(name, cell)
-                continue
-            if read is None and not -LARGEST_VALUE <= number <= LARGEST_VALUE:  # type: ignore[operator]
                 number = self._number(name, cell)
-            fields[name] = number
-        if self._time_at:
-            fields[self._time] = self._moment(" ".join([cells[at].strip() for at in self._time_at]))
-        if self._keys_at:
-            fields[self._key] = self._series([cells[at].strip() for at in self._keys_at])
+            found.append(math.nan if number is None else number)
+        return key, time, found
+
+    def __call__(self, line: bytes) -> dict[str, Any]:
+        """See `RowReader`."""
+        fields = super().__call__(line)
+        if not self._texts:
+            return fields
+        cells = self._cells(line)
         for name, at, read_text in self._texts:
             cell = cells[at].strip()
             if cell.lower() in self._missing:
@@ -174,31 +229,49 @@ class ObjectRows(RowReader):
         super().__init__(layout, event, file)
         self._times = layout.time.columns if layout.time is not None else ()
         self.plain = self._plain_fields(event)
+        self._alone = self._times[0] if len(self._times) == 1 else None
         self._labels = [name for name in self._further if name not in (event.key, event.time)]
 
-    def __call__(self, line: bytes) -> dict[str, Any]:
-        """See `RowReader`."""
-        value = self._object(line)
-        fields: dict[str, Any] = {}
-        present = not self.layout.targets
+    def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
+        """See `RowReader.read`."""
+        return self._read(self._object(line))
+
+    def _read(self, value: Mapping[str, Any]) -> tuple[str | None, int | None, list[float]]:
+        found: list[float] = []
+        present = False
         for name in self._numbers:
-            found = value.get(name)
-            if found is None and name not in value:
-                found = at_path(value, name) if "." in name else None
-            if found is None and name not in value:
-                if name in self.layout.targets:
-                    fields[name] = None
-                    present = present or ("." in name and name.partition(".")[0] in value)
+            number = value.get(name)
+            if type(number) is float and not self._more_missing:
+                found.append(number)
+                present = True
                 continue
-            present = True
-            fields[name] = self._of(name, found)
-        if not present:
+            if number is None and name not in value and "." in name:
+                number = at_path(value, name)
+                present = present or name.partition(".")[0] in value
+            else:
+                present = present or name in value
+            found.append(self._of(name, number))
+        if not present and self.layout.targets:
             raise EventInvalid(f"none of the targets is there: {', '.join(self.layout.targets)[:200]}")
-        if self._times:
-            texts = [text_of(at_path(value, name)).strip() for name in self._times]
-            fields[self._time] = self._moment(" ".join(texts))
+        time = key = None
+        if self._alone is not None:
+            moment = value.get(self._alone)
+            if moment is None:
+                moment = at_path(value, self._alone)
+            time = self._moment(moment if type(moment) is str else text_of(moment).strip())
+        elif self._times:
+            time = self._moment(" ".join([text_of(at_path(value, name)).strip() for name in self._times]))
         if self.layout.keys:
-            fields[self._key] = self._key_of(value)
+            key = self._key_of(value)
+        return key, time, found
+
+    def __call__(self, line: bytes) -> dict[str, Any]:
+        """See `RowReader`; what is not there is left out."""
+        fields = super().__call__(line)
+        value = self._object(line)
+        for name in self.layout.features:
+            if name not in value and at_path(value, name) is None:
+                del fields[name]
         for name in self._labels:
             if name in value and name not in fields:
                 fields[name] = value[name]
@@ -232,27 +305,29 @@ class ObjectRows(RowReader):
             raise EventInvalid(f"a JSON {type(value).__name__}, not an object")
         return value
 
-    def _of(self, name: str, value: Any) -> float | None:
+    def _of(self, name: str, value: Any) -> float:
         if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
-            if -LARGEST_VALUE <= value <= LARGEST_VALUE:
-                return None if value in self._sentinels else float(value)
-            self._broken(name, f"{value!r:.60} is too large")
-            return None
+            try:
+                return math.nan if value in self._sentinels else float(value)
+            except OverflowError:
+                return math.inf
         if value is None:
-            return None
+            return math.nan
         if isinstance(value, str) or (isinstance(value, bool) and name in self.layout.numbers):
             return self._number(name, text_of(value))
-        self._broken(name, f"{text_of(value)!r:.60} is no number")
-        return None
+        self.broken(name, f"{text_of(value)!r:.60} is no number")
+        return math.nan
 
     def _key_of(self, value: Mapping[str, Any]) -> str | None:
         parts = []
         for name in self.layout.keys:
-            found = at_path(value, name)
+            found = value.get(name)
+            if found is None:
+                found = at_path(value, name)
+            if type(found) is str and len(self.layout.keys) == 1:
+                return found
             if isinstance(found, bool | dict | list):
                 raise EventInvalid(f"the key {name} is neither text nor a number: {text_of(found)!r:.60}")
-            if isinstance(found, str) and len(self.layout.keys) == 1:
-                return found
             parts.append(text_of(found))
         return self._series(parts)
 

@@ -219,7 +219,7 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         parse = lambda text: general(text, form)  # noqa: E731
     elif form == "epoch":
         unit = how.unit
-        return lambda text: epoch(text, unit)
+        return _bounded(lambda text: epoch(text, unit))
     elif form == "of day":
         parse = lambda text: EPOCH + of_day(text)  # noqa: E731
     elif form in _NUMERIC:
@@ -240,6 +240,40 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         return time if time.tzinfo is not None else time.replace(tzinfo=where)
 
     return _bounded(local)
+
+
+_MICROSECOND = timedelta(microseconds=1)
+_AWARE = EPOCH.replace(tzinfo=UTC)
+_FIRST, _LAST = (datetime.min - EPOCH) // _MICROSECOND, (datetime.max - EPOCH) // _MICROSECOND
+
+
+def microseconds(how: TimeReading, zone: str | None) -> Callable[[str], int]:
+    """As `reader`, in microseconds since 1970."""
+    as_it_is = how.form == "iso" and how.parts in ("whole", "date and time") and zone is None
+    parse: Callable[[str], datetime] = iso if as_it_is else reader(how, zone)
+    if how.form == "epoch" and how.unit == "s":
+        other = parse
+
+        def whole_seconds(text: str) -> int:
+            try:
+                found = int(text) * 1_000_000
+            except ValueError:
+                return (other(text) - EPOCH) // _MICROSECOND
+            return _inside(found, text)
+
+        return whole_seconds
+
+    def read(text: str) -> int:
+        time = parse(text)
+        return _inside((time - (EPOCH if time.tzinfo is None else _AWARE)) // _MICROSECOND, text)
+
+    return read
+
+
+def _inside(time: int, text: str) -> int:
+    if _FIRST <= time <= _LAST:
+        return time
+    raise ValueError(f"{text!r:.60} is outside the calendar")
 
 
 _NUMERIC: dict[str, Callable[[str], datetime]] = {"digits": digits, "year": year, "excel": excel}
