@@ -45,7 +45,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         except Ambiguous as both:
             doubt = doubt or (name, both.cell)
             # With the time of day the steps may tell.
-            clock = _with_time_of_day(sample, name, clock_columns, event)
+            clock = _with_time_of_day(sample, name, clock_columns, event) or _with_hours(sample, name, free, event)
             if clock is None:
                 continue
         if clock is None:
@@ -166,17 +166,26 @@ def _completed(sample: Sample, clock: Clock, free: list[str], clock_columns: lis
         return whole
     if len(set(known)) * 2 > len(known):
         return clock
+    found = _with_hours(sample, name, free, event)
+    return found if found is not None and len(set(found.seconds)) > len(set(known)) else clock
+
+
+def _with_hours(sample: Sample, name: str, free: list[str], event: EventConfig) -> Clock | None:
+    """A date with the hour, or with hour and minute in digits, of another column."""
     for other in free:
         plain = " ".join(clocks.words_of(other)) or other.lower()
         cells = sample.known(other)
         if other == name or not cells or plain.replace(" ", "") not in {one.replace(" ", "") for one in _HOURS}:
             continue
-        if all(cell.removesuffix(".0").isdigit() and int(float(cell)) <= 2400 for cell in cells):
-            together = sample.joined([name, other])
-            found = _recognised(name, together, "date and hour", (name, other), event)
-            if found is not None and len(set(found.seconds)) > len(set(known)):
+        most = 240_000 if all(len(cell) == 6 for cell in cells) else 2400
+        if all(cell.removesuffix(".0").isdigit() and int(float(cell)) <= most for cell in cells):
+            try:
+                found = _recognised(name, sample.joined([name, other]), "date and hour", (name, other), event)
+            except Ambiguous:
+                return None
+            if found is not None:
                 return found
-    return clock
+    return None
 
 
 def _with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:

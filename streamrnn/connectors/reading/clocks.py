@@ -30,7 +30,7 @@ SINCE_THE_START = "seconds counted from 1970"
 """The note of times that are no dates."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][+]?\d+)?$")
-_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?$")
+_CLOCK = re.compile(r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?|\d{1,2}\.\d{2}\.\d{2})$")
 
 
 class Ambiguous(Exception):

@@ -202,7 +202,12 @@ def _automatic(
             roles.left_out[name] = "empty in all rows that were looked at"
         elif name not in readings:
             number = sum(numbers.is_plain(cell) or numbers.parts_of(cell) is not None for cell in cells)
+            units = {parts.unit for cell in cells if (parts := numbers.parts_of(cell)) is not None}
             why = "text" if number <= len(cells) / 10 else f"numbers in {number} of {len(cells)} rows only"
+            if number == len(cells) and len(units) > 1:
+                why = f"numbers in different units: {', '.join(sorted(units))[:60]}"
+            elif cells[0].startswith("[{"):
+                why = f"a list of objects: write each on a line of its own, as jq -c '.{name}[]' does"
             roles.left_out[name] = why
         elif readings[name].boolean:
             roles.left_out[name] = "true or false"
@@ -213,6 +218,9 @@ def _automatic(
         for name in counting:
             roles.left_out[name] = "only counts the rows"
             targets.remove(name)
+    for name in [name for name in targets if _is_time_again(sample, name, roles)]:
+        roles.left_out[name] = "another time"
+        targets.remove(name)
     influx = {"result", "table"} & set(targets) if {"_time", "_value"} <= set(sample.names) else set()
     for name in influx:
         roles.left_out[name] = "numbers the tables"
@@ -224,6 +232,15 @@ def _automatic(
 
 def _index_name(name: str, unnamed: frozenset[str]) -> bool:
     return name in unnamed or name.strip().lower() in _COUNTING
+
+
+def _is_time_again(sample: Sample, name: str, roles: Roles) -> bool:
+    """Whether a column of numbers is always the same amount away from the time: when a candle closes."""
+    if roles.clock is None or roles.clock.how.form != "epoch" or len(roles.clock.how.columns) > 1:
+        return False
+    pairs = zip(sample.cells(name)[:200], sample.cells(roles.clock.how.columns[0])[:200], strict=True)
+    apart = {int(one) - int(time) if one.isdigit() and time.isdigit() else None for one, time in pairs}
+    return len(apart) == 1 and None not in apart and sample.rows > 2
 
 
 def _counts(sample: Sample, name: str) -> bool:

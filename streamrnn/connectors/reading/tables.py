@@ -89,7 +89,10 @@ def find_table(
     sizes = [
         max(len(row), len(_untrimmed(text, delimiter))) for (_, row), (_, text) in zip(grid[:100], lines, strict=False)
     ]
-    first = next((i for i, size in enumerate(sizes) if size >= width and _begins(grid[i : i + 3], width)), 0)
+    wide = [i for i, size in enumerate(sizes) if size >= width and _begins(grid[i : i + 3], width)]
+    usual = {width, _width(sizes)}
+    exact = [i for i in wide if usual & {sizes[i], len(grid[i][1])}]
+    first = next(iter(exact or wide), 0)
     if first and len(grid[first - 1][1]) == width - 1 and all(_kind(cell) == "text" for cell in grid[first - 1][1]):
         first -= 1  # the column of row names has none, as R writes it
         grid[first] = (grid[first][0], ["", *grid[first][1]])
@@ -229,6 +232,9 @@ def _is_header(cells: Sequence[str], typed: dict[int, str]) -> bool:
         # Nothing to compare with: a line with a time or of numbers alone is a row.
         known = [kind for kind in kinds.values() if kind != "missing"]
         return not known or ("time" not in known and set(known) != {"number"})
+    years = [int(cell) for cell in cells if cell.strip().isdigit() and 1900 <= int(cell) <= 2100]
+    if len(years) > 1 and len(years) >= len(cells) - 2 and years == list(range(years[0], years[0] + len(years))):
+        return True  # a column per year
     named = [at for at in typed if kinds.get(at) == "text" and parts_of(cells[at]) is None]
     if named:
         return True

@@ -298,6 +298,8 @@ def _hour_last(text: str) -> str:
     hour = clock.removesuffix(".0")
     if not hour.isdigit():
         raise ValueError(f"{clock!r:.20} is no hour")
+    if len(hour) == 6:
+        return f"{day} {hour[:2]}:{hour[2:4]}:{hour[4:]}"
     return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
 
 
