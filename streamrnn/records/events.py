@@ -9,6 +9,7 @@ int64 microseconds since 1970 (UTC) everywhere inside.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,12 @@ _NAIVE_EPOCH = datetime(1970, 1, 1)
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
 LONGEST_KEY = 1000
 Key = Annotated[str, Field(max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
+
+FIRST_TIME, LAST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Of the years 1 to 9999 in UTC, microseconds since 1970: RFC 3339 has no others."""
+
+_NOT_FINITE = frozenset({"inf", "-inf", "nan", "NaN", "Infinity", "-Infinity"})
+"""What numbers that are none, or too large for one, become as text."""
 
 _LAST_TIMESTAMP = 253_402_300_799_999
 """End of the year 9999, milliseconds since 1970: what a Kafka record claims beyond it is no time."""
@@ -138,13 +145,15 @@ class EventDecoder:
         """The plain ones together, the others one by one."""
         longest = self._event.max_bytes
         found = scanner.scan([b"" if (v := record.value) is None or len(v) > longest else v for record in records])
-        times, numbers, good = found.times, found.numbers, found.plain.copy()
+        times, numbers = found.times, found.numbers
+        sensible = found.plain & (times >= FIRST_TIME) & (times <= LAST_TIME)  # the others get their message one by one
+        good = sensible.copy()
         keys = [key for key in found.keys if key is not None]
         rejected: list[tuple[Record, EventError]] = []
         if len(keys) < len(records) or not good.all():
             keys = []
             names = (*self._targets, *self._event.features)
-            columns = zip(records, found.keys, found.plain.tolist(), strict=True)
+            columns = zip(records, found.keys, sensible.tolist(), strict=True)
             for i, (record, known, plain) in enumerate(columns):
                 if plain and known is not None:
                     keys.append(known)
@@ -212,7 +221,7 @@ class EventDecoder:
     def _key(self, fields: dict[str, Any], record: Record) -> str:
         key: str | None = fields.get(self._event.key)
         if key is not None:
-            return key
+            return key if key not in _NOT_FINITE else _as_written(key, self._event.key, record.value)
         if record.key is None:
             return DEFAULT_KEY
         if len(record.key) > LONGEST_KEY:
@@ -226,7 +235,10 @@ class EventDecoder:
         time: datetime | None = fields.get(self._event.time)
         if time is not None:
             since = time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)
-            return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+            moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+            if not FIRST_TIME <= moment <= LAST_TIME:
+                raise EventInvalid(f"{self._event.time}: {time.isoformat()} is in UTC outside the years 1 to 9999")
+            return moment
         own = own_time(record)
         if own is None:
             raise EventInvalid(f"no field {self._event.time!r}, and the record has no timestamp of its own")
@@ -244,6 +256,16 @@ def own_time(record: Record) -> int | None:
     """The record's own timestamp in microseconds; whoever produced it may have written anything there."""
     stamp = record.timestamp
     return stamp * 1000 if stamp is not None and 0 <= stamp <= _LAST_TIMESTAMP else None
+
+
+def _as_written(key: str, name: str, value: bytes | None) -> str:
+    """A number of JSON that no float can hold, as a key: the text that it was (1e400 and 2e400 are two series)."""
+    try:
+        fields = json.loads(value or b"", parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return key
+    text = fields.get(name) if isinstance(fields, dict) else None
+    return text if isinstance(text, str) else key
 
 
 def _strptime(form: str) -> Callable[[object], object]:
