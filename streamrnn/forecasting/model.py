@@ -128,14 +128,10 @@ def _limits(config: Config) -> Float64:
 
 def settings_of(config: Config) -> settings.Settings:
     """The settings that give stored state its meaning; rates and thresholds are free to change."""
-    model = config.model.model_dump(mode="json")
-    found: settings.Settings = {
-        "task": config.task,
-        "event.targets": list(targets_of(config.event)),
-        "event.features": list(config.event.features),
-    }
-    sections = {name: name.partition(".") for name in settings.FORECAST}
-    return found | {name: model[key] for name, (section, _, key) in sections.items() if section == "model"}
+    document = config.model_dump(mode="json", include={"event", "model"})
+    places = {name: name.split(".") for name in settings.FORECAST}
+    found = {name: document[place[0]][place[1]] for name, place in places.items() if len(place) == 2}
+    return found | {"task": config.task, "event.targets": list(targets_of(config.event))}
 
 
 class ForecastModel(PartitionModel[Answers]):

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from streamrnn.config.tree import Config, ModelConfig
+from streamrnn.errors import SnapshotMismatch
+from streamrnn.forecasting.model import settings_of
 from streamrnn.runtime.task import make_model
 from streamrnn.state import migrations, settings
 from streamrnn.state.arrays import fields
-from tests.streams import configured
+from tests.streams import configured, restore
 
 NOTED = Path(__file__).parent / "layouts.json"
 CONFIGURATIONS = [
@@ -72,6 +74,15 @@ def test_what_older_states_do_not_name_has_todays_default(known: dict[str, objec
         if task == "regression" and name in ("model.hidden_size", "model.truncation_length"):
             continue  # None in the configuration
         assert value == default, name
+
+
+def test_every_setting_that_gives_meaning_is_compared() -> None:
+    """A name in the list alone would not be: the state of another time zone was taken for this one's."""
+    assert settings_of(configured()).keys() == settings.FORECAST.keys()
+    model = make_model(configured(event__time_zone="Europe/Berlin"))
+    messages = list(model.snapshot(0))
+    with pytest.raises(SnapshotMismatch, match=r"event\.time_zone was 'Europe/Berlin', is None"):
+        restore(make_model(configured()), messages)
 
 
 def main() -> None:
