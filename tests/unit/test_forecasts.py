@@ -19,31 +19,14 @@ from tests.unit.test_events import decode, record
 
 def answers(count: int = 1, horizon: int = 2, targets: int = 1) -> Answers:
     """Nothing expected, a forecast that counts up, no alarm."""
-    nan = np.full((count, targets), np.nan)
     steps = np.arange(count * horizon * targets, dtype=np.float64).reshape(count, horizon, targets)
-    return Answers(
-        previous=nan,
-        expected=nan,
-        expected_median=nan,
-        lower=nan[:, None],
-        upper=nan[:, None],
+    return blank_answers(count, 1, horizon, targets)._replace(
         interval=np.full(count, 3_600_000_000),
         forecast=steps,
         forecast_median=steps - 0.25,
         forecast_lower=steps[:, None] - 1,
         forecast_upper=steps[:, None] + 1,
         score=np.full(count, 0.25),
-        is_anomaly=np.zeros(count, np.bool_),
-        alert=np.zeros(count, np.int64),
-        driver=np.full(count, -1),
-        channel=np.full(count, -1, np.int8),
-        late=np.zeros(count, np.bool_),
-        drift=np.zeros((count, targets), np.bool_),
-        strength=np.zeros(count),
-        channels=np.zeros((count, 2)),
-        warning=np.full((count, 4), np.nan),
-        warning_steps=np.full((count, horizon), np.nan),
-        changes=np.zeros((count, 2, 4), np.int64),
     )
 
 
