@@ -76,6 +76,7 @@ class FileConnector(Connector):
         name = os.fsencode(input.name).decode(errors="replace") if input is not None else "-"  # it may be no text
         self.partition = Partition(name, 0)
         self._lines: Found = []
+        self._taken = 0  # how many of them were handed out
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
         self._next = 0
         self._looked: dict[str, object] = {}  # what the look decided, as it is stored
@@ -271,7 +272,10 @@ class FileConnector(Connector):
                 self._lines = self._joined(self._reader.lines(timeout))
                 if not self._lines and not self._reader.at_end:
                     return Polled()
-            taken, self._lines = self._lines[: self._max_poll_records], self._lines[self._max_poll_records :]
+            taken = self._lines[self._taken : self._taken + self._max_poll_records]
+            self._taken += len(taken)
+            if self._taken >= len(self._lines):
+                self._lines, self._taken = [], 0
             for line, self._delivered in taken:
                 if self._is_row(line):
                     records.append(FileRecord(self._next, line, None, self._next * 1000 if self.row_clock else None))

@@ -149,3 +149,20 @@ def test_a_later_row_may_come_to_sorted_ones_and_an_earlier_may_not(tmp_path: Pa
     (tmp_path / "x.csv").write_text(text + "2024-01-05,5\n2024-01-01,1\n")
     with pytest.raises(StateError, match="is not the file"):
         step(tmp_path, "x.csv", "--sort")
+
+
+def test_what_is_large_is_read_like_what_is_small(tmp_path: Path) -> None:
+    """A header behind a hundred thousand blank lines, a row of megabytes, ten thousand columns of few names."""
+    blank = "\n" * 100_000
+    (tmp_path / "blank.csv").write_text(blank + "time,value\n" + blank + "\n".join(ROWS) + "\n")
+    step(tmp_path, "blank.csv")
+    assert len(written(tmp_path)) == len(ROWS)
+    for name, content in {
+        "long.csv": "time,value,x\n" + f"{ROWS[0]},{'y' * 5_000_000}\n" + "".join(f"{row},y\n" for row in ROWS[1:]),
+        "wide.csv": "time,value," + "c," * 10_000 + "\n" + "".join(f"{row}{',1' * 10_000}\n" for row in ROWS),
+    }.items():
+        folder = tmp_path / name[:4]
+        folder.mkdir()
+        (folder / name).write_text(content)
+        step(folder, name)
+        assert len(written(folder)) == len(ROWS) - (name == "long.csv")

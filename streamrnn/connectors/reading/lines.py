@@ -134,11 +134,12 @@ class LineReader:
         """The first lines, and some from all over a plain file; then the file stands at its beginning again."""
         self.seek(0)
         head: list[bytes] = []
-        taken = 0
-        while not self.at_end and (taken < size or len(head) < 3) and len(head) < rows:
+        taken = known = 0
+        while not self.at_end and (taken < size or known < 3) and known < rows:
             for line, _ in self.lines(60):
-                if len(head) < rows and (taken < size or len(head) < 3):
+                if known < rows and (taken < size or known < 3):
                     head.append(line)
+                    known += bool(line.strip())
                     taken += min(len(line), size // 8)  # one that is absurdly long does not stand for the others
         end = self.size() if self._plain and not self.at_end else 0
         later: list[bytes] = []

@@ -253,16 +253,18 @@ def _is_units(cells: Sequence[str], typed: dict[int, str]) -> bool:
 def _names(cells: Sequence[str], width: int) -> tuple[tuple[str, ...], list[str]]:
     names: list[str] = []
     notes: list[str] = []
-    taken = Counter(cell.strip() for cell in cells)
+    taken = {cell.strip() for cell in cells}
+    given: set[str] = set()
     for cell in [*cells, *[""] * (width - len(cells))]:
         name = cell.strip().lstrip("\ufeff")
         if not name:
             name = f"column{len(names) + 1}" if f"column{len(names) + 1}" not in taken else ""
-        elif name in names:
+        elif name in given:
             number = 1
-            while f"{name}.{number}" in names or f"{name}.{number}" in taken:
+            while f"{name}.{number}" in given or f"{name}.{number}" in taken:
                 number += 1
             notes.append(f"two columns are called {name}: the later one is {name}.{number} here")
             name = f"{name}.{number}"
         names.append(name)
+        given.add(name)
     return tuple(names), notes
