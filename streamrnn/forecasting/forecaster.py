@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.cells import cell as cells
-from streamrnn.forecasting import blending, calendar, cycles, drift, mixing
+from streamrnn.forecasting import blending, calendar, cycles, drift
 from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
 from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
@@ -34,7 +33,7 @@ from streamrnn.forecasting.experts.recurrent import (
 )
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
 from streamrnn.forecasting.layout import readout_numbers
-from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config, mixture_steps, nearest_mixtures
+from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
 from streamrnn.kernels import least_squares
 from streamrnn.kernels.jit import kernel
@@ -74,6 +73,7 @@ class ForecasterSeries(NamedTuple):
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
+    multistep: multistep.MultistepSeries
 
 
 class ForecasterShared(NamedTuple):
@@ -87,9 +87,6 @@ class ForecasterShared(NamedTuple):
 class ForecasterScratch(NamedTuple):
     """Working room and constants; nothing in it is carried from one event to the next."""
 
-    mixture_steps: Int64  # (mixtures,) the step each mixture is settled at
-    mixture_of: Int64  # (horizon,)
-    pending_at: Int64  # (mixtures,)
     offsets: Int64  # (2, pieces) of local time, see `calendar.py`
     phases: Float64  # (MOST_SEASONS, horizon + 1)
     cycles: tuple[Float64, Float64, Float64]  # working room of `look_for_periods`
@@ -99,10 +96,11 @@ class ForecasterScratch(NamedTuple):
     inputs: Float64
     phi: Float64
     gain: Float64
-    experts: Float64  # (experts, horizon)
+    experts: Float64  # (experts,)
     weights: Float64  # (experts,)
     nine: Float64  # (9,)
     recurrent: RecurrentScratch
+    multistep: multistep.MultistepScratch
 
 
 def allocate(
@@ -115,6 +113,7 @@ def allocate(
     T, H, at = config.targets, config.horizon, config.at
     own = config.recurrent.own_weights
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
+    far, far_scratch = multistep.allocate(config.ahead, rows, T)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
         cycles=np.zeros((rows, cycles.RING), np.int8),
@@ -123,13 +122,10 @@ def allocate(
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
         pooled=np.zeros((rows, 1 if own else 0, readout_numbers(pooled.FEATURES))),
+        multistep=far,
     )
-    steps = mixture_steps(H)
-    room = max(at.readout, at.linear, at.joint, at.seasonal, pooled.FEATURES)
+    room = max(at.readout, at.linear, pooled.FEATURES)
     scratch = ForecasterScratch(
-        mixture_steps=steps,
-        mixture_of=nearest_mixtures(H),
-        pending_at=np.concatenate([[0], np.cumsum(steps)[:-1]]).astype(np.int64),
         offsets=np.zeros((2, 0), np.int64) if offsets is None else offsets,
         phases=np.zeros((MOST_SEASONS, H + 1)),
         cycles=(np.zeros(cycles.RING), np.zeros(cycles.RING // 2 + 2), np.zeros(cycles.RING // 2 + 2)),
@@ -139,10 +135,11 @@ def allocate(
         inputs=np.zeros(config.inputs),
         phi=np.zeros(room),
         gain=np.zeros(room),
-        experts=np.zeros((config.experts, H)),
+        experts=np.zeros(config.experts),
         weights=np.zeros(config.experts),
         nine=np.zeros(9),
         recurrent=recurrent_scratch,
+        multistep=far_scratch,
     )
     partition = ForecasterShared(
         shared,
@@ -201,8 +198,7 @@ def observe(
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
             )
-        _learn(config, z, f, clock, phases, math.isnan(x[i]), recent, scratch.phi, scratch.gain)
-        _settle(config, z, f, events, math.isnan(x[i]), recent, scratch.mixture_steps, scratch.pending_at)
+        _learn(config, z, math.isnan(x[i]), recent, scratch.gain)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
@@ -231,21 +227,21 @@ def observe(
             continue
         fill_inputs(
             scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, scratch.features,
-            config.horizon, config.harmonics,
+            config.harmonics,
         )  # fmt: skip
         for j in range(recurrent.networks):
-            scratch.experts[1 + j, 0] = advance_network(
+            scratch.experts[1 + j] = advance_network(
                 recurrent, weights, tapes, scratch.recurrent, i * recurrent.networks + j, scratch.recurrent.initial[j],
                 scratch.inputs, config.seasons, config.harmonics, recent, inverse, z,
                 at.readouts + j * at.readout_stride, at.readout,
             )  # fmt: skip
-        scratch.experts[1 + recurrent.networks, 0] = (z[at.scale + MEAN] - recent[0]) * inverse
+        scratch.experts[1 + recurrent.networks] = (z[at.scale + MEAN] - recent[0]) * inverse
         e = 2 + recurrent.networks
         season = clock[season_at(0)]
-        scratch.experts[e, 0] = 0.0
+        scratch.experts[e] = 0.0
         if season[KIND] != NONE:
             here, there = calendar.bin_of(phases[0, 0], season[BINS]), calendar.bin_of(phases[0, 1], season[BINS])
-            scratch.experts[e, 0] = seasonal.step_of_season(z, f, at, config.bins, here, there, inverse)
+            scratch.experts[e] = seasonal.step_of_season(z, f, at, config.bins, here, there, inverse)
         e += 1
         if config.autoregression.lags > 0:
             phi = at.autoregression + 1 + at.linear
@@ -260,28 +256,19 @@ def observe(
                 config.seasons,
                 config.harmonics,
             )
-            scratch.experts[e, 0] = forecast_step(z, at.autoregression, at.linear)
+            scratch.experts[e] = forecast_step(z, at.autoregression, at.linear)
             e += 1
         pooled.fill_pooled(z, f, at, config.bins, clock, phases, recent, inverse)
-        scratch.experts[e, 0] = pooled.pooled_step(together, z, at)
-        scratch.experts[e + 1, 0] = scratch.experts[e, 0] + pooled.own_step(z, at)
-        scratch.experts[e + 2, 0] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
-        scratch.experts[e + 3, 0] = (_median_of_nine(recent, events, scratch.nine) - recent[0]) * inverse
-        scratch.experts[e + 4, 0] = -recent[0] * inverse
-        hidden = at.readouts + 1 + at.readout
-        multistep.forecast_ahead(
-            config.ahead, z, f, at, config.bins, clock, phases[0], recent, scratch.inputs, config.seasons,
-            config.harmonics, hidden, cells.output_size(recurrent.cell), scratch.phi, scratch.experts,
+        scratch.experts[e] = pooled.pooled_step(together, z, at)
+        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(z, at)
+        scratch.experts[e + 2] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
+        scratch.experts[e + 3] = (_median_of_nine(recent, events, scratch.nine) - recent[0]) * inverse
+        scratch.experts[e + 4] = -recent[0] * inverse
+        _blend(config, z, f, experience, recent[0], inverse, scratch.experts, scratch.weights, forecast, median, i)
+        multistep.observe(
+            config.ahead, series.multistep, scratch.multistep, row, i, clock, scratch.offsets, phases, changed,
+            recent[0], math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
         )  # fmt: skip
-        _mix(
-            config, z, f, events, recent[0], inverse, scratch.experts, scratch.mixture_of, scratch.mixture_steps,
-            scratch.pending_at, forecast[:, i],
-        )  # fmt: skip
-        for k in range(config.horizon):
-            median[k, i] = forecast[k, i]
-        _blend(
-            config, z, f, experience, recent[0], inverse, scratch.experts[:, 0], scratch.weights, forecast, median, i
-        )
 
 
 @kernel
@@ -344,7 +331,7 @@ def _replay_period(
         phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
         step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         if s == 0:
-            seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phase, recent[age])
+            seasonal_levels.observe_levels(z, f, at, config.bins, clock, phase, recent[age])
         seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phase, recent[age], step, sigma)
 
 
@@ -352,7 +339,6 @@ def _replay_period(
 def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
     """Put the value into the history; the forecast in place of a missing one."""
     at, missing = config.at, math.isnan(x)
-    z[at.known + events % (config.horizon + 1)] = 0.0 if missing else 1.0
     if z[at.scale + SEEN] > 0.0:
         z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
     elif not missing:
@@ -361,13 +347,10 @@ def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
 
 
 @kernel
-def _learn(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64,
-    phi: Float64, gain: Float64,
-) -> None:  # fmt: skip
+def _learn(config: ForecasterConfig, z: Float64, missing: bool, recent: Float64, gain: Float64) -> None:
     """Teach the linear experts the newest value."""
     out_of_line()
-    at, events, sigma = config.at, clock[EVENTS], z[config.at.scale + SIGMA]
+    at, sigma = config.at, z[config.at.scale + SIGMA]
     if not sigma > 0.0:
         return
     initial = config.initial_precision
@@ -379,35 +362,6 @@ def _learn(
             )
         if at.linear > 0:
             learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
-        multistep.learn_seasonal(config.ahead, z, f, at, config.bins, clock, phases[0, 0], recent, phi, gain)
-    if events > config.horizon:
-        multistep.learn_joint(config.ahead, z, f, at, events, recent, phi, gain)
-
-
-@kernel
-def _settle(
-    config: ForecasterConfig, z: Float64, f: Float32, events: int, missing: bool, recent: Float64, steps: Int64,
-    pending_at: Int64,
-) -> None:  # fmt: skip
-    """Tell the mixtures what came."""
-    out_of_line()
-    at, sigma = config.at, z[config.at.scale + SIGMA]
-    if missing or not sigma > 0.0:
-        return
-    experts = 1 + multistep.EXPERTS
-    for a in range(1, steps.size):
-        k = steps[a]
-        if events <= k:
-            return
-        pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
-        mixing.settle(
-            z[at.mixtures + a * at.mixture : at.mixtures + (a + 1) * at.mixture],
-            experts,
-            f[pending : pending + experts + 2],
-            (recent[0] - recent[k]) / sigma,
-            config.ahead_discount,
-            config.ahead_rate,
-        )
 
 
 @kernel
@@ -427,7 +381,7 @@ def _remember(
 ) -> None:
     """Move scale, levels and seasonal tables."""
     out_of_line()
-    at, events = config.at, clock[EVENTS]
+    at = config.at
     if missing and z[at.scale + SEEN] == 0.0:
         return
     sigma = z[at.scale + SIGMA]
@@ -436,42 +390,13 @@ def _remember(
     if not missing:
         step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         observe_scale(z[at.scale : at.drift], value, value - previous, config.warmup, config.memory)
-    seasonal_levels.observe_means(z, at, config.horizon, events, clock, value, missing)
+    seasonal_levels.observe_means(z, at, clock, value, missing)
     if not missing:
-        seasonal_levels.observe_levels(z, f, at, config.bins, config.horizon, clock, phases[0, 0], value)
+        seasonal_levels.observe_levels(z, f, at, config.bins, clock, phases[0, 0], value)
     if not missing:
         pooled.observe_average(z, at, value, z[at.scale + SEEN])
     for s in range(MOST_SEASONS):
         seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phases[s, 0], value, step, z[at.scale + SIGMA])
-
-
-@kernel
-def _mix(
-    config: ForecasterConfig, z: Float64, f: Float32, events: int, x: float, inverse: float, experts: Float64,
-    mixture_of: Int64, steps: Int64, pending_at: Int64, forecast: Float64,
-) -> None:  # fmt: skip
-    """Mix what the experts say of steps 2.. and remember it until the value comes."""
-    out_of_line()
-    at = config.at
-    half = 0.5 * (z[at.scale + HIGH] - z[at.scale + LOW])
-    low, high = (z[at.scale + LOW] - half - x) * inverse, (z[at.scale + HIGH] + half - x) * inverse
-    count = 1 + multistep.EXPERTS
-    for k in range(2, config.horizon + 1):
-        a = mixture_of[k - 1]
-        said = experts[:, k - 1]
-        said[0] = 0.0
-        for j in range(1, count):
-            said[j] = max(low, min(high, said[j])) if math.isfinite(said[j]) else 0.0
-        state = at.mixtures + a * at.mixture
-        mixed = mixing.mix(z, state, count, said)
-        published = mixing.publish(z, state, count, mixed, k)
-        forecast[k - 1] = x + published / inverse if inverse > 0.0 else x
-        if steps[a] == k:
-            pending = at.pending + (pending_at[a] + events % k) * (config.experts + 2)
-            for j in range(count):
-                f[pending + j] = clip(said[j], MOST)
-            f[pending + count] = clip(mixed, MOST)
-            f[pending + count + 1] = clip(published, MOST)
 
 
 @kernel

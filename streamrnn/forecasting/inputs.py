@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting.calendar import BINS, EVENTS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
+from streamrnn.forecasting.calendar import BINS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
 from streamrnn.forecasting.layout import LAST, LEVELS, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
 from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
 from streamrnn.kernels.jit import kernel
@@ -39,7 +39,7 @@ def input_count(features: int, seasons: int, harmonics: int) -> int:
 @kernel
 def fill_inputs(
     out: Float64, z: Float64, f: Float32, at: Layout, seasons: int, bins: int, clock: Int64, phases: Float64,
-    recent: Float64, u: Float64, horizon: int, harmonics: int,
+    recent: Float64, u: Float64, harmonics: int,
 ) -> None:  # fmt: skip
     """Write the inputs of one target; phases (seasons,) of the next event, recent (values,) newest first, u scaled."""
     out_of_line()
@@ -75,10 +75,9 @@ def fill_inputs(
     season = clock[season_at(0)]
     b = bin_of(phases[0], season[BINS]) if season[KIND] != NONE else 0
     known = season[KIND] != NONE and f[at.visits + b] > 0
-    means = at.means + (clock[EVENTS] % horizon) * LEVELS
     for j in range(LEVELS):
         out[k + j] = clip((z[at.levels + j * bins + b] - x) * inverse, CLIP) if known else 0.0
-        out[k + LEVELS + j] = clip((z[means + j] - x) * inverse, CLIP)
+        out[k + LEVELS + j] = clip((z[at.means + j] - x) * inverse, CLIP)
     k += 2 * LEVELS
     out[k] = clip(math.log(clock[GAP] / clock[INTERVAL]), CLIP) if clock[GAP] > 0 else 0.0
     k += 1

@@ -32,7 +32,6 @@ class Layout(NamedTuple):
     drift: int  # DRIFT_SIZE
     history: int  # ring of `values` values, missing ones filled in
     values: int
-    known: int  # ring of horizon + 1: 1 where the value was not missing
     table: int  # (seasons, TABLE_ROWS, bins)
     now: int  # (seasons, NOW_SIZE)
     readouts: int  # one per network, `readout_stride` apart
@@ -40,24 +39,14 @@ class Layout(NamedTuple):
     readout: int  # m
     autoregression: int
     linear: int  # m
-    joint_weights: int  # (horizon - 1, joint)
-    joint_precision: int
-    joint: int  # m
-    seasonal_weights: int  # (horizon - 1, seasonal)
-    seasonal_precision: int
-    seasonal: int  # m
-    levels: int  # (LEVELS, bins), and the same before their last update when the horizon is over 1
-    means: int  # (horizon, LEVELS)
+    levels: int  # (LEVELS, bins)
+    means: int  # (LEVELS,)
     average: int  # running mean of about ten values
     own: int  # the series' own readout beside the pooled one, readout_numbers(pooled)
     pooled_step: int  # what the pooled one expects of the next event, sigmas
-    mixtures: int
-    mixture: int  # numbers per mixture
     numbers: int
     # float32
     visits: int  # (seasons, bins)
-    pending: int  # forecasts that wait for their value, (experts + 2) each
-    origins: int  # (horizon, joint) features of the last origins
     blend: int  # mixtures of the next step, `blending.py`
     singles: int
 
@@ -68,33 +57,24 @@ def readout_numbers(m: int) -> int:
 
 
 def make_layout(
-    *, horizon: int, values: int, seasons: int, bins: int, networks: int, readout: int, linear: int, joint: int,
-    seasonal: int, pooled: int, mixtures: int, mixture: int, pending: int, blend: int,
+    *, values: int, seasons: int, bins: int, networks: int, readout: int, linear: int, pooled: int, blend: int,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other."""
-    ahead = horizon if horizon > 1 else 0
-    steps = max(0, horizon - 1)
     sizes = {
         "scale": SCALE_SIZE,
         "drift": DRIFT_SIZE,
         "history": values,
-        "known": horizon + 1,
         "table": seasons * TABLE_ROWS * bins,
         "now": MOST_SEASONS * NOW_SIZE,
         "readouts": networks * readout_numbers(readout),
         "autoregression": readout_numbers(linear),
-        "joint_weights": steps * joint,
-        "joint_precision": packed_size(joint) if ahead else 0,
-        "seasonal_weights": steps * seasonal,
-        "seasonal_precision": packed_size(seasonal) if ahead else 0,
-        "levels": (2 if ahead else 1) * LEVELS * bins,
-        "means": horizon * LEVELS,
+        "levels": LEVELS * bins,
+        "means": LEVELS,
         "average": 1,
         "own": readout_numbers(pooled),
         "pooled_step": 1,
-        "mixtures": mixtures * mixture,
     }
-    singles = {"visits": seasons * bins, "pending": pending, "origins": ahead * joint, "blend": blend}
+    singles = {"visits": seasons * bins, "blend": blend}
     at: dict[str, int] = {}
     for part, total in ((sizes, "numbers"), (singles, "singles")):
         offset = 0
@@ -108,7 +88,4 @@ def make_layout(
         readout_stride=readout_numbers(readout),
         readout=readout,
         linear=linear,
-        joint=joint,
-        seasonal=seasonal,
-        mixture=mixture,
     )

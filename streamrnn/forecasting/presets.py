@@ -12,9 +12,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from streamrnn.cells import cell as cells
 from streamrnn.cells.gru import GRU
 from streamrnn.errors import ConfigurationError
@@ -27,10 +24,7 @@ from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
 from streamrnn.forecasting.inputs import input_count, periodic_count
 from streamrnn.forecasting.layout import Layout, make_layout
-from streamrnn.forecasting.mixing import mixing_size
 from streamrnn.learning.optimizers import make_optimizer
-
-MOST_MIXTURES: Final = 48
 
 
 class ForecasterConfig(NamedTuple):
@@ -48,8 +42,6 @@ class ForecasterConfig(NamedTuple):
     initial_precision: float
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
-    ahead_discount: float
-    ahead_rate: float
     reawaken: float  # of the initial precision, added on a drift alarm
     inputs: int
     at: Layout
@@ -95,22 +87,6 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "reawaken": 0.03,
     },
 }
-
-
-def mixture_steps(horizon: int) -> NDArray[np.int64]:
-    """The steps that have a mixture of their own: all, or spread evenly when the horizon is long."""
-    return np.unique(np.round(np.linspace(1, horizon, min(horizon, MOST_MIXTURES))).astype(np.int64))
-
-
-def nearest_mixtures(horizon: int) -> NDArray[np.int64]:
-    """Which of `mixture_steps` each step is mixed by: the nearest.
-
-    Step 1 has other experts than the rest, so its mixture serves no other step.
-    """
-    steps, own = np.arange(1, horizon + 1), mixture_steps(horizon)
-    nearest: NDArray[np.int64] = np.abs(steps[:, None] - own).argmin(axis=1)
-    nearest[1:] = np.maximum(nearest[1:], 1)
-    return nearest
 
 
 def forecaster_config(
@@ -190,16 +166,12 @@ def forecaster_config(
         initial_precision=0.05,
         step_experts=0,
         experts=0,
-        ahead_discount=0.9995,
-        ahead_rate=0.005,
         reawaken=chosen["reawaken"],
         inputs=0,
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
-        # Far ahead the errors are larger (their variance grows with H), and H targets that overlap tell what one tells:
-        # the prior weighs more, with the square of H.
-        ahead=multistep.AheadConfig(horizon, 0.9996, 0.05 * min(1.0, 8.0 / horizon) ** 2) if horizon > 1 else None,
+        ahead=multistep.ahead_config(horizon),
         drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
         pooled=PooledConfig(forgetting=0.9999, initial=0.05, own_forgetting=0.998, own_initial=0.02),
     )
@@ -212,25 +184,18 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     hidden = cells.output_size(config.recurrent.cell)
     periodic = periodic_count(config.harmonics)
     step_experts = 8 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
-    experts = max(step_experts, 1 + multistep.EXPERTS)
+    experts = step_experts
     autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
-    steps = mixture_steps(config.horizon)
-    longest = max(config.recurrent.lags, config.autoregression.lags, multistep.LAGS)
+    longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
-        horizon=config.horizon,
-        values=max(256, config.horizon + longest + 4),
+        values=max(256, longest + 4),
         seasons=MOST_SEASONS,
         bins=config.bins,
         networks=config.recurrent.networks,
         readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
         linear=autoregression_size(autoregression, config.targets, config.harmonics),
-        joint=1 + multistep.LAGS + inputs + periodic + hidden,
-        seasonal=multistep.COMMON + multistep.SEASONAL_LAGS,
         pooled=FEATURES,
         blend=blend_size(step_experts),
-        mixtures=len(steps),
-        mixture=mixing_size(experts),
-        pending=int(steps.sum()) * (experts + 2),
     )
     return config._replace(
         inputs=inputs, autoregression=autoregression, step_experts=step_experts, experts=experts, at=at

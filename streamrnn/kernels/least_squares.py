@@ -32,7 +32,7 @@ from streamrnn.kernels.vector import (
     until_aligned,
 )
 
-Float64 = NDArray[np.float64]
+Floats = NDArray[np.float64] | NDArray[np.float32]
 
 WINDUP = 10.0
 
@@ -43,7 +43,7 @@ def packed_size(features: int) -> int:
 
 
 @kernel
-def start_precision(precision: Float64, features: int, initial: float) -> None:
+def start_precision(precision: Floats, features: int, initial: float) -> None:
     """P = initial I, packed."""
     out_of_line()
     for k in range(features * (features + 1) // 2):
@@ -55,7 +55,7 @@ def start_precision(precision: Float64, features: int, initial: float) -> None:
 
 
 @kernel
-def dot(a: Float64, b: Float64) -> float:
+def dot(a: Floats, b: Floats) -> float:
     """Inner product of two vectors of one size."""
     m, n = a.size, lanes(a)
     one, two = splat(a, 0.0), splat(a, 0.0)
@@ -71,7 +71,7 @@ def dot(a: Float64, b: Float64) -> float:
 
 
 @kernel
-def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
+def find_gain(precision: Floats, phi: Floats, gain: Floats) -> float:
     """Write g = P phi to `gain` (m,) and return q = phi.g.
 
     One pass over P serves both triangles: a row's products with phi, and phi_i times the row. Four rows go at once, so
@@ -118,7 +118,7 @@ def find_gain(precision: Float64, phi: Float64, gain: Float64) -> float:
 
 
 @kernel
-def learn_weights(weights: Float64, gain: Float64, q: float, forgetting: float, error: float) -> None:
+def learn_weights(weights: Floats, gain: Floats, q: float, forgetting: float, error: float) -> None:
     """w += e g / (lam + q)."""
     step = error / (forgetting + q)
     if not (np.isfinite(step) and np.isfinite(q)):
@@ -128,7 +128,7 @@ def learn_weights(weights: Float64, gain: Float64, q: float, forgetting: float, 
 
 
 @kernel
-def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: float, initial: float) -> None:
+def learn_precision(precision: Floats, gain: Floats, q: float, forgetting: float, initial: float) -> None:
     """P <- (P - g g' / (lam + q)) / lam, guarded."""
     out_of_line()
     m = gain.size
@@ -174,7 +174,7 @@ def learn_precision(precision: Float64, gain: Float64, q: float, forgetting: flo
 
 
 @kernel
-def _diagonal(precision: Float64, m: int) -> float:
+def _diagonal(precision: Floats, m: int) -> float:
     """The trace of P, as four sums so that none waits for another."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     i, k = 0, 0
@@ -193,7 +193,7 @@ def _diagonal(precision: Float64, m: int) -> float:
 
 @kernel
 def learn(
-    precision: Float64, weights: Float64, phi: Float64, gain: Float64, error: float, forgetting: float, initial: float
+    precision: Floats, weights: Floats, phi: Floats, gain: Floats, error: float, forgetting: float, initial: float
 ) -> None:
     """One whole update for one output; `gain` (m,) is working room."""
     q = find_gain(precision, phi, gain)
@@ -202,7 +202,7 @@ def learn(
 
 
 @kernel
-def reawaken(precision: Float64, features: int, amount: float) -> None:
+def reawaken(precision: Floats, features: int, amount: float) -> None:
     """P <- P + amount I: learn fast again, because what was learned may no longer hold."""
     k = 0
     for i in range(features):

@@ -1,10 +1,7 @@
 """Running levels of a target: per phase of its first season, and over one and several periods, in original units.
 
-    level_j[bin] += max(rate_j, 1 / visits) (x - level_j[bin])      rates .3, .12, .048
-    mean_j       += max(rate_j, 1 / values) (x - mean_j)            memories of 1, 3 and 11 periods
-
-For forecasts of several steps ahead, levels are also kept as they were before their last update, and the means at each
-of the last `horizon` origins, so that what an origin saw can be told when its value arrives.
+level_j[bin] += max(rate_j, 1 / visits) (x - level_j[bin])      rates .3, .12, .048
+mean_j       += max(rate_j, 1 / values) (x - mean_j)            memories of 1, 3 and 11 periods
 """
 
 from __future__ import annotations
@@ -31,23 +28,21 @@ CLIP = 20.0  # sigmas one value moves a level towards at most
 
 
 @kernel
-def observe_means(z: Float64, at: Layout, horizon: int, events: int, clock: Int64, x: float, missing: bool) -> None:
+def observe_means(z: Float64, at: Layout, clock: Int64, x: float, missing: bool) -> None:
     """Move the running means towards `x`; a missing value leaves them where they were."""
     season = clock[season_at(0)]
-    new, old = at.means + (events % horizon) * LEVELS, at.means + ((events - 1) % horizon) * LEVELS
     sigma, seen = z[at.scale + SIGMA], z[at.scale + SEEN]
     limit = CLIP * sigma if sigma > 0.0 else math.inf
     rate = 1.0 / season[BINS] if season[KIND] != NONE else 1.0 / PERIOD_UNKNOWN
     for j in range(LEVELS):
         pace = 0.0 if missing else max(rate, 1.0 / seen)
-        z[new + j] = x if seen <= 1.0 else z[old + j] + pace * clip(x - z[old + j], limit)
+        mean = at.means + j
+        z[mean] = x if seen <= 1.0 else z[mean] + pace * clip(x - z[mean], limit)
         rate *= MEAN_RATIO
 
 
 @kernel
-def observe_levels(
-    z: Float64, f: Float32, at: Layout, bins: int, horizon: int, clock: Int64, phase: float, x: float
-) -> None:
+def observe_levels(z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phase: float, x: float) -> None:
     """Move the levels at `phase` towards `x`; before `observe_seasonal` counts the visit."""
     out_of_line()
     season = clock[season_at(0)]
@@ -59,8 +54,6 @@ def observe_levels(
     rate = LEVEL_RATE
     for j in range(LEVELS):
         level = at.levels + j * bins + b
-        if horizon > 1:
-            z[level + LEVELS * bins] = z[level] if visits > 0 else x
         if visits == 0:
             z[level] = x
         else:

@@ -1,0 +1,152 @@
+"""Mixing the experts of the steps 2..H in groups of steps, for two losses.
+
+Groups are spaced by logarithms (2, 3-4, 5-8 ...). Every group has a mixture for the mean (squared error) and one for
+the median (absolute error), by ML-Poly (Gaillard, Stoltz and van Erven 2014): with the mixture o, the value y, the
+experts p_k and the running median u of |y - o|, or a tenth of its root mean square where that is more,
+
+    mean    r_k = 2 (o - y) (o - p_k) / u^2         median    r_k = sign(o - y) (o - p_k) / u
+    R_k = d R_k + r_k,   V_k = d V_k + r_k^2,   weight_k ~ max(R_k, 0) / (1 + V_k)
+
+Differences are clipped at `CLIP` u. Where o - p_k is, r_k is the true difference of the two losses: in its linear form
+an expert that is thousands of units off would get no blame for it while the mixture's own errors are symmetric.
+
+A group learns from its members in turn: every origin picks one at random (a fixed scramble of the event number; one
+fixed member, or one that keeps step with a season, was measured to break long seasons), as long as one of the group's
+`SLOTS` places for forecasts that wait for their value is free.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.vector import out_of_line
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+MOST_GROUPS: Final = 6
+SLOTS: Final = 8
+CLIP = 8.0
+DISCOUNT = 0.9998  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
+MOST = 1e15  # sigmas: squares must fit a float32
+
+# A mixture's numbers: R and V of every expert, then
+MEDIAN: Final = 0
+SQUARE: Final = 1
+SETTLED: Final = 2
+OWN: Final = 3
+# A slot's: events left (0: free), step, mixtures of the two losses, then the experts.
+LEFT: Final = 0
+STEP: Final = 1
+MIXED: Final = 2
+SLOT: Final = 4
+
+
+def group_bounds(horizon: int) -> NDArray[np.int64]:
+    """First step of every group, and one past the last step."""
+    count = min(MOST_GROUPS, horizon - 1)
+    edges = np.exp(np.linspace(math.log(2), math.log(horizon + 1), count + 1))
+    return np.unique(np.round(edges).astype(np.int64))
+
+
+def slots_of(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First slot of every group, and one past the last."""
+    counts = np.minimum(SLOTS, bounds[1:] - 1)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def mixture_size(experts: int) -> int:
+    """Numbers of one mixture."""
+    return 2 * experts + OWN
+
+
+@kernel
+def scrambled(number: int, salt: int, count: int) -> int:
+    """One of `count` by a fixed scramble (the finalizer of MurmurHash3) of two numbers."""
+    h = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt) * np.uint64(0xC2B2AE3D27D4EB4F)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return int((h >> np.uint64(40)) % np.uint64(count))
+
+
+@kernel
+def settle(state: Float32, experts: int, slot: Float32, loss: int, y: float) -> None:
+    """One mixture learns that the value was `y` (in the slot's unit); loss 0: squared, 1: absolute."""
+    own = state[2 * experts :]
+    o = float(slot[MIXED + loss])
+    own[SETTLED] += np.float32(1.0)
+    n = min(float(own[SETTLED]), 1e6)
+    away = abs(y - o)
+    square = float(own[SQUARE])
+    seen = min(away * away, 100.0 * square) if square > 0.0 else away * away
+    own[SQUARE] = square + max(0.003, 1.0 / n) * (seen - square)
+    median, pace = float(own[MEDIAN]), 1.0 + max(0.03, 0.5 / n)
+    median = away if median <= 0.0 else (median * pace if away > median else median / pace)
+    own[MEDIAN] = median
+    unit = max(median, 0.1 * math.sqrt(float(own[SQUARE])))
+    if not unit > 1e-30:
+        return
+    limit = CLIP * unit
+    error = clip(o - y, limit) / unit
+    for j in range(experts):
+        away = float(slot[SLOT + j]) - o
+        a = clip(away, limit) / unit
+        if loss == 0:
+            r = -2.0 * error * a - (a * a if abs(away) > limit else 0.0)
+        elif abs(away) > limit:
+            r = abs(error) - abs(error + a)
+        else:
+            r = -a if error > 0.0 else (a if error < 0.0 else 0.0)
+        state[j] = DISCOUNT * float(state[j]) + r
+        state[experts + j] = DISCOUNT * float(state[experts + j]) + r * r
+
+
+@kernel
+def weigh(state: Float32, experts: int, weights: Float64) -> bool:
+    """Write the mixture's weights; False where it has settled nothing yet."""
+    if state[2 * experts + SETTLED] == 0.0:
+        return False
+    total = 0.0
+    for j in range(experts):
+        weights[j] = max(float(state[j]), 0.0) / (1.0 + float(state[experts + j]))
+        total += weights[j]
+    for j in range(experts):
+        weights[j] = weights[j] / total if total > 0.0 else 1.0 / experts
+    return True
+
+
+@kernel
+def come(
+    mixtures: Float32, slots: Float32, first: Int64, experts: int, previous: Float64, inverse: float, known: bool
+) -> None:
+    """A value came (`known`: it was not missing): settle the forecasts that waited for it.
+
+    previous (values,) newest first, the value itself at 0; inverse = 1 / sigma. Slots hold forecasts less the value at
+    their origin, in sigmas.
+    """
+    out_of_line()
+    size, stride = mixture_size_of(experts), SLOT + experts
+    for g in range(first.size - 1):
+        for j in range(first[g], first[g + 1]):
+            slot = slots[j * stride : (j + 1) * stride]
+            if slot[LEFT] > 0:
+                slot[LEFT] -= np.float32(1.0)
+                if slot[LEFT] == 0 and known:
+                    step = int(slot[STEP])
+                    for loss in range(2):
+                        at = (2 * g + loss) * size
+                        y = clip((previous[0] - previous[step]) * inverse, MOST)
+                        settle(mixtures[at : at + size], experts, slot, loss, y)
+
+
+@kernel
+def mixture_size_of(experts: int) -> int:
+    """`mixture_size` for kernels."""
+    return 2 * experts + OWN
