@@ -142,5 +142,5 @@ def _observe(of: Arguments, time: int) -> None:
     history = of.history[of.row]
     bounds.note(history, values)
     bounds.hold_points(of.sense, history, forecast, median)
-    intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, lower, upper)
+    intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, median, lower, upper)
     bounds.hold_intervals(of.sense, history, forecast, median, lower, upper)

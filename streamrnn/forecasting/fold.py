@@ -130,7 +130,7 @@ def bound(
                 answers.upper[i, level, k] = upper[level, k] if seen else np.nan
         bounds.note(history, batch.x[i])
         bounds.hold_points(sense, history, steps, medians)
-        intervals.observe(config, levels, series, row, batch.x[i], steps, low, high)
+        intervals.observe(config, levels, series, row, batch.x[i], steps, medians, low, high)
         bounds.hold_intervals(sense, history, steps, medians, low, high)
         for k in range(targets):
             expected[k], median[k] = steps[0, k], medians[0, k]

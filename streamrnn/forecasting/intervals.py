@@ -11,7 +11,11 @@ A tracker that only counts misses makes no assumption about the residuals: over 
 quantile tracker of Angelopoulos, Candès and Tibshirani 2023). Unlike adaptive conformal inference it never emits
 an infinite interval. The running size makes the step dimensionless and lets the width follow volatility at once.
 
-Promises, for every event: bounds are finite, `lower <= forecast <= upper`, and intervals of a higher level contain
+Trackers stand at the `MARKS` 1, 2, 3, 4, 6, 8, 12, 16, 24 ... and at the last step; widths between two of them are
+interpolated over the square root of the step. At far marks only every `stride`th event leaves a forecast that waits for
+its value (a number that divides no day), so the state grows much slower than the horizon.
+
+Promises, for every event: bounds are finite, mean and median lie within them, and intervals of a higher level contain
 those of a lower one. Before the first residual of a series the width is zero; a step that has not settled yet
 borrows the width of the longest step that has, grown by the square root of the step. A missing target (NaN) teaches
 nothing. A single absurd value cannot widen intervals for long: the size forgets it after two blocks of 64 residuals.
@@ -22,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +39,32 @@ Array = npt.NDArray[np.float64]
 SIZE_GAIN = 0.05  # memory of the running size: 20 residuals
 STEP = 0.1  # eta, in running sizes per miss
 LARGEST = 1e300  # bounds stay representable whatever the forecast
+MARKS: Final = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    8,
+    12,
+    16,
+    24,
+    32,
+    48,
+    64,
+    96,
+    128,
+    192,
+    256,
+    384,
+    512,
+    768,
+    1024,
+    1536,
+    2048,
+    4096,
+    8192,
+)
 
 
 class IntervalConfig(NamedTuple):
@@ -49,15 +79,44 @@ class IntervalSeries(NamedTuple):
     """Interval state, one row per series; an all-zero row is a new series."""
 
     events: npt.NDArray[np.int64]  # (rows,)
-    pending: Array  # (rows, horizon origins, horizon steps, targets): forecasts not yet settled
-    pending_below: Array  # (rows, horizon origins, levels, horizon steps, targets): how far below their bounds were
-    pending_above: Array  # the same, above
-    settled: npt.NDArray[np.int64]  # (rows, horizon, targets): residuals seen
-    size: Array  # (rows, horizon, targets): running mean of |residual|
-    peak: Array  # (rows, horizon, targets): largest |residual| of this block
-    last_peak: Array  # (rows, horizon, targets): largest of the block before
-    below: Array  # (rows, levels, horizon, targets): distance of the lower bound, in running sizes
-    above: Array  # (rows, levels, horizon, targets)
+    pending: Array  # (rows, waiting, 1 + 2 levels, targets): forecast, how far below and above its bounds were
+    settled: npt.NDArray[np.int64]  # (rows, marks, targets): residuals seen
+    size: Array  # (rows, marks, targets): running mean of |residual|
+    peak: Array  # (rows, marks, targets): largest |residual| of this block
+    last_peak: Array  # (rows, marks, targets): largest of the block before
+    below: Array  # (rows, levels, marks, targets): distance of the lower bound, in running sizes
+    above: Array  # (rows, levels, marks, targets)
+
+
+@kernel
+def marks_of(horizon: int) -> int:
+    """How many steps of a horizon have trackers of their own."""
+    count = 1
+    while count < len(MARKS) and MARKS[count - 1] < horizon:
+        count += 1
+    return count
+
+
+@kernel
+def mark_at(horizon: int, mark: int) -> int:
+    """The step, from 1 on, of tracker `mark`; the last is the horizon's."""
+    return min(MARKS[mark], horizon) if mark < marks_of(horizon) - 1 else horizon
+
+
+@kernel
+def stride_of(step: int) -> int:
+    """Events from one forecast of a step that is waited for to the next."""
+    if step <= 48:
+        return 1
+    if step <= 160:
+        return 5
+    return 7 if step <= 400 else 29
+
+
+@kernel
+def places_of(step: int) -> int:
+    """Forecasts of a step that wait at the same time."""
+    return (step - 1) // stride_of(step) + 1
 
 
 def level_table(levels: Sequence[float]) -> Array:
@@ -77,13 +136,13 @@ def level_table(levels: Sequence[float]) -> Array:
 
 def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
     """State of `rows` new series."""
-    steps = (rows, config.horizon, config.targets)
-    quantiles = (rows, config.levels, config.horizon, config.targets)
+    marks = marks_of(config.horizon)
+    waiting = sum(places_of(mark_at(config.horizon, mark)) for mark in range(marks))
+    steps = (rows, marks, config.targets)
+    quantiles = (rows, config.levels, marks, config.targets)
     return IntervalSeries(
         events=np.zeros(rows, np.int64),
-        pending=np.zeros((rows, config.horizon, config.horizon, config.targets)),
-        pending_below=np.zeros((rows, config.horizon, config.levels, config.horizon, config.targets)),
-        pending_above=np.zeros((rows, config.horizon, config.levels, config.horizon, config.targets)),
+        pending=np.zeros((rows, waiting, 1 + 2 * config.levels, config.targets)),
         settled=np.zeros(steps, np.int64),
         size=np.zeros(steps),
         peak=np.zeros(steps),
@@ -99,46 +158,47 @@ def _settle(
     levels: Array,
     series: IntervalSeries,
     row: int,
+    mark: int,
     step: int,
+    place: int,
     target: int,
-    origin: int,
     residual: float,
 ) -> None:
-    """Learn from one residual `x - forecast` of horizon step `step`, in original units, forecast at `origin`.
+    """Learn from one residual `x - forecast`, in original units, of the forecast of step `step` that waited in `place`.
 
     Misses are those of the bounds that were published. Residuals of far steps overlap: bounds of now know of this
     residual's neighbours, and trackers that looked at them would learn a coverage that no bound had.
     """
-    seen = series.settled[row, step, target]
-    size = series.size[row, step, target]
+    seen = series.settled[row, mark, target]
+    size = series.size[row, mark, target]
     if seen > 0 and size > 0.0:
         for level in range(config.levels):
             tail = 0.5 * (1.0 - levels[0, level])
-            above = series.above[row, level, step, target]
-            below = series.below[row, level, step, target]
+            above = series.above[row, level, mark, target]
+            below = series.below[row, level, mark, target]
             eta = STEP * min(
                 1.0, 0.1 / tail
             )  # low levels: their bounds are close, and runs of hits must not close them
-            above += eta * ((1.0 if residual > series.pending_above[row, origin, level, step, target] else 0.0) - tail)
-            below += STEP * (
-                (1.0 if -residual > series.pending_below[row, origin, level, step, target] else 0.0) - tail
+            above += eta * (
+                (1.0 if residual > series.pending[row, place, 1 + config.levels + level, target] else 0.0) - tail
             )
-            series.above[row, level, step, target] = max(above, 0.0)
-            series.below[row, level, step, target] = max(below, 0.0)
+            below += STEP * ((1.0 if -residual > series.pending[row, place, 1 + level, target] else 0.0) - tail)
+            series.above[row, level, mark, target] = max(above, 0.0)
+            series.below[row, level, mark, target] = max(below, 0.0)
     elif seen == 0:
         for level in range(config.levels):
-            series.above[row, level, step, target] = levels[1, level]
-            series.below[row, level, step, target] = levels[1, level]
+            series.above[row, level, mark, target] = levels[1, level]
+            series.below[row, level, mark, target] = levels[1, level]
     absolute = abs(residual)
     # Residuals of far steps overlap: as many independent ones take longer to come.
-    gain = max(1.0 / (seen + 1.0), SIZE_GAIN / (1.0 + 0.25 * step))
-    series.size[row, step, target] = running_size(size, series.last_peak[row, step, target], absolute, gain)
-    series.settled[row, step, target] = seen + 1
-    peak = max(series.peak[row, step, target], absolute)
+    gain = max(1.0 / (seen + 1.0), SIZE_GAIN * stride_of(step) / (1.0 + 0.25 * (step - 1)))
+    series.size[row, mark, target] = running_size(size, series.last_peak[row, mark, target], absolute, gain)
+    series.settled[row, mark, target] = seen + 1
+    peak = max(series.peak[row, mark, target], absolute)
     if (seen + 1) % PEAK_BLOCK == 0:
-        series.last_peak[row, step, target] = peak
+        series.last_peak[row, mark, target] = peak
         peak = 0.0
-    series.peak[row, step, target] = peak
+    series.peak[row, mark, target] = peak
 
 
 @kernel
@@ -149,6 +209,7 @@ def observe(
     row: int,
     x: Array,
     forecast: Array,
+    median: Array,
     lower: Array,
     upper: Array,
 ) -> None:
@@ -161,24 +222,39 @@ def observe(
         row: which series.
         x: `(targets,)` observed values, NaN where missing.
         forecast: `(horizon, targets)` written after seeing `x`, in original units.
+        median: `(horizon, targets)`, the same; both will lie within the bounds.
         lower: `(levels, horizon, targets)`, written.
         upper: `(levels, horizon, targets)`, written.
     """
-    event = series.events[row]
-    horizon = config.horizon
-    for step in range(min(horizon, event)):
-        origin = (event - 1 - step) % horizon
-        for target in range(config.targets):
-            residual = x[target] - series.pending[row, origin, step, target]
-            if abs(residual) <= LARGEST:  # false for NaN: missing, nothing is learned
-                _settle(config, levels, series, row, step, target, origin, residual)
-    slot = event % horizon
-    for step in range(horizon):
-        for target in range(config.targets):
-            series.pending[row, slot, step, target] = forecast[step, target]
-    series.events[row] = event + 1
+    event, horizon = series.events[row], config.horizon
+    marks, first = marks_of(horizon), 0
+    for mark in range(marks):
+        step = mark_at(horizon, mark)
+        stride, places = stride_of(step), places_of(step)
+        if event >= step and (event - step) % stride == 0:
+            place = first + (event - step) // stride % places
+            for target in range(config.targets):
+                residual = x[target] - series.pending[row, place, 0, target]
+                if abs(residual) <= LARGEST:  # false for NaN: missing, nothing is learned
+                    _settle(config, levels, series, row, mark, step, place, target, residual)
+        first += places
     for target in range(config.targets):
-        _bound(config, levels, series, row, target, slot, forecast, lower, upper)
+        _bound(config, levels, series, row, target, forecast, median, lower, upper)
+    first = 0
+    for mark in range(marks):
+        step = mark_at(horizon, mark)
+        stride, places = stride_of(step), places_of(step)
+        if event % stride == 0:
+            place = first + event // stride % places
+            for target in range(config.targets):
+                center = forecast[step - 1, target]
+                series.pending[row, place, 0, target] = center
+                for level in range(config.levels):
+                    down, up = center - lower[level, step - 1, target], upper[level, step - 1, target] - center
+                    series.pending[row, place, 1 + level, target] = down
+                    series.pending[row, place, 1 + config.levels + level, target] = up
+        first += places
+    series.events[row] = event + 1
 
 
 @kernel
@@ -188,21 +264,20 @@ def _bound(
     series: IntervalSeries,
     row: int,
     target: int,
-    slot: int,
     forecast: Array,
+    median: Array,
     lower: Array,
     upper: Array,
 ) -> None:
-    """Write the bounds of every step and level of one target, and keep them as `pending` in `slot`."""
-    source, growth = -1, 0.0  # the longest settled step so far, and the widening when it stands in for this one
-    for step in range(config.horizon):
-        seen = series.settled[row, step, target]
+    """Write the bounds of every step and level of one target: first the distances, at the marks, then between."""
+    source, from_step, settled_growth, before = -1, 1, 1.0, 0
+    for mark in range(marks_of(config.horizon)):
+        step = mark_at(config.horizon, mark)
+        seen = series.settled[row, mark, target]
         if seen > 0:
-            source = step
-            growth = 1.0 + 2.0 / seen  # few residuals: their size is uncertain
-        elif source >= 0:
-            growth *= sqrt((step + 1.0) / step)
-        center = forecast[step, target]
+            source, from_step = mark, step
+            settled_growth = 1.0 + 2.0 / seen  # few residuals: their size is uncertain
+        growth = settled_growth * sqrt(step / from_step)  # a mark that has not settled borrows a shorter one's width
         for level in range(config.levels):
             up, down = 0.0, 0.0
             if source >= 0:
@@ -212,7 +287,19 @@ def _bound(
                         down = max(down, series.below[row, other, source, target])
                 size = series.size[row, source, target] * growth
                 up, down = up * size, down * size
-            series.pending_below[row, slot, level, step, target] = down
-            series.pending_above[row, slot, level, step, target] = up
-            lower[level, step, target] = max(center - down, -LARGEST)
-            upper[level, step, target] = min(center + up, LARGEST)
+            lower[level, step - 1, target], upper[level, step - 1, target] = down, up
+            for between in range(before + 1, step):
+                share = (sqrt(between) - sqrt(before)) / (sqrt(step) - sqrt(before))
+                one, two = lower[level, before - 1, target], upper[level, before - 1, target]
+                lower[level, between - 1, target] = one + share * (down - one)
+                upper[level, between - 1, target] = two + share * (up - two)
+        before = step
+    for level in range(config.levels):
+        for k in range(config.horizon):
+            center, middle = forecast[k, target], median[k, target]
+            low, high = center - lower[level, k, target], center + upper[level, k, target]
+            if middle < low:
+                low = middle
+            if middle > high:
+                high = middle
+            lower[level, k, target], upper[level, k, target] = max(low, -LARGEST), min(high, LARGEST)

@@ -139,7 +139,7 @@ def _bound(
     upper: Array,
 ) -> None:
     for i in range(len(values)):
-        intervals.observe(config, levels, series, 0, values[i], forecasts[i], lower[i], upper[i])
+        intervals.observe(config, levels, series, 0, values[i], forecasts[i], forecasts[i], lower[i], upper[i])
 
 
 def bounded(values: Array, forecasts: Array, levels: tuple[float, ...] = (0.9,)) -> tuple[Array, Array]:

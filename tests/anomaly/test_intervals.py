@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streamrnn.forecasting import intervals
+from streamrnn.state.arrays import row_bytes
 from tests.anomaly.simulate import bounded
 
 COUNT = 8000
@@ -82,6 +83,35 @@ def test_before_anything_has_settled_the_width_is_zero_and_then_opens() -> None:
     assert (widths[0] == 0).all()
     assert (widths[1] > 0).all(), "steps that have not settled borrow the width of those that have"
     assert (np.diff(widths[1]) > 0).all()
+
+
+def test_steps_between_marks_are_covered_and_levels_nested() -> None:
+    values = np.cumsum(np.random.default_rng(0).standard_normal(4000))[:, None]
+    forecasts = np.repeat(values[:, None, :], 100, axis=1)
+    levels = (0.9, 0.5, 0.99)
+    lower, upper = bounded(values, forecasts, levels)
+    for step in (4, 9, 40, 75, 99):
+        assert abs(coverage(values, lower, upper, 0, step).mean() - 0.9) < 0.05
+    for narrow, wide in ((1, 0), (0, 2)):
+        assert (lower[:, wide] <= lower[:, narrow]).all()
+        assert (upper[:, narrow] <= upper[:, wide]).all()
+
+
+def test_the_state_grows_slower_than_the_horizon() -> None:
+    def size(horizon: int) -> int:
+        return row_bytes(intervals.allocate(intervals.IntervalConfig(1, horizon, 1), 1))
+
+    assert size(12) < 2000
+    assert size(48) < 6000
+    assert size(288) < 12_000
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 3, 5, 12, 13, 47, 48, 49, 288, 1000])
+def test_the_last_mark_is_the_last_step(horizon: int) -> None:
+    steps = [intervals.mark_at(horizon, mark) for mark in range(intervals.marks_of(horizon))]
+    assert steps == sorted(set(steps))
+    assert steps[0] == 1
+    assert steps[-1] == horizon
 
 
 def test_missing_values_teach_nothing() -> None:
