@@ -464,7 +464,7 @@ class StateConfig(Section):
     """Between two snapshots; what lies between is replayed after a crash."""
     max_memory: Size | None = None
     """Of this process for series, such as `512MiB`; those unseen for longest go to the local store beyond it. Default:
-    a third of what the container, the process or the machine may have, less 256 MiB; `streamrnn check` says it."""
+    a quarter of what the container, the process or the machine may have, less 256 MiB; `streamrnn check` says it."""
     max_series: int | None = Field(None, ge=1)
     """Series in memory per partition at most; those unseen for longest go to the local store."""
     series_ttl: Seconds | None = None

@@ -26,8 +26,9 @@ Tree = TypeVar("Tree", bound=tuple[Any, ...])
 
 PROCESS = 256 << 20
 """Bytes that a process needs besides its series."""
-SHARE = 3
-"""Of the rest one part is for series, one for the snapshot that is being taken of them, one for what comes and goes."""
+SHARE = 4
+"""Of the rest one part is for series, one and a quarter for the snapshot being taken (their rows, and those that
+left the memory since the last one), the others for what comes and goes: with three parts 2 GiB were nearly full."""
 LEAST = 32 << 20
 _LARGE = 32 << 20
 """Bytes from which on an array is given large pages: what their rounding up wastes is then little."""
@@ -85,7 +86,7 @@ def described(budget: int | None) -> str:
         return f"{size(budget)} of memory for series (state.max_memory)"
     most = ceiling()
     return (
-        f"{size(default_budget())} of memory for series (state.max_memory is not set: a third of the {most.whose}'s "
+        f"{size(default_budget())} of memory for series (state.max_memory is not set: a quarter of the {most.whose}'s "
         f"{size(most.bytes)} less {size(PROCESS)})"
     )
 

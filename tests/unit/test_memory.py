@@ -73,7 +73,7 @@ def test_sizes_are_read_and_said() -> None:
 
 def test_it_says_how_much_and_why() -> None:
     assert described(1 << 29) == "512 MiB of memory for series (state.max_memory)"
-    assert "state.max_memory is not set: a third of the" in described(None)
+    assert "state.max_memory is not set: a quarter of the" in described(None)
 
 
 def test_a_series_that_does_not_fit_is_refused() -> None:
