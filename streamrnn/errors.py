@@ -3,6 +3,7 @@
     StreamRNNError                 exit code 1
     ├── ConfigurationError         exit code 2: wrong usage or configuration
     ├── EventError                 one event is unusable: it goes to the dead letters
+    │   ├── EventAhead             from the future: beyond `event.max_ahead`
     │   ├── EventInvalid           not an object, a missing target, text in a number, too long, ...
     │   └── EventLate              older than the series' newest event, and `event.late` says so
     ├── ConnectorError             a file or a broker does not do what was asked
@@ -40,6 +41,10 @@ class EventError(StreamRNNError):
 
 class EventInvalid(EventError):
     """The bytes are not an event: not an object, a missing target, text in a number, too long, ..."""
+
+
+class EventAhead(EventError):
+    """Its time is further ahead of its record's own timestamp than `event.max_ahead` allows."""
 
 
 class EventLate(EventError):

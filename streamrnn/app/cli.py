@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -318,6 +319,28 @@ def produce(
 
 @cli.command()
 @configured
+@click.option("--to", "topic", required=True, help="The topic to write; made like the input where it is missing.")
+@click.option("--follow", is_flag=True, help="Go on with what comes, instead of ending where the input ends.")
+def repartition(file: Path | None, assignments: Sequence[str], topic: str, follow: bool) -> None:
+    """Copy the input, exactly once, to a topic whose messages have their series as key: one series, one partition.
+
+    \b
+    Examples:
+      streamrnn repartition --config pipeline.yaml --to events-by-series
+      streamrnn repartition --config pipeline.yaml --to events-by-series --follow
+    """
+    from streamrnn.app.repartition import repartition as copy
+    from streamrnn.app.run import stopping
+
+    config = _configuration(file, assignments, {})
+    _console(config)
+    with stopping() as stop:
+        count = copy(config, topic, stop=stop, follow=follow)
+    click.echo(f"{count:,} messages copied to {topic}")
+
+
+@cli.command()
+@configured
 @click.option("--state", type=PathOption(file_okay=False), help="Look at this state folder of `run --input`.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, as_json: bool) -> None:
@@ -338,7 +361,7 @@ def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, a
 @cli.command()
 @configured
 @click.option("--state", type=PathOption(file_okay=False), help="Forget this state folder of `run --input`.")
-@click.option("--to", "target", metavar="earliest|latest|OFFSET", help="Where to begin again (Kafka).")
+@click.option("--to", "target", metavar="earliest|latest|OFFSET|TIME", help="Where to begin again (Kafka).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(file: Path | None, assignments: Sequence[str], state: Path | None, target: str | None, yes: bool) -> None:
     """Forget everything learned and choose where to begin again; group, changelog and state move together.
@@ -346,6 +369,7 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
     \b
     Examples:
       streamrnn reset --config pipeline.yaml --to latest
+      streamrnn reset --config pipeline.yaml --to 2026-01-31T06:00:00Z
       streamrnn reset --state state/
     """
     from streamrnn.app import inspect as operations
@@ -360,17 +384,20 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
         click.echo(f"{state} is empty: the next run begins at the first row")
         return
     if target is None:
-        raise click.UsageError("say where to begin again: --to earliest, --to latest or --to OFFSET")
-    place: Literal["earliest", "latest"] | int
+        raise click.UsageError("say where to begin again: --to earliest, --to latest, --to OFFSET or --to TIME")
+    place: Literal["earliest", "latest"] | int | datetime
     if target in ("earliest", "latest"):
         place = "earliest" if target == "earliest" else "latest"
     elif target.isdecimal():
         place = int(target)
     else:
-        raise click.UsageError(f"--to {target}: write earliest, latest or an offset")
+        try:
+            place = datetime.fromisoformat(target)
+        except ValueError:
+            raise click.UsageError(f"--to {target}: write earliest, latest, an offset or a time") from None
     if not yes:
         click.confirm(
-            f"Delete everything {config.application_id!r} has learned from {config.kafka.input_topic!r} at "
+            f"Delete everything {config.application_id!r} has learned from {config.kafka.input_named!r} at "
             f"{config.kafka.bootstrap_servers}, and begin again at {target}?",
             abort=True,
         )

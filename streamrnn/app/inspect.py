@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -158,7 +159,7 @@ def reset_folder(path: Path) -> None:
     clear(path)
 
 
-def reset_kafka(config: Config, target: Literal["earliest", "latest"] | int) -> dict[Partition, int]:
+def reset_kafka(config: Config, target: Literal["earliest", "latest"] | int | datetime) -> dict[Partition, int]:
     """Forget the application's state in Kafka; returns where each partition begins."""
     from streamrnn.connectors.kafka.operations import reset
     from streamrnn.runtime.task import make_model

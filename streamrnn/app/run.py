@@ -17,7 +17,9 @@ from types import FrameType
 
 from rich.console import Console
 
+from streamrnn.app.dead_letter_log import DeadLetterLog
 from streamrnn.app.refusals import RefusalLog
+from streamrnn.app.spread_keys import SpreadKeys
 from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
 from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
@@ -129,16 +131,20 @@ def run_file(
 
 def run_service(config: Config, *, console: Console, quiet: bool) -> None:
     """Serve the configured topics, or what `connector.name` connects to, until asked to stop."""
+    from streamrnn.connectors.schema_registry import reader_of
+
     make, what = _service(config)
     task = task_of(config)
     with stopping() as stop, monitoring(task) as monitor:
         scoring = Scoring(task.scorecard())
-        prepare(task, console, quiet=quiet, decoder=task.decoder())
+        decoder = task.decoder(read=reader_of(config))
+        prepare(task, console, quiet=quiet, decoder=decoder)
 
         def connect() -> Connector:
             return monitor.watch(make())
 
-        worker = Worker(task, connect, observer=Observers(scoring, monitor), stop=stop)
+        observers = Observers(scoring, monitor, DeadLetterLog(), SpreadKeys())
+        worker = Worker(task, connect, decoder=decoder, observer=observers, stop=stop)
         if not quiet:
             console.print(f"{what}; Ctrl-C stops", markup=False, highlight=False)
         worker.run()
@@ -153,13 +159,16 @@ def _service(config: Config) -> tuple[Callable[[], Connector], str]:
 
         return plugin(config), f"connector {config.connector.name}"
     from streamrnn.connectors.kafka import KafkaConnector
+    from streamrnn.connectors.schema_registry import framer_of
 
-    kafka = config.kafka
+    kafka, framed = config.kafka, framer_of(config)
 
     def make() -> Connector:
-        return KafkaConnector(kafka, application_id=config.application_id, changelog_topic=config.changelog)
+        return KafkaConnector(
+            kafka, application_id=config.application_id, changelog_topic=config.changelog, framed=framed
+        )
 
-    return make, f"{kafka.input_topic} -> {kafka.output_topic} at {kafka.bootstrap_servers} ({kafka.delivery})"
+    return make, f"{kafka.input_named} -> {kafka.output_topic} at {kafka.bootstrap_servers} ({kafka.delivery})"
 
 
 def run_produce(
@@ -177,7 +186,7 @@ def run_produce(
     from streamrnn.app.produce import messages
     from streamrnn.connectors.kafka.produce import produce
 
-    topic = topic or config.kafka.input_topic
+    topic = topic or (config.kafka.inputs or (config.kafka.input_topic,))[0]
     with stopping() as stop:
         with console.status("connecting ...") as status:
 

@@ -9,7 +9,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -21,11 +21,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    TypeAdapter,
+    ValidationError,
     field_validator,
     model_validator,
 )
 
 from streamrnn.config.holidays import days_named
+from streamrnn.errors import ConfigurationError
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -145,6 +148,15 @@ class Section(BaseModel):
 class EventConfig(Section):
     """How an input event is read (a JSON object, or a CSV row with the same names)."""
 
+    format: Literal["json", "avro", "protobuf", "json-schema"] = "json"
+    """Of Kafka messages: JSON, or framed for the schema registry of `schema_registry.url` (docs/formats.md)."""
+    envelope: Literal["none", "connect", "debezium"] = "none"
+    """What is around the event: schema and payload of Kafka Connect's JSON converter, or a change of Debezium, whose
+    event is the row after it."""
+    array: str | None = None
+    """Path of an array of events in each message; `.`: the message is one."""
+    text_numbers: bool = False
+    """Whether numbers may be written as text in JSON (`"3.1"`)."""
     key: str = "key"
     """Field with the series key; where an event has none, the Kafka message key, else the series "default"."""
     time: str = "time"
@@ -168,6 +180,9 @@ class EventConfig(Section):
     """With `task: regression` or `classification`: field with the number or the class to learn."""
     late: Literal["process", "drop", "dead-letter"] = "process"
     """What to do with an event older than the newest one of its series."""
+    max_ahead: Seconds | None = 86_400.0
+    """An event whose time is further ahead of its record's own timestamp (in Kafka) than this is a dead letter: it
+    would make every later event late. None: any time is believed."""
     max_bytes: int = Field(1_048_576, ge=64)
     """A longer event is a dead letter (bytes)."""
     minimum: Finite | dict[str, Finite] | None = None
@@ -243,6 +258,46 @@ class FileConfig(Section):
     """Whether a line names the columns; default: found."""
     sort: bool = False
     """Read the rows in the order of their times."""
+
+
+class SchemaRegistryConfig(Section):
+    """Where the schemas of framed messages are (extra `registry`)."""
+
+    url: str | None = None
+    """For example `https://registry:8081`."""
+    username: str | None = None
+    password: SecretStr | None = None
+    """From the environment (`STREAMRNN__SCHEMA_REGISTRY__PASSWORD`) or `password_file`."""
+    password_file: Path | None = None
+    ssl_cafile: Path | None = None
+    ssl_certfile: Path | None = None
+    ssl_keyfile: Path | None = None
+    timeout: Seconds = 10.0
+    """No answer for this long is fatal: exit and let the supervisor restart."""
+
+    def secret(self) -> str | None:
+        """The password, from wherever it is."""
+        if self.password is not None:
+            return self.password.get_secret_value()
+        try:
+            return None if self.password_file is None else self.password_file.read_text().rstrip("\r\n")
+        except OSError as error:
+            raise ConfigurationError(f"schema_registry.password_file cannot be read: {error}") from error
+
+
+class OutputConfig(Section):
+    """How forecasts and alerts are written to Kafka (docs/formats.md)."""
+
+    shape: Literal["nested", "flat"] = "nested"
+    """Of forecasts: as `streamrnn schema output` says, or one level of columns, for sinks and SQL."""
+    format: Literal["json", "json-schema"] = "json"
+    """JSON, or JSON framed with its schema, which is registered as `<topic>-value`."""
+
+    @model_validator(mode="after")
+    def _a_schema_is_nested(self) -> Self:
+        if self.format == "json-schema" and self.shape == "flat":
+            raise ValueError("format json-schema is for shape nested: the columns depend on the model")
+        return self
 
 
 class ModelConfig(Section):
@@ -370,12 +425,29 @@ class AnomalyConfig(Section):
         return bool(self.limits) or self.warn_at is not None
 
 
+def _start(value: object) -> object:
+    """`earliest`, `latest` or a time; one error for all three."""
+    if value in ("earliest", "latest"):
+        return value
+    try:
+        return TypeAdapter(datetime).validate_python(value)
+    except ValidationError:
+        raise ValueError("input should be 'earliest' or 'latest', or a time such as 2026-01-31T06:00:00Z") from None
+
+
+Start = Annotated[Literal["earliest", "latest"] | datetime, BeforeValidator(_start)]
+
+
 class KafkaConfig(Section):
     """The broker and the topics."""
 
     bootstrap_servers: str = "localhost:9092"
     """Comma-separated host:port list."""
     input_topic: str = "events"
+    input_topics: Names = ()
+    """Several topics, instead of `input_topic`: one group, and each partition of each has its own state."""
+    input_pattern: str | None = None
+    """Every topic whose whole name this regular expression matches, instead of `input_topic`; also those to come."""
     output_topic: str = "forecasts"
     alerts_topic: str | None = None
     """One record where an alert or an early warning begins, one where it is over; default: not published."""
@@ -389,11 +461,17 @@ class KafkaConfig(Section):
     """Of topics we create; -1: the broker's default."""
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
     """Whether everything a step produces is one transaction."""
+    placement: Literal["input", "key"] = "input"
+    """Partition of what is written: the number of the event's own, where the topic has as many partitions as the input
+    (else as `key`); or where every Kafka client puts the record's key (murmur2)."""
+    record_time: Literal["event", "processing"] = "event"
+    """Timestamp of what is written: the event's time (a topic's retention counts from it), or when it is written."""
     client_id: str = "streamrnn"
     group_instance_id: str | None = None
     """Static membership: a name that stays with this worker over restarts."""
-    start: Literal["earliest", "latest"] = "earliest"
-    """Where a partition begins that was never committed."""
+    start: Start = "earliest"
+    """Where a partition begins that was never committed; a time: at its first record with no earlier timestamp. A
+    partition that is added later begins at its first record."""
     max_poll_records: int = Field(2000, ge=1)
     """Upper bound of one micro-batch, which is one transaction."""
     broker_timeout: Seconds = 30.0
@@ -425,11 +503,47 @@ class KafkaConfig(Section):
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username")
             if self.sasl_password is None and self.sasl_password_file is None:
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_password or sasl_password_file")
-        if self.input_topic == self.output_topic:
-            raise ValueError("input_topic and output_topic are the same: the forecasts would be read as events")
-        if self.input_topic == self.alerts_topic:
-            raise ValueError("input_topic and alerts_topic are the same: the alerts would be read as events")
         return self
+
+    @model_validator(mode="after")
+    def _inputs(self) -> Self:
+        if self.input_topics and self.input_pattern is not None:
+            raise ValueError("input_topics and input_pattern: give one of the two")
+        try:
+            pattern = re.compile(self.input_pattern) if self.input_pattern is not None else None
+        except re.error as error:
+            raise ValueError(f"input_pattern is no regular expression: {error}") from error
+        setting = self.input_setting.removeprefix("kafka.")
+        written = {"output_topic": self.output_topic, "alerts_topic": self.alerts_topic}
+        written |= {"dead_letter_topic": self.dead_letters}
+        what = {"output_topic": "forecasts", "alerts_topic": "alerts", "dead_letter_topic": "dead letters"}
+        for name, topic in written.items():
+            if topic is not None and (pattern.fullmatch(topic) if pattern else topic in self.inputs):
+                are = "are the same" if self.inputs == (topic,) else f"both hold {topic!r}"
+                raise ValueError(f"{setting} and {name} {are}: the {what[name]} would be read as events")
+        return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The input topics; none where they are known by `input_pattern` alone."""
+        return () if self.input_pattern is not None else self.input_topics or (self.input_topic,)
+
+    @property
+    def several_inputs(self) -> bool:
+        """Whether there may be more than one input topic."""
+        return bool(self.input_topics) or self.input_pattern is not None
+
+    @property
+    def input_setting(self) -> str:
+        """The setting that names the input."""
+        if self.input_pattern is not None:
+            return "kafka.input_pattern"
+        return "kafka.input_topics" if self.input_topics else "kafka.input_topic"
+
+    @property
+    def input_named(self) -> str:
+        """The input topics in a message."""
+        return self.input_pattern or ", ".join(self.inputs)
 
     @property
     def dead_letters(self) -> str:
@@ -523,6 +637,8 @@ class Config(Section):
     """What is learned: the next values, or a number or a class that comes as the label of an event's features."""
     event: EventConfig = EventConfig()
     file: FileConfig = FileConfig()
+    schema_registry: SchemaRegistryConfig = SchemaRegistryConfig()
+    output: OutputConfig = OutputConfig()
     model: ModelConfig = ModelConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
     labels: LabelsConfig = LabelsConfig()
@@ -536,6 +652,13 @@ class Config(Section):
     def _limits_of_targets(self) -> Self:
         if self.event.targets:  # else they are known when the input is
             self.anomaly.check_limits(self.event.targets)
+        return self
+
+    @model_validator(mode="after")
+    def _registry_is_named(self) -> Self:
+        for name, form in (("event.format", self.event.format), ("output.format", self.output.format)):
+            if form != "json" and self.schema_registry.url is None:
+                raise ValueError(f"{name} is {form}: set schema_registry.url")
         return self
 
     @model_validator(mode="after")

@@ -74,6 +74,10 @@ class Connector(ABC):
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """(first offset still in the log, offset the next record will get)."""
 
+    def beginning(self, partition: Partition) -> int:
+        """The offset at which a partition begins that has neither a committed offset nor state."""
+        return self.bounds(partition)[0]
+
     @abstractmethod
     def snapshots(self, partition: Partition) -> Iterator[Message]:
         """The committed snapshot records, oldest first; the last one of a key counts, a null value deletes it."""

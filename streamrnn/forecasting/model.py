@@ -170,6 +170,7 @@ class ForecastModel(PartitionModel[Answers]):
         self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
         self._names, self._published = names, model.levels
         self._explain = config.anomaly.explain
+        self._flat = config.output.shape == "flat"
         super().__init__(
             config,
             settings_of(config),
@@ -210,6 +211,7 @@ class ForecastModel(PartitionModel[Answers]):
             answers,
             levels=self._published,
             explain=self._explain,
+            columns_only=self._flat,
         )
 
     def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.forecasts import Source
-from streamrnn.records.log import Message, Partition
+from streamrnn.records.log import Message, Partition, headers_of
 
 if TYPE_CHECKING:
     from streamrnn.forecasting.answers import Answers
@@ -81,5 +81,6 @@ def encode_alerts(
         else:
             probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead
-        messages.append(Message(decoded.keys[i].encode(), orjson.dumps(document)))
+        key, stamp = decoded.keys[i].encode(), int(decoded.times[i]) // 1000
+        messages.append(Message(key, orjson.dumps(document), headers_of(decoded.records[i]), stamp))
     return messages

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from streamrnn.errors import EventError, EventLate
 from streamrnn.records.events import format_times, own_time
-from streamrnn.records.log import Message, Partition, Record
+from streamrnn.records.log import Message, Partition, Record, headers_of
 
 
 class DeadLetterRecord(BaseModel):
@@ -35,9 +35,8 @@ def dead_letter(partition: Partition, record: Record, error: EventError) -> Mess
         # The record's own time, not the clock's: a replay must write the same bytes.
         "time": format_times(np.array([time]))[0] if time is not None else "",
     }
-    return Message(
-        record.key, record.value, [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]
-    )
+    ours = [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]
+    return Message(record.key, record.value, [*headers_of(record), *ours], None if time is None else time // 1000)
 
 
 def late_event(key: str, time: int) -> EventError:

@@ -22,8 +22,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter
 from typing_extensions import TypedDict
 
 from streamrnn.config.tree import EventConfig
-from streamrnn.errors import EventError, EventInvalid
+from streamrnn.errors import ConfigurationError, EventAhead, EventError, EventInvalid
 from streamrnn.records.log import Record
+from streamrnn.records.payloads import FRAMED, Payloads, framed, needs_payloads, read_json
 from streamrnn.records.scanning import PlainFields, Scanner
 
 Float64: TypeAlias = npt.NDArray[np.float64]
@@ -82,10 +83,10 @@ def targets_of(event: EventConfig) -> tuple[str, ...]:
     return event.targets or DEFAULT_TARGETS
 
 
-def event_schema(event: EventConfig, *, text: bool = False) -> TypeAdapter[Any]:
-    """The schema of one event; with `text` numbers may be written as strings (CSV)."""
+def event_schema(event: EventConfig, *, text: bool = False, timed: bool = True) -> TypeAdapter[Any]:
+    """The schema of one event; with `text` numbers may be written as strings; not `timed`: its time is read already."""
     fields = dict.fromkeys(targets_of(event), number_type(text) | None)
-    return schema_of("One measurement of one series.", event, fields, text)
+    return schema_of("One measurement of one series.", event, fields, text, timed)
 
 
 def number_type(text: bool) -> Any:
@@ -93,10 +94,10 @@ def number_type(text: bool) -> Any:
     return Number if text else Annotated[Number, Strict()]
 
 
-def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool) -> TypeAdapter[Any]:
+def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool, timed: bool) -> TypeAdapter[Any]:
     """The schema of an event with key, time, features and further `fields`; `what` says what it is."""
     time: Any = datetime
-    if not text:  # the rows of a file come with their times read
+    if timed:  # the rows of a file come with their times read
         if event.time_format is not None:
             time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
         elif event.time_unit is not None:
@@ -114,18 +115,33 @@ def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool)
 class EventDecoder:
     """Turns raw records into arrays. `rows` gives the fields of a file's row; None means JSON objects."""
 
-    def __init__(self, event: EventConfig, rows: Rows | None = None) -> None:
+    def __init__(
+        self, event: EventConfig, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None
+    ) -> None:
+        """`read` makes an object of a message that is not plain JSON; see `payloads`."""
         self._event = event
         self._targets = targets_of(event)
-        schema = self._schema(text=rows is not None)
+        self._max_ahead = None if event.max_ahead is None else round(event.max_ahead * 1e6)  # microseconds
+        schema = self._schema(text=rows is not None, timed=rows is None)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
         self._scanner = self._plain(rows)
         if rows is not None:
             validate_row = schema.validator.validate_python
             self._validate = lambda line: validate_row(rows(line))
+        self._payloads: Payloads | None = None
+        if rows is None and needs_payloads(event):
+            lax = self._schema(text=event.text_numbers or event.format != "json", timed=True)
+            self._validate_row: Callable[[Any], dict[str, Any]] = lax.validator.validate_python
+            if read is None and event.format != "json":
+                raise ConfigurationError(f"event.format {event.format} is for Kafka topics: files hold JSON or rows")
+            self._payloads = Payloads(event, self._names(), read or read_json)
 
-    def _schema(self, *, text: bool) -> TypeAdapter[Any]:
-        return event_schema(self._event, text=text)
+    def _names(self) -> list[str]:
+        """The fields that are looked for in a message."""
+        return [self._event.key, self._event.time, *self._targets, *self._event.features]
+
+    def _schema(self, *, text: bool, timed: bool) -> TypeAdapter[Any]:
+        return event_schema(self._event, text=text, timed=timed)
 
     def _plain(self, rows: Rows | None) -> Scanner | None:
         """What reads the plain events, where there are such."""
@@ -139,6 +155,8 @@ class EventDecoder:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
+        if self._payloads is not None:
+            return self._decode_payloads(records, self._payloads)
         return self._each(records) if self._scanner is None else self._scan(self._scanner, records)
 
     def _scan(self, scanner: Scanner, records: Sequence[Record]) -> Decoded:
@@ -146,7 +164,8 @@ class EventDecoder:
         longest = self._event.max_bytes
         found = scanner.scan([b"" if (v := record.value) is None or len(v) > longest else v for record in records])
         times, numbers = found.times, found.numbers
-        sensible = found.plain & (times >= FIRST_TIME) & (times <= LAST_TIME)  # the others get their message one by one
+        sensible = found.plain & (times >= FIRST_TIME) & (times <= LAST_TIME)
+        sensible &= ~self._ahead(times, records)  # the others get their message one by one
         good = sensible.copy()
         keys = [key for key in found.keys if key is not None]
         rejected: list[tuple[Record, EventError]] = []
@@ -176,6 +195,14 @@ class EventDecoder:
         targets, features = np.hsplit(numbers, [len(self._targets)])
         return Decoded(keys, times, targets, features, records, rejected)
 
+    def _ahead(self, times: Int64, records: Sequence[Record]) -> npt.NDArray[np.bool_]:
+        """Which `times` are too far ahead of their record's own timestamp, (records,)."""
+        if self._max_ahead is None:
+            return np.zeros(len(records), np.bool_)
+        own = np.fromiter((own_time(record) or 0 for record in records), np.int64, len(records))
+        ahead: npt.NDArray[np.bool_] = (own > 0) & (times - own > self._max_ahead)
+        return ahead
+
     def _each(self, records: Sequence[Record]) -> Decoded:
         """One by one."""
         rejected: list[tuple[Record, EventError]] = []
@@ -197,6 +224,47 @@ class EventDecoder:
                 times.append(time)
                 good.append(record)
             records = good
+        return self._decoded(rows, keys, times, records, rejected)
+
+    def _decode_payloads(self, records: Sequence[Record], payloads: Payloads) -> Decoded:
+        """As `decode`, for messages that are no plain JSON objects; a message is taken whole or not at all."""
+        rows: list[dict[str, Any]] = []
+        keys: list[str] = []
+        times: list[int] = []
+        good: list[Record] = []
+        rejected: list[tuple[Record, EventError]] = []
+        for record in records:
+            try:
+                some = [self._validated(fields) for fields in payloads(self._checked(record.value))]
+                own = [self._key(row, record) for row in some]
+                moments = [self._time(row, record) for row in some]
+            except EventError as error:
+                rejected.append((record, error))
+                continue
+            rows += some
+            keys += own
+            times += moments
+            good += [record] * len(some)
+        return self._decoded(rows, keys, times, good, rejected)
+
+    def _judged(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a valid object; raises EventInvalid for what is no event all the same."""
+        return fields
+
+    def _validated(self, fields: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._judged(self._validate_row(fields))
+        except ValidationError as error:
+            raise EventInvalid(_first_problem(error)) from None
+
+    def _decoded(
+        self,
+        rows: list[dict[str, Any]],
+        keys: list[str],
+        times: list[int],
+        records: Sequence[Record],
+        rejected: list[tuple[Record, EventError]],
+    ) -> Decoded:
         features = self._columns_of(rows, self._event.features)
         targets, labels = self._learned(rows, features)
         return Decoded(keys, np.array(times, np.int64), targets, features, records, rejected, labels)
@@ -205,7 +273,7 @@ class EventDecoder:
         """Targets (events, targets), and what the events say of labels; `features` is as in `Decoded`."""
         return self._columns_of(rows, self._targets), None
 
-    def _fields(self, value: bytes | None) -> dict[str, Any]:
+    def _checked(self, value: bytes | None) -> bytes:
         if value is None:
             raise EventInvalid("the message is null (a tombstone), not an event")
         if len(value) > self._event.max_bytes:
@@ -213,10 +281,15 @@ class EventDecoder:
                 f"the event has {len(value)} bytes, more than event.max_bytes = {self._event.max_bytes}; raise it "
                 "if such events are meant"
             )
+        return value
+
+    def _fields(self, message: bytes | None) -> dict[str, Any]:
+        value = self._checked(message)
         try:
-            return self._validate(value)
+            return self._judged(self._validate(value))
         except ValidationError as error:
-            raise EventInvalid(_first_problem(error)) from None
+            hint = f"; {FRAMED}" if framed(value) else ""
+            raise EventInvalid(f"{_first_problem(error)}{hint}") from None
 
     def _key(self, fields: dict[str, Any], record: Record) -> str:
         key: str | None = fields.get(self._event.key)
@@ -227,7 +300,7 @@ class EventDecoder:
         if len(record.key) > LONGEST_KEY:
             raise EventInvalid(f"no field {self._event.key!r}, and the message key has over {LONGEST_KEY} bytes")
         try:
-            return record.key.decode()
+            return record.key.decode() if self._payloads is None else self._payloads.key(record.key)
         except UnicodeDecodeError:
             raise EventInvalid(f"no field {self._event.key!r}, and the message key is not UTF-8") from None
 
@@ -238,6 +311,11 @@ class EventDecoder:
             moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
             if not FIRST_TIME <= moment <= LAST_TIME:
                 raise EventInvalid(f"{self._event.time}: {time.isoformat()} is in UTC outside the years 1 to 9999")
+            if self._max_ahead is not None and (own := own_time(record)) and moment - own > self._max_ahead:
+                raise EventAhead(
+                    f"the event's time {time} is {(moment - own) / 3.6e9:.1f} h ahead of its record's own timestamp, "
+                    "more than event.max_ahead"
+                )
             return moment
         own = own_time(record)
         if own is None:

@@ -12,7 +12,8 @@ import orjson
 from pydantic import BaseModel, Field
 
 from streamrnn.records.events import Decoded, Float64
-from streamrnn.records.log import Message, Partition
+from streamrnn.records.flat import flat
+from streamrnn.records.log import Message, Partition, headers_of
 from streamrnn.records.step_times import step_times
 from streamrnn.records.templates import DUE, EXTRA, KEY, NUMBER, OFFSET, TIME, Contents, Template, fill
 
@@ -100,6 +101,7 @@ def encode(
     *,
     levels: Sequence[float] = (),
     explain: bool = False,
+    columns_only: bool = False,
 ) -> list[Message]:
     """The output records of a batch, one per event that was not late, in order.
 
@@ -121,8 +123,12 @@ def encode(
             answers.late,
         ),
     )
-    keys = [key.encode() for key, late in zip(decoded.keys, answers.late.tolist(), strict=True) if not late]
-    return list(map(Message, keys, values))
+    if columns_only:
+        values = [orjson.dumps(flat(orjson.loads(value))) for value in values]
+    stamps = (decoded.times // 1000).tolist()
+    told = zip(decoded.keys, map(headers_of, decoded.records), stamps, answers.late.tolist(), strict=True)
+    about = [(key.encode(), headers, stamp) for key, headers, stamp, late in told if not late]
+    return [Message(key, value, *rest) for (key, *rest), value in zip(about, values, strict=True)]
 
 
 _BOUNDS = (NUMBER, NUMBER)

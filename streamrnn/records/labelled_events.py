@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NotRequired
 
 import numpy as np
@@ -21,15 +21,16 @@ from streamrnn.records.events import LONGEST_KEY, EventDecoder, Float64, Int64, 
 LabelId = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
 
 
-def labelled_schema(config: Config, *, text: bool = False) -> TypeAdapter[Any]:
-    """The schema of one labelled event; with `text` numbers may be written as strings (CSV)."""
+def labelled_schema(config: Config, *, text: bool = False, timed: bool = True) -> TypeAdapter[Any]:
+    """The schema of one labelled event; see `event_schema`."""
     label: Any = number_type(text)
     if config.task == "classification":
         label = ClassName
         if declared := config.labels.classes:
             label = Annotated[ClassName, AfterValidator(_one_of(declared))]
     fields = {config.event.id: NotRequired[LabelId | None], config.event.label: NotRequired[label | None]}
-    return schema_of("Features to predict from, or the label of earlier ones, or both.", config.event, fields, text)
+    what = "Features to predict from, or the label of earlier ones, or both."
+    return schema_of(what, config.event, fields, text, timed)
 
 
 def _one_of(declared: tuple[str, ...]) -> Any:
@@ -44,18 +45,22 @@ def _one_of(declared: tuple[str, ...]) -> Any:
 class LabelledDecoder(EventDecoder):
     """Turns records into features, ids and labels; the labels become the targets, (events, 1)."""
 
-    def __init__(self, config: Config, rows: Rows | None = None) -> None:
+    def __init__(self, config: Config, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> None:
         self._config = config
-        super().__init__(config.event, rows)
+        super().__init__(config.event, rows, read)
 
     def _plain(self, rows: Rows | None) -> None:
         """None: labels have a schema of their own."""
 
-    def _schema(self, *, text: bool) -> TypeAdapter[Any]:
-        return labelled_schema(self._config, text=text)
+    def _names(self) -> list[str]:
+        event = self._event
+        return [event.key, event.time, event.id, event.label, *event.features]
 
-    def _fields(self, value: bytes | None) -> dict[str, Any]:
-        fields, event = super()._fields(value), self._event
+    def _schema(self, *, text: bool, timed: bool) -> TypeAdapter[Any]:
+        return labelled_schema(self._config, text=text, timed=timed)
+
+    def _judged(self, fields: dict[str, Any]) -> dict[str, Any]:
+        event = self._event
         if not self._is_alone(fields):
             if all(name not in fields for name in event.features):
                 raise EventInvalid(

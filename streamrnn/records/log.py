@@ -42,6 +42,12 @@ class Message(NamedTuple):
     timestamp: int | None = None  # milliseconds since 1970
 
 
+def headers_of(record: Record) -> Sequence[tuple[str, bytes]]:
+    """The record's headers; only Kafka's have any."""
+    found: Sequence[tuple[str, bytes]] = getattr(record, "headers", ())
+    return found
+
+
 def offsets_after(records: Iterable[Record]) -> int:
     """The offset to commit after `records` (not empty, in order)."""
     last = -1

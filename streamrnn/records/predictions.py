@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from streamrnn.records.events import Decoded, Float64, format_times
 from streamrnn.records.forecasts import Source
-from streamrnn.records.log import Message, Partition
+from streamrnn.records.log import Message, Partition, headers_of
 from streamrnn.records.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -93,9 +93,12 @@ def encode(
         answers.correct.tolist(),
         answers.error.tolist(),
         answers.late.tolist(),
+        (decoded.times // 1000).tolist(),
         strict=True,
     )
-    for key, time, record, name, label, outcome, (prediction, probabilities), made_at, right, error, late in columns:
+    for (
+        key, time, record, name, label, outcome, (prediction, probabilities), made_at, right, error, late, stamp
+    ) in columns:  # fmt: skip
         if late or outcome == REFUSED:
             continue
         document: dict[str, Any] = {
@@ -125,7 +128,7 @@ def encode(
                 "predicted_at": None if outcome == UNKNOWN else made_at,
                 "score": score,
             }
-        messages.append(Message(key.encode(), dumps(document)))
+        messages.append(Message(key.encode(), dumps(document), headers_of(record), stamp))
     return messages
 
 

@@ -30,7 +30,6 @@ def recover(
     partition: Partition,
     model: PartitionModel[Any],
     decoder: EventDecoder,
-    start: Literal["earliest", "latest"],
 ) -> Iterator[Progress]:
     """Bring `model` to the committed offset, a slice of work per step; the last step is `ready`.
 
@@ -49,7 +48,7 @@ def recover(
             break
     check(partition, restored, committed, first, end)
     if restored is None or committed is None:
-        yield Progress("ready", 0, 0, first if start == "earliest" else end)
+        yield Progress("ready", 0, 0, connector.beginning(partition))
         return
     for some in connector.replay(partition, restored, committed):
         model.process(decoder.decode(some))

@@ -7,6 +7,7 @@ and ask it; none of them asks which one it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -54,8 +55,9 @@ class Task(ABC):
         self.config = config
 
     @abstractmethod
-    def decoder(self, rows: Rows | None = None) -> EventDecoder:
-        """What turns records into events; with `rows` a record is a row of a file that they read."""
+    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
+        """What turns records into events; with `rows` a record is a row of a file that they read, with `read` it is
+        what that makes an object of."""
 
     @abstractmethod
     def model(self) -> PartitionModel[Any]:
@@ -78,9 +80,9 @@ class Task(ABC):
 class ForecastTask(Task):
     """The next values of every series."""
 
-    def decoder(self, rows: Rows | None = None) -> EventDecoder:
+    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """See `Task.decoder`."""
-        return EventDecoder(self.config.event, rows)
+        return EventDecoder(self.config.event, rows, read)
 
     def model(self) -> PartitionModel[Answers]:
         """See `Task.model`."""
@@ -114,9 +116,9 @@ class LabelTask(Task):
     Only labels that met a prediction are points of the chart; every series is in the list.
     """
 
-    def decoder(self, rows: Rows | None = None) -> EventDecoder:
+    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """See `Task.decoder`."""
-        return LabelledDecoder(self.config, rows)
+        return LabelledDecoder(self.config, rows, read)
 
     def model(self) -> PartitionModel[Predictions]:
         """See `Task.model`."""

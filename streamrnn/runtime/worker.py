@@ -121,7 +121,7 @@ class Worker:
     def _take_over(self, connector: Connector, partition: Partition) -> None:
         model = self._task.model()
         self._models[partition] = model
-        self._recoveries[partition] = recover(connector, partition, model, self._decoder, self._config.kafka.start)
+        self._recoveries[partition] = recover(connector, partition, model, self._decoder)
         log.info("%s[%d]: assigned, restoring", *partition, extra=_place(partition))
         self.observer.assigned(partition)
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.broker import registry
 from tests.broker.artifacts import BrokerMissing, fetch
 from tests.broker.process import Broker
 
@@ -25,6 +26,7 @@ def main() -> int:
         print(f"no Kafka broker for the tests: {error}", file=sys.stderr)
         return 1
     if arguments.verb == "fetch":
+        registry.fetch()
         print(f"Kafka is in {found.home}")
         return 0
     with tempfile.TemporaryDirectory(prefix="streamrnn-broker-") as folder:

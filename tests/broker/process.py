@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.broker.artifacts import CLUSTER_ID, USERS, artifacts, java
+from tests.broker.client import Client
 
 READY = "Kafka Server started"
 
@@ -128,6 +129,7 @@ class Broker:
             "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
             "log.dirs": str(self.data / "logs"),
             "num.partitions": "1",
+            "log.retention.ms": "-1",  # tests write records of years ago
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": "3",
             "transaction.state.log.num.partitions": "3",
@@ -235,6 +237,16 @@ class Broker:
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nobody answers."""
         self._signal(signal.SIGSTOP)
+
+    def wait_serving(self, timeout: float = 60.0) -> None:
+        """After `resume`: until it answers clients again."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with suppress(Exception), Client(self.bootstrap) as client:
+                client.admin.list_topics()
+                return
+            time.sleep(0.2)
+        raise RuntimeError("the broker does not come back")
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

@@ -12,7 +12,7 @@ from streamrnn.connectors.kafka.operations import reset
 from streamrnn.errors import SnapshotMismatch, SnapshotVersion
 from streamrnn.records.log import Partition
 from streamrnn.runtime.recovery import recover
-from streamrnn.runtime.task import make_decoder, make_model
+from streamrnn.runtime.task import task_of
 from streamrnn.state.snapshot_folder import SnapshotFolder
 from tests.kafka.helpers import Pipeline, poll_until
 from tests.state.test_written_before import REFUSAL, changed, refused
@@ -31,11 +31,11 @@ def test_a_changelog_of_before(written: Written, pipeline: Callable[..., Pipelin
         poll_until(connector, lambda polled: bool(polled.assigned))
     reset(made.config, made.application_id, made.changelog, written.offset, lambda _, offset: messages)
     config = written.config.model_copy(update={"application_id": made.application_id})
-    partition, decoder = made.partitions[0], make_decoder(written.config)
+    partition, decoder = made.partitions[0], task_of(written.config).decoder()
     with made.connector() as connector:
         poll_until(connector, lambda polled: bool(polled.assigned))
-        model = make_model(config)
-        recovery = recover(connector, partition, model, decoder, "earliest")
+        model = task_of(config).model()
+        recovery = recover(connector, partition, model, decoder)
         if refused(written):
             with pytest.raises(SnapshotVersion, match=REFUSAL):
                 list(recovery)
@@ -52,10 +52,10 @@ def test_the_changelog_of_another_pipeline_is_refused(pipeline: Callable[..., Pi
     theirs = Partition("orders", 0)
     reset(
         made.config, made.application_id, made.changelog, 3,
-        lambda _, offset: list(make_model(config).snapshot(offset, theirs)),
+        lambda _, offset: list(task_of(config).model().snapshot(offset, theirs)),
     )  # fmt: skip
     with made.connector() as connector:
         poll_until(connector, lambda polled: bool(polled.assigned))
-        recovery = recover(connector, made.partitions[0], make_model(config), make_decoder(config), "earliest")
+        recovery = recover(connector, made.partitions[0], task_of(config).model(), task_of(config).decoder())
         with pytest.raises(SnapshotMismatch, match=r"that of orders\[0\] of .*give each pipeline an application_id"):
             list(recovery)

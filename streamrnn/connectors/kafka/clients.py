@@ -12,6 +12,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.kafka.diagnosis import answering
 from streamrnn.errors import (
     AuthenticationRefused,
     BrokerUnavailable,
@@ -22,6 +23,8 @@ from streamrnn.errors import (
 )
 
 T = TypeVar("T")
+
+SETUP = 3000  # milliseconds for connecting, doubled with each failure
 
 _NOT_ALLOWED = "grant it to kafka.sasl_username, or use another user"
 _UNREACHABLE = (
@@ -65,7 +68,7 @@ def password(config: KafkaConfig) -> str | None:
 def client_options(config: KafkaConfig, client_id: str) -> dict[str, Any]:
     """Keyword arguments that consumers, producers and the admin client all take."""
     options: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in config.bootstrap_servers.split(",")],
+        "bootstrap_servers": answering(config),
         "client_id": client_id,
         "security_protocol": config.security_protocol,
         "request_timeout_ms": milliseconds(config.broker_timeout),
@@ -106,7 +109,8 @@ def made(kind: Callable[..., Any], **options: Any) -> Any:
     opened: list[Any] = []
 
     def connect(**configs: Any) -> Any:
-        opened.append(KafkaNetClient(**configs))
+        # a broker that hangs accepts connections and says nothing; the next one is asked after this long
+        opened.append(KafkaNetClient(**configs, socket_connection_setup_timeout_ms=SETUP))
         return opened[-1]
 
     try:

@@ -17,14 +17,15 @@ from typing import Any, Self
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import CommitFailedError
+from kafka.errors import CommitFailedError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.connectors.kafka.beginnings import Mark, added_later, read_mark
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
-from streamrnn.connectors.kafka.diagnosis import wait_for_broker
+from streamrnn.connectors.kafka.diagnosis import check_advertised, wait_for_broker
 from streamrnn.connectors.kafka.hanging_transactions import (
     end_transactions_of_the_dead,
     member_client_id,
@@ -42,23 +43,32 @@ from streamrnn.records.log import Message, Partition, Record
 log = logging.getLogger(__name__)
 
 SLICE = 0.2  # seconds of one wait inside `poll`: how late a change of ownership may be noticed
+METADATA_AGE = 30.0  # seconds: within twice that partitions and topics that were added are seen and taken over
 CLOSE = 5.0  # seconds for leaving a `with` block
 
 
 class KafkaConnector(Connector):
-    """A `Connector` over one input topic, its outputs, dead letters and changelog.
+    """A `Connector` over input topics, their outputs, dead letters and changelogs.
 
     Exactly once: `commit` is one transaction with outputs, dead letters, snapshot records and the input offsets with
     the group's metadata (KIP-447). At least once: outputs and dead letters outside of any transaction, and when they
     are acknowledged the offsets, in one transaction with the snapshot records if there are any.
 
-    Outputs and dead letters go to the partition number of their input where the topic has as many partitions as the
-    input topic, else by the hash of their key. Snapshots always go to the input's partition number.
+    Outputs and dead letters go where `kafka.placement` says, snapshots always to the input's partition number.
 
     After an error of `commit` only `close` is left: what became of the transaction decides the next connector.
     """
 
-    def __init__(self, config: KafkaConfig, *, application_id: str, changelog_topic: str) -> None:
+    def __init__(
+        self,
+        config: KafkaConfig,
+        *,
+        application_id: str,
+        changelog_topic: str | None,
+        framed: Callable[[str, bytes], bytes] | None = None,
+    ) -> None:
+        """Without a changelog no state is kept; `framed` puts a frame around the value of an output or alert."""
+        self._framed = framed
         self._config = config
         self._application_id = application_id
         self._changelog = changelog_topic
@@ -70,7 +80,10 @@ class KafkaConnector(Connector):
         self._transactions: Writer | None = None
         self._plain: Writer | None = None  # at-least-once: outputs and dead letters
         self._reader = Reader(config, self._client_id)
+        self._topics: Topics | None = None
         self._outputs: Outputs | None = None
+        self._marks: dict[TopicPartition, Mark | None] = {}  # of the committed offsets, as far as they were asked for
+        self._begun: dict[TopicPartition, int] = {}  # of these, those that have no state yet
         self._liveness: Liveness | None = None
         self._rebalances = _Rebalances()
         self._owned: set[TopicPartition] = set()  # those that the caller was told of
@@ -95,16 +108,18 @@ class KafkaConnector(Connector):
         config = self._config
         try:
             wait_for_broker(config, 0.6 * config.broker_timeout)
-            log_in(config, self._client_id, 0.3 * config.broker_timeout)
-            topics = ensure_topics(config, self._changelog, self._client_id)
-            self._outputs = Outputs(config, self._changelog, topics)
+            brokers = log_in(config, self._client_id, 0.3 * config.broker_timeout)
+            check_advertised(config, brokers, min(5.0, 0.3 * config.broker_timeout))
+            topics = self._topics = ensure_topics(config, self._changelog, self._client_id)
+            self._outputs = Outputs(config, topics, self._framed)
             self._transactions = self._new_writer(self._transactional_id, topics)
             if not self._exactly_once:
                 self._plain = self._new_writer(None, topics)
             with translated(config, "connecting the consumer"):
                 self._consumer = self._new_consumer()
                 self._rebalances.consumer = self._consumer
-                self._consumer.subscribe([config.input_topic], listener=self._rebalances)
+                pattern = None if config.input_pattern is None else f"(?:{config.input_pattern})$"
+                self._consumer.subscribe(config.inputs, pattern=pattern, listener=self._rebalances)
                 # A leader of the group that does not know the topic's partitions yet would assign none, and once more.
                 manager = self._consumer._manager
                 known = self._consumer._cluster.request_update()
@@ -116,7 +131,7 @@ class KafkaConnector(Connector):
 
     def _new_writer(self, transactional_id: str | None, topics: Topics) -> Writer:
         return bounded(
-            2 * self._config.broker_timeout,
+            2.1 * self._config.broker_timeout,
             lambda: Writer(self._config, f"{self._client_id}-producer", transactional_id, topics.record_limits),
             "starting the producer",
         )
@@ -134,6 +149,7 @@ class KafkaConnector(Connector):
             heartbeat_interval_ms=max(1, min(3000, session // 3 - 1)),
             max_poll_interval_ms=milliseconds(config.max_poll_interval),
             max_poll_records=config.max_poll_records,
+            metadata_max_age_ms=milliseconds(METADATA_AGE),
             isolation_level="read_committed",
             enable_auto_commit=False,
             # positions are always set by `start`; a reset on the client's own account would skip records in silence
@@ -163,8 +179,13 @@ class KafkaConnector(Connector):
 
     def _poll_client(self, seconds: float) -> dict[TopicPartition, list[Record]]:
         """Nothing, instead of an error, for what may pass: how long it may last is for `Liveness` to say."""
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            # A join that topics or partitions called for and that ended between two polls is forgotten by the client:
+            # it holds itself for joined, and neither takes its assignment nor sends another heartbeat.
+            coordinator.request_rejoin()
         try:
-            with translated(self._config, f"reading {self._config.input_topic}"), unpacking(self._consumer):
+            with translated(self._config, f"reading {self._config.input_named}"), unpacking(self._consumer):
                 found: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=round(1000 * seconds))
                 return found
         except BrokerUnavailable as error:
@@ -190,6 +211,7 @@ class KafkaConnector(Connector):
                 return [], [Partition(*partition) for partition in sorted(revoked)]
             assigned = assignment - self._owned
             if assigned:
+                self._look_at_topics_again(assigned)
                 self._owned |= assigned
                 self._member = self._consumer.group_metadata().member_id
                 self._dead_looked_for = False
@@ -197,17 +219,61 @@ class KafkaConnector(Connector):
             Partition(*partition) for partition in sorted(revoked)
         ]
 
+    def _look_at_topics_again(self, assigned: set[TopicPartition]) -> None:
+        """Partitions and topics were added since the topics were looked at: make room for their state."""
+        assert self._topics is not None
+        inputs = self._topics.inputs
+        if all(partition.partition < inputs.get(partition.topic, 0) for partition in assigned):
+            return
+        self._topics = ensure_topics(self._config, self._changelog, self._client_id)
+        self._outputs = Outputs(self._config, self._topics, self._framed)
+        for writer in (self._transactions, self._plain):
+            if writer is not None:
+                writer.learn(self._topics.record_limits)
+
     def committed(self, partition: Partition) -> int | None:
-        """The committed offset; waits for transactions that are about to change it."""
+        """The committed offset; waits for transactions that are about to change it. None where it marks a beginning."""
         self._check_open()
         if not self._dead_looked_for:
             end_transactions_of_the_dead(self._config, self._application_id, self._client_id, self._transactional_id)
             self._dead_looked_for = True
-        with translated(self._config, f"reading the committed offset of {partition}"):
-            found = self._consumer.committed(
-                TopicPartition(*partition), timeout_ms=milliseconds(self._config.broker_timeout)
+        wanted = TopicPartition(*partition)
+        found = self._committed([wanted], f"reading the committed offset of {partition}").get(wanted)
+        self._begun.pop(wanted, None)
+        if found is None:
+            self._marks[wanted] = None
+            return None
+        mark = read_mark(found.metadata)
+        self._marks[wanted] = mark._replace(begin=False)
+        if mark.begin:
+            self._begun[wanted] = int(found.offset)
+            return None
+        return int(found.offset)
+
+    def _committed(self, partitions: list[TopicPartition], doing: str) -> dict[TopicPartition, Any]:
+        with translated(self._config, doing):
+            found: dict[TopicPartition, Any] = self._consumer._coordinator.fetch_committed_offsets(
+                partitions, timeout_ms=milliseconds(self._config.broker_timeout)
             )
-        return None if found is None else int(found)
+        return {partition: offset for partition, offset in found.items() if offset.offset >= 0}
+
+    def beginning(self, partition: Partition) -> int:
+        """See `beginnings`."""
+        first, end = self.bounds(partition)
+        wanted, start = TopicPartition(*partition), self._config.start
+        if wanted in self._begun:
+            return max(first, self._begun[wanted])
+        if start == "earliest":
+            return first
+        assert self._topics is not None
+        others = [TopicPartition(topic, n) for topic, count in self._topics.inputs.items() for n in range(count)]
+        marks = [read_mark(one.metadata) for one in self._committed(others, "reading the group's offsets").values()]
+        if added_later(partition, marks, topics_appear=self._config.input_pattern is not None):
+            return first
+        if start == "latest":
+            return end
+        found = self._reader.offset_at(wanted, start)
+        return end if found is None else max(first, found)
 
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """(first offset in the log, first offset that a reader of committed records cannot reach yet)."""
@@ -220,7 +286,8 @@ class KafkaConnector(Connector):
         One that a dead worker left open would hold back what others committed since; `committed` ends such first.
         """
         self._check_open()
-        source = TopicPartition(self._changelog, partition.number)
+        assert self._topics is not None
+        source = TopicPartition(self._topics.changelogs[partition.topic], partition.number)
         start, end = self._reader.settled_bounds(source)
         for records in self._reader.read(source, start, end, slice_size=100):
             for record in records:
@@ -233,11 +300,21 @@ class KafkaConnector(Connector):
         return self._reader.read(TopicPartition(*partition), start, end, self._config.max_poll_records)
 
     def start(self, partition: Partition, offset: int) -> None:
-        """Deliver from `offset` on."""
+        """Deliver from `offset` on; committed at once where nothing was (see `beginnings`)."""
         self._check_open()
         wanted = TopicPartition(*partition)
         if wanted not in self._owned:
             raise ConnectorError(f"{partition} cannot be started: it is not assigned to this worker")
+        if wanted not in self._marks:
+            self.committed(partition)
+        if (
+            self._marks[wanted] is None
+        ):  # nothing is committed: a worker that dies before its first commit would begin elsewhere
+            assert self._topics is not None
+            self._marks[wanted] = Mark(of=self._topics.inputs)
+            begins = OffsetAndMetadata(offset, Mark(begin=True, of=self._topics.inputs).text(), -1)
+            assert self._transactions is not None
+            self._transactions.commit([], {wanted: begins}, self._membership({wanted: begins}))
         with translated(self._config, f"starting {partition}"):
             self._consumer.seek(wanted, offset)
             self._consumer.resume(wanted)
@@ -252,7 +329,12 @@ class KafkaConnector(Connector):
             raise ConnectorError("an earlier commit failed: this connector can only be closed")
         assert self._outputs is not None
         assert self._transactions is not None
-        offsets = {TopicPartition(*partition): offset for partition, offset in commit.offsets.items()}
+        offsets = {
+            TopicPartition(*partition): OffsetAndMetadata(
+                offset, (self._marks.get(TopicPartition(*partition)) or Mark()).text(), -1
+            )
+            for partition, offset in commit.offsets.items()
+        }
         batches = self._outputs.batches(commit)
         snapshots = self._outputs.snapshots(commit)
         if not offsets and not batches and not snapshots:
@@ -271,7 +353,7 @@ class KafkaConnector(Connector):
             self._failed = True
             raise
 
-    def _membership(self, offsets: dict[TopicPartition, int]) -> Any:
+    def _membership(self, offsets: dict[TopicPartition, Any]) -> Any:
         """The group's metadata by which the broker recognizes a worker that lost its partitions.
 
         A member that was thrown out has generation -1 and no id in the client's own metadata, and the broker does not
@@ -285,13 +367,12 @@ class KafkaConnector(Connector):
             raise CommitFailed("this worker is no member of the consumer group any more: its session timed out")
         return group
 
-    def _commit_offsets(self, offsets: dict[TopicPartition, int]) -> None:
-        wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+    def _commit_offsets(self, wanted: dict[TopicPartition, Any]) -> None:
         try:
             with translated(self._config, "committing offsets"):
                 self._consumer.commit(wanted, timeout_ms=milliseconds(self._config.broker_timeout))
         except ConnectorError as error:
-            if isinstance(error.__cause__, CommitFailedError):
+            if isinstance(error.__cause__, CommitFailedError | RebalanceInProgressError):
                 raise CommitFailed(f"the group gave this worker's partitions away: {error}") from error
             raise
 

@@ -16,14 +16,17 @@ from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, Connector
 ATTEMPTS = 4  # a broker that refuses a password closes the connection with its answer, and the client may see only that
 
 
-def log_in(config: KafkaConfig, client_id: str, seconds: float) -> None:
-    """Connect and authenticate as every client will, and ask one question; raises what is wrong within `seconds`."""
+def log_in(config: KafkaConfig, client_id: str, seconds: float) -> list[tuple[str, int]]:
+    """Connect and authenticate as every client will, and ask one question; raises what is wrong within `seconds`.
+
+    Returns host and port of every broker of the cluster, as they advertise them.
+    """
     doing = "logging in"
     with translated(config, doing):
-        bounded(seconds, lambda: _log_in(config, client_id, time.monotonic() + seconds), doing)
+        return bounded(seconds, lambda: _log_in(config, client_id, time.monotonic() + seconds), doing)
 
 
-def _log_in(config: KafkaConfig, client_id: str, deadline: float) -> None:
+def _log_in(config: KafkaConfig, client_id: str, deadline: float) -> list[tuple[str, int]]:
     client = KafkaNetClient(**client_options(config, client_id))
     client._net.start()
     attempts = 0
@@ -31,8 +34,7 @@ def _log_in(config: KafkaConfig, client_id: str, deadline: float) -> None:
         while True:
             left = milliseconds(deadline - time.monotonic())
             try:
-                client._net.run(_ask, client._manager, left)
-                return
+                return [(str(host), int(port)) for host, port in client._net.run(_ask, client._manager, left)]
             except KafkaConnectionError as error:
                 attempts += 1
                 if attempts == ATTEMPTS:
@@ -57,7 +59,7 @@ def _broken_off(config: KafkaConfig) -> ConnectorError:
     )
 
 
-async def _ask(manager: Any, timeout: int) -> None:
+async def _ask(manager: Any, timeout: int) -> list[tuple[str, int]]:
     """Any of the bootstrap servers will do; the last one's error counts."""
     brokers = manager.cluster.bootstrap_brokers()
     for broker in brokers:
@@ -66,10 +68,11 @@ async def _ask(manager: Any, timeout: int) -> None:
                 broker.node_id, timeout_ms=timeout, pop_on_close=True, refresh_metadata_on_err=False
             )
             await connection
-            await manager.wait_for(connection.send_request(MetadataRequest(topics=[])), timeout)
+            answer = await manager.wait_for(connection.send_request(MetadataRequest(topics=[])), timeout)
         except Exception:
             manager.reset_backoff(broker.node_id)
             if broker is brokers[-1]:
                 raise
         else:
-            return
+            return [(one.host, one.port) for one in answer.brokers]
+    return []

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from kafka import ConsumerGroupMetadata, KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
+from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
+from streamrnn.connectors.kafka.beginnings import Mark
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.reader import Reader
-from streamrnn.connectors.kafka.topics import ensure_topics
+from streamrnn.connectors.kafka.topics import changelog_of, ensure_topics, input_topics
 from streamrnn.connectors.kafka.writer import Batch, Writer
 from streamrnn.errors import ConnectorError, StateError, TopicMissing
 from streamrnn.records.log import Message, Partition
@@ -43,24 +46,25 @@ def _admin(config: KafkaConfig, doing: str) -> Iterator[Any]:
 
 
 def stored(config: KafkaConfig, application_id: str, changelog: str) -> list[Stored]:
-    """What the broker holds of every partition of the input topic."""
+    """What the broker holds of every partition of the input."""
     reader = Reader(config, f"{config.client_id}-operations")
     with _admin(config, "looking at the application") as admin:
+        inputs = input_topics(config, admin)
+        logs = {topic: changelog_of(config, changelog, topic) for topic in inputs}
         counts = {
             topic["name"]: len(topic["partitions"])
-            for topic in admin.describe_topics([config.input_topic, changelog])
+            for topic in admin.describe_topics([*inputs, *logs.values()])
             if topic["error_code"] == 0
         }
-        if config.input_topic not in counts:
-            raise TopicMissing(f"kafka.input_topic: {config.bootstrap_servers} has no topic {config.input_topic!r}")
+        if absent := [topic for topic in inputs if topic not in counts]:
+            raise TopicMissing(f"{config.input_setting}: {config.bootstrap_servers} has no topic {absent[0]!r}")
         offsets = _group_offsets(admin, application_id, config.broker_timeout)
     found = []
-    for number in range(counts[config.input_topic]):
-        source = TopicPartition(config.input_topic, number)
+    for source in [TopicPartition(topic, number) for topic in inputs for number in range(counts[topic])]:
         first, end = reader.bounds(source)
         committed = offsets.get(source)
-
-        log = TopicPartition(changelog, number) if number < counts.get(changelog, 0) else None
+        kept = logs[source.topic]
+        log = TopicPartition(kept, source.partition) if source.partition < counts.get(kept, 0) else None
         offset = None if committed is None or committed.offset < 0 else int(committed.offset)
         found.append(Stored(Partition(*source), first, end, offset, partial(_changelog, reader, log)))
     return found
@@ -102,7 +106,7 @@ def reset(
     config: KafkaConfig,
     application_id: str,
     changelog: str,
-    target: Literal["earliest", "latest"] | int,
+    target: Literal["earliest", "latest"] | int | datetime,
     fresh: Callable[[Partition, int], Sequence[Message]],
 ) -> dict[Partition, int]:
     """Forget the learned state and make every partition begin at `target`; returns where each begins.
@@ -113,14 +117,23 @@ def reset(
     doing = "resetting the application"
     with _admin(config, doing) as admin:
         _require_empty_group(admin, application_id, config.session_timeout)
-    begins = {}
+    begins, reader = {}, Reader(config, f"{config.client_id}-operations")
     for place in stored(config, application_id, changelog):
-        offset = {"earliest": place.first, "latest": place.end}.get(str(target), target)
-        begins[place.partition] = min(max(int(offset), place.first), place.end)
+        if isinstance(target, datetime):
+            found = reader.offset_at(TopicPartition(*place.partition), target)
+            offset = place.end if found is None else found
+        elif isinstance(target, str):
+            offset = place.first if target == "earliest" else place.end
+        else:
+            offset = target
+        begins[place.partition] = min(max(offset, place.first), place.end)
+    reader.close(config.broker_timeout)
+    logs = sorted({changelog_of(config, changelog, partition.topic) for partition in begins})
     with _admin(config, doing) as admin:
-        if any(topic["error_code"] == 0 for topic in admin.describe_topics([changelog])):
-            admin.delete_topics([changelog], timeout_ms=milliseconds(config.broker_timeout))
-            _wait_until_gone(admin, changelog, config)
+        if there := [topic["name"] for topic in admin.describe_topics(logs) if topic["error_code"] == 0]:
+            admin.delete_topics(there, timeout_ms=milliseconds(config.broker_timeout))
+            for log in there:
+                _wait_until_gone(admin, log, config)
     topics = ensure_topics(
         config.model_copy(update={"create_topics": True}), changelog, f"{config.client_id}-operations"
     )
@@ -130,8 +143,9 @@ def reset(
         "starting the producer",
     )
     try:
-        batches = [Batch(changelog, p.number, list(fresh(p, offset))) for p, offset in begins.items()]
-        offsets = {TopicPartition(*partition): offset for partition, offset in begins.items()}
+        batches = [Batch(topics.changelogs[p.topic], p.number, list(fresh(p, offset))) for p, offset in begins.items()]
+        mark = Mark(of=topics.inputs).text()
+        offsets = {TopicPartition(*p): OffsetAndMetadata(offset, mark, -1) for p, offset in begins.items()}
         writer.commit(batches, offsets, ConsumerGroupMetadata(application_id))
     finally:
         writer.close(config.broker_timeout)

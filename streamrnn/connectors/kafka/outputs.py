@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kafka.partitioner.default import murmur2
 
@@ -12,7 +12,7 @@ from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
 from streamrnn.errors import ConnectorError
-from streamrnn.records.log import Message
+from streamrnn.records.log import Message, Partition
 
 SNAPSHOT_LIMIT = 900_000  # bytes of one snapshot record; the broker takes 1,048,588 with everything around it
 OVERHEAD = 512  # bytes that a record's own framing and its batch may add
@@ -23,12 +23,16 @@ TRUNCATED = "streamrnn.truncated"
 class Outputs:
     """Turns a `Commit` into batches for the writer."""
 
-    def __init__(self, config: KafkaConfig, changelog: str, topics: Topics) -> None:
-        self._input = config.input_topic
+    def __init__(
+        self, config: KafkaConfig, topics: Topics, framed: Callable[[str, bytes], bytes] | None = None
+    ) -> None:
+        self._framed = framed
+        self._by_key = config.placement == "key"
+        self._by_clock = config.record_time == "processing"
         self._output = config.output_topic
         self._alerts = config.alerts_topic  # None: nobody asked for them
         self._dead_letters = config.dead_letters
-        self._changelog = changelog
+        self._changelogs = topics.changelogs
         self._limits = topics.record_limits
         self._partitions = topics.partitions
 
@@ -38,10 +42,21 @@ class Outputs:
         wanted = [(self._output, commit.outputs)] + ([(self._alerts, commit.alerts)] if self._alerts else [])
         for topic, said in wanted:
             for partition, messages in said.items():
-                found += self._placed(topic, partition.number, _dated(messages))
+                found += self._placed(topic, partition, self._date(self._frame(topic, messages)))
         for partition, messages in commit.dead_letters.items():
-            found += self._placed(self._dead_letters, partition.number, _dated([self._fit(one) for one in messages]))
+            found += self._placed(self._dead_letters, partition, self._date([self._fit(one) for one in messages]))
         return found
+
+    def _frame(self, topic: str, messages: Sequence[Message]) -> Sequence[Message]:
+        framed = self._framed
+        if framed is None:
+            return messages
+        return [one if one.value is None else one._replace(value=framed(topic, one.value)) for one in messages]
+
+    def _date(self, messages: Sequence[Message]) -> Sequence[Message]:
+        if self._by_clock:
+            return [message._replace(timestamp=None) for message in messages]
+        return _dated(messages)
 
     def snapshots(self, commit: Commit) -> list[Batch]:
         """Changelog records."""
@@ -52,15 +67,15 @@ class Outputs:
                 if size > SNAPSHOT_LIMIT:
                     raise ConnectorError(f"a snapshot record of {partition} has {size} bytes, over {SNAPSHOT_LIMIT}")
             if messages:
-                found.append(Batch(self._changelog, partition.number, messages))
+                found.append(Batch(self._changelogs[partition.topic], partition.number, messages))
         return found
 
-    def _placed(self, topic: str, number: int, messages: Sequence[Message]) -> list[Batch]:
-        """To the same partition number if the topic has as many, else where every Kafka client puts that key."""
+    def _placed(self, topic: str, source: Partition, messages: Sequence[Message]) -> list[Batch]:
+        """Where `kafka.placement` says: the partition number of the input, or where every Kafka client puts the key."""
         if not messages:
             return []
-        count = self._partitions[topic]
-        if count == self._partitions[self._input]:
+        number, count = source.number, self._partitions[topic]
+        if not self._by_key and count == self._partitions[source.topic]:
             return [Batch(topic, number, messages)]
         spread: dict[int, list[Message]] = {}
         for message in messages:
@@ -86,7 +101,7 @@ class Outputs:
 
 
 def _headers_size(message: Message) -> int:
-    return sum(len(name) * 4 + len(value) + 10 for name, value in message.headers)
+    return sum(len(name) * 4 + len(value or b"") + 10 for name, value in message.headers)
 
 
 def _dated(messages: Sequence[Message]) -> Sequence[Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -57,6 +58,14 @@ class Reader:
             first = consumer.beginning_offsets([partition], timeout_ms=timeout)[partition]
             end = consumer.end_offsets([partition], timeout_ms=timeout)[partition]
         return first, end
+
+    def offset_at(self, partition: TopicPartition, time: datetime) -> int | None:
+        """The first offset whose record has no earlier timestamp than `time` (UTC if it has no zone); None if none."""
+        moment = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+        wanted = {partition: max(0, round(moment.timestamp() * 1000))}
+        with self._borrowed() as consumer, translated(self._config, f"looking for {time} in {_name(partition)}"):
+            found = consumer.offsets_for_times(wanted, timeout_ms=milliseconds(self._config.broker_timeout))
+        return None if found.get(partition) is None else int(found[partition].offset)
 
     def settled_bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """As `bounds`, once no transaction is open in the partition.

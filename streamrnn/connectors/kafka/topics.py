@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,107 +10,166 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import BrokerResponseError, KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    AuthorizationError,
+    InvalidPartitionsError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
-from streamrnn.errors import ConnectorError, TopicMissing
+from streamrnn.errors import AuthenticationRefused, ConnectorError, TopicMissing
 
 RECORD_LIMIT = 1048588  # bytes; the broker's own default of max.message.bytes
 _PAUSE = 0.2  # seconds between two looks
 DEAD_LETTER_ROOM = 65536  # bytes that headers and batch overhead may add to an original record
+COMPACTED = {"cleanup.policy": "compact", "segment.ms": "3600000", "segment.bytes": str(64 << 20)}
+"""Of a changelog. Small segments: only closed ones are compacted, and a restore reads all that is left."""
 
 
 @dataclass(frozen=True)
 class Topics:
     """What the connector knows of its topics."""
 
+    inputs: dict[str, int]  # partitions of every input topic
+    changelogs: dict[str, str]  # of every input topic, where state is kept
     partitions: dict[str, int]
     record_limits: dict[str, int]  # bytes, max.message.bytes
 
 
-def ensure_topics(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
+def changelog_of(config: KafkaConfig, changelog: str, topic: str) -> str:
+    """The changelog of one input topic: with several, each has its own."""
+    return f"{changelog}-{topic}" if config.several_inputs else changelog
+
+
+def input_topics(config: KafkaConfig, admin: Any) -> list[str]:
+    """The names of the input topics; those that match, where a pattern is configured."""
+    if config.input_pattern is None:
+        return list(config.inputs)
+    names = sorted(name for name in admin.list_topics() if re.fullmatch(config.input_pattern, name))
+    if not names:
+        raise TopicMissing(
+            f"kafka.input_pattern: {config.bootstrap_servers} has no topic that matches {config.input_pattern!r}"
+        )
+    return names
+
+
+def ensure_topics(config: KafkaConfig, changelog: str | None, client_id: str) -> Topics:
     """Look at the topics, make the missing ones if `kafka.create_topics` allows it."""
     with translated(config, "looking at the topics"):
         return bounded(config.broker_timeout, lambda: _retry(config, changelog, client_id), "looking at the topics")
 
 
-def _retry(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
+def _retry(config: KafkaConfig, changelog: str | None, client_id: str) -> Topics:
     """`_ensure`, again while another broker of the cluster may answer better."""
     until = time.monotonic() + 0.5 * config.broker_timeout
     while True:
+        admin = made(KafkaAdminClient, **client_options(config, f"{client_id}-admin"))
         try:
-            return _ensure(config, changelog, client_id)
+            return _ensure(admin, config, changelog)
         except KafkaError as error:
             if not error.retriable or time.monotonic() > until:
                 raise
+        finally:
+            admin.close()
         time.sleep(_PAUSE)
 
 
-def _ensure(config: KafkaConfig, changelog: str, client_id: str) -> Topics:
-    admin = made(KafkaAdminClient, **client_options(config, f"{client_id}-admin"))
-    try:
-        names = {
-            "kafka.input_topic": config.input_topic,
-            "kafka.output_topic": config.output_topic,
-            "kafka.dead_letter_topic": config.dead_letters,
-            "kafka.changelog_topic": changelog,
-        }
-        if config.alerts_topic is not None:
-            names["kafka.alerts_topic"] = config.alerts_topic
-        counts = _partitions(admin, list(names.values()))
-        if config.input_topic not in counts:
-            raise TopicMissing(
-                f"kafka.input_topic: {config.bootstrap_servers} has no topic {config.input_topic!r}; create it with: "
-                f"{_command(config, config.input_topic, None, {})}"
-            )
-        wanted = counts[config.input_topic]
-        limits = _settings(admin, [config.input_topic])
-        limit = int(limits[config.input_topic].get("max.message.bytes", RECORD_LIMIT))
-        settings: dict[str, dict[str, str]] = {
-            # a record that is too long for the dead letters could not be put aside whole
-            config.dead_letters: {"max.message.bytes": str(limit + DEAD_LETTER_ROOM)},
-            # small segments: only closed ones are compacted, and a restore reads all that is left
-            changelog: {"cleanup.policy": "compact", "segment.ms": "3600000", "segment.bytes": str(64 << 20)},
-        }
-        missing = [(setting, name) for setting, name in names.items() if name not in counts]
-        if missing and not config.create_topics:
-            setting, name = missing[0]
-            raise TopicMissing(
-                f"{setting}: {config.bootstrap_servers} has no topic {name!r} and kafka.create_topics is false; "
-                f"create it with: {_command(config, name, wanted, settings.get(name, {}))}"
-            )
-        for _, name in missing:
-            _create(admin, config, name, wanted, settings.get(name, {}))
-        if missing:
-            admin.wait_for_topics([name for _, name in missing], timeout_ms=milliseconds(config.broker_timeout))
-        counts = _partitions(admin, list(names.values()))
-        if unknown := sorted(set(names.values()) - counts.keys()):
-            # Each broker of a cluster hears of a new topic in its own time.
-            raise UnknownTopicOrPartitionError(f"no broker says anything of {', '.join(unknown)}")
-        if counts[changelog] < wanted:
-            if not config.create_topics:
-                raise ConnectorError(
-                    f"kafka.changelog_topic: {changelog!r} has {counts[changelog]} partitions and kafka.input_topic "
-                    f"{config.input_topic!r} has {wanted}; add the missing ones with: kafka-topics.sh "
-                    f"--bootstrap-server {config.bootstrap_servers} --alter --topic {changelog} --partitions {wanted}"
-                )
-            admin.create_partitions({changelog: wanted}, timeout_ms=milliseconds(config.broker_timeout))
-            admin.wait_for_topics([changelog], timeout_ms=milliseconds(config.broker_timeout))
-            counts[changelog] = wanted
-        known = _settings(admin, list(names.values()))
-        policy = known[changelog].get("cleanup.policy", "compact")
-        if "compact" not in policy or "delete" in policy:
-            raise ConnectorError(
-                f"kafka.changelog_topic: {changelog!r} has cleanup.policy={policy}, which would delete the learned "
-                f"state; set it with: kafka-configs.sh --bootstrap-server {config.bootstrap_servers} --alter "
-                f"--entity-type topics --entity-name {changelog} --add-config cleanup.policy=compact"
-            )
-        return Topics(
-            counts, {name: int(known[name].get("max.message.bytes", RECORD_LIMIT)) for name in names.values()}
+def _ensure(admin: Any, config: KafkaConfig, changelog: str | None) -> Topics:
+    inputs = input_topics(config, admin)
+    changelogs = {} if changelog is None else {topic: changelog_of(config, changelog, topic) for topic in inputs}
+    names = {**dict.fromkeys(inputs, config.input_setting), config.output_topic: "kafka.output_topic"}
+    names |= {config.dead_letters: "kafka.dead_letter_topic"}
+    names |= dict.fromkeys(changelogs.values(), "kafka.changelog_topic")
+    if config.alerts_topic is not None:
+        names[config.alerts_topic] = "kafka.alerts_topic"
+    counts = _partitions(admin, list(names))
+    if absent := [topic for topic in inputs if topic not in counts]:
+        raise TopicMissing(
+            f"{config.input_setting}: {config.bootstrap_servers} has no topic {absent[0]!r}; create it with: "
+            f"{_command(config, absent[0], None, {})}"
         )
-    finally:
-        admin.close()
+    created = _create_missing(admin, config, names, inputs, changelogs, counts)
+    counts = _partitions(admin, list(names))
+    if unknown := sorted(names.keys() - counts.keys()):
+        # Each broker of a cluster hears of a new topic in its own time.
+        raise UnknownTopicOrPartitionError(f"no broker says anything of {', '.join(unknown)}")
+    for topic, log in changelogs.items():
+        _widen(admin, config, topic, log, counts)
+    known = _settings(admin, list(names))
+    for log in changelogs.values():
+        _check_changelog(config, log, COMPACTED if log in created else known[log])
+    limits = {name: int(known[name].get("max.message.bytes", RECORD_LIMIT)) for name in names}
+    return Topics({topic: counts[topic] for topic in inputs}, changelogs, counts, limits)
+
+
+def _create_missing(
+    admin: Any,
+    config: KafkaConfig,
+    names: dict[str, str],
+    inputs: list[str],
+    changelogs: dict[str, str],
+    counts: dict[str, int],
+) -> set[str]:
+    """Create what is not there, or say how; `names` are the topics with their settings, `counts` those that exist."""
+    missing = [name for name in names if name not in counts]
+    if not missing:
+        return set()
+    limits = _settings(admin, inputs)
+    limit = max(int(limits[topic].get("max.message.bytes", RECORD_LIMIT)) for topic in inputs)
+    # a record that is too long for the dead letters could not be put aside whole
+    settings = {config.dead_letters: {"max.message.bytes": str(limit + DEAD_LETTER_ROOM)}}
+    settings |= dict.fromkeys(changelogs.values(), COMPACTED)
+    wanted = dict.fromkeys(names, max(counts[topic] for topic in inputs))
+    wanted |= {log: counts[topic] for topic, log in changelogs.items()}
+    if not config.create_topics:
+        name = missing[0]
+        raise TopicMissing(
+            f"{names[name]}: {config.bootstrap_servers} has no topic {name!r} and kafka.create_topics is false; "
+            f"create it with: {_command(config, name, wanted[name], settings.get(name, {}))}"
+        )
+    made_here = {name for name in missing if _create(admin, config, name, wanted[name], settings.get(name, {}))}
+    admin.wait_for_topics(missing, timeout_ms=milliseconds(config.broker_timeout))
+    return made_here
+
+
+def _widen(admin: Any, config: KafkaConfig, topic: str, log: str, counts: dict[str, int]) -> None:
+    """Give the changelog as many partitions as its input has."""
+    wanted = counts[topic]
+    if counts[log] >= wanted:
+        return
+    if not config.create_topics:
+        raise ConnectorError(
+            f"kafka.changelog_topic: {log!r} has {counts[log]} partitions and {config.input_setting} {topic!r} has "
+            f"{wanted}; add the missing ones with: kafka-topics.sh --bootstrap-server {config.bootstrap_servers} "
+            f"--alter --topic {log} --partitions {wanted}"
+        )
+    with suppress(InvalidPartitionsError):  # another worker was first
+        admin.create_partitions({log: wanted}, timeout_ms=milliseconds(config.broker_timeout))
+    admin.wait_for_topics([log], timeout_ms=milliseconds(config.broker_timeout))
+    counts[log] = wanted
+
+
+def _check_changelog(config: KafkaConfig, log: str, settings: dict[str, str]) -> None:
+    remedy = (
+        f"kafka-configs.sh --bootstrap-server {config.bootstrap_servers} --alter --entity-type topics --entity-name "
+        f"{log} --add-config cleanup.policy=compact"
+    )
+    policy = settings.get("cleanup.policy")
+    if policy is None:
+        raise AuthenticationRefused(
+            f"kafka.changelog_topic: this user may not read the settings of {log!r}, so nobody knows whether it keeps "
+            f"the learned state (cleanup.policy=compact) or deletes it; grant it: kafka-acls.sh --bootstrap-server "
+            f"{config.bootstrap_servers} --add --allow-principal User:{config.sasl_username or '...'} "
+            f"--operation DescribeConfigs --topic {log}"
+        )
+    if "compact" not in policy or "delete" in policy:
+        raise ConnectorError(
+            f"kafka.changelog_topic: {log!r} has cleanup.policy={policy}, which would delete the learned state; set it "
+            f"with: {remedy}"
+        )
 
 
 def _partitions(admin: Any, names: list[str]) -> dict[str, int]:
@@ -123,22 +183,28 @@ def _partitions(admin: Any, names: list[str]) -> dict[str, int]:
 
 def _settings(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     """The topics' settings; empty where this user may not read them."""
-    try:
-        found = admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names], config_filter="all"
-        )
-    except (BrokerResponseError, KafkaError):
-        return {name: {} for name in names}
-    topics = found.get("topic") or found.get("TOPIC") or {}
-    return {name: {key: entry["value"] for key, entry in topics.get(name, {}).items()} for name in names}
+    found: dict[str, dict[str, str]] = {}
+    for name in names:  # one by one: one that is forbidden refuses the whole question
+        try:
+            asked = [ConfigResource(ConfigResourceType.TOPIC, name)]
+            answer = admin.describe_configs(asked, config_filter="all")
+        except AuthorizationError:
+            answer = {}
+        entries = answer.get("topic", {}).get(name, {})
+        found[name] = {key: entry["value"] for key, entry in entries.items()}
+    return found
 
 
-def _create(admin: Any, config: KafkaConfig, name: str, partitions: int, settings: dict[str, str]) -> None:
+def _create(admin: Any, config: KafkaConfig, name: str, partitions: int, settings: dict[str, str]) -> bool:
+    """Whether it was this call that created it: another worker that starts at the same time may be first."""
     wanted = {
         name: {"num_partitions": partitions, "replication_factor": config.replication_factor, "configs": settings}
     }
-    with suppress(TopicAlreadyExistsError):  # another worker that starts at the same time was first
+    try:
         admin.create_topics(wanted, timeout_ms=milliseconds(config.broker_timeout))
+    except TopicAlreadyExistsError:
+        return False
+    return True
 
 
 def _command(config: KafkaConfig, name: str, partitions: int | None, settings: dict[str, str]) -> str:

@@ -24,7 +24,6 @@ from kafka.errors import (
 )
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
-from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
@@ -83,7 +82,7 @@ class Writer:
                 transactional_id=transactional_id,
                 transaction_timeout_ms=timeout,
                 delivery_timeout_ms=timeout,
-                max_block_ms=timeout,
+                max_block_ms=2 * timeout,  # of `init_transactions`: its first request may go to a broker that hangs
                 # also the pause after "the last transaction is still being completed", which is the rule, not the
                 # exception, when transactions follow each other closely
                 retry_backoff_ms=5,
@@ -95,7 +94,8 @@ class Writer:
             )
         _report_unready_nodes(self._producer._sender._client)
         # The client would split a batch that is too long for its topic, and forget whom to tell about the halves.
-        self._batch_sizes = {topic: min(BATCH, limit) for topic, limit in record_limits.items()}
+        self._batch_sizes: dict[str, int] = {}
+        self.learn(record_limits)
         self._known: set[str] = set()
         self._transactions: Any = None
         self._epoch: Any = None
@@ -109,8 +109,12 @@ class Writer:
             self._transactions = self._producer._transaction_manager
             self._epoch = self._transactions.producer_id_and_epoch
 
-    def commit(self, batches: Iterable[Batch], offsets: Mapping[TopicPartition, int], group: Any) -> None:
-        """Write everything and the offsets in one transaction; `group` is the consumer's group metadata.
+    def learn(self, record_limits: Mapping[str, int]) -> None:
+        """Of topics that have come: how long a record may be (bytes)."""
+        self._batch_sizes |= {topic: min(BATCH, limit) for topic, limit in record_limits.items()}
+
+    def commit(self, batches: Iterable[Batch], offsets: Mapping[TopicPartition, Any], group: Any) -> None:
+        """Write everything and the offsets (`OffsetAndMetadata`) in one transaction; `group` is the group's metadata.
 
         Raises CommitFailed when it was refused, BrokerUnavailable when the deadline passed: then the outcome is
         unknown. Either way this writer is of no more use.
@@ -121,8 +125,8 @@ class Writer:
             # Asked for before the records are through: the coordinators work while the partitions' leaders do.
             pending = None
             if offsets:
-                wanted = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-                pending = self._transactions.send_offsets_to_transaction(wanted, group)
+                pending = self._transactions.send_offsets_to_transaction(offsets, group)
+                self._producer._sender.wakeup()  # there may be no records that do
             self._write(batches, deadline)
             if pending is not None:
                 self._await(pending, deadline, "the input offsets")
