@@ -112,7 +112,6 @@ PARTS: dict[str, dict[str, Any]] = {
         "change": lambda c: changed(c, autoregression=c.autoregression._replace(periodic=False))
     },
     "no autoregression": {"change": lambda c: changed(c, autoregression=c.autoregression._replace(lags=0))},
-    "no mixing (the best expert so far)": {"change": lambda c: changed(c, step_discount=1.0, step_rate=1e9)},
     "no response to drift alarms": {"change": lambda c: changed(c, drift=c.drift._replace(threshold=0.0))},
     "network frozen as drawn": {"learning_rate": 0.0},
     "hidden state emptied at every event": {"reset": True},

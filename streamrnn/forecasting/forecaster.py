@@ -298,7 +298,7 @@ def _blend(
     for k in range(1, count):
         said[k] = max(low - half, min(high + half, said[k])) if math.isfinite(said[k]) else 0.0
         said[k] = clip(said[k], MOST)
-    said[count - 1] = max(low, min(high, said[count - 1]))
+    said[count - 1] = clip(max(low, min(high, said[count - 1])), MOST)
     mean, middle = blending.blend(
         f, at.blend, count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said, weights
     )
