@@ -12,7 +12,7 @@ from streamrnn.cells.dense import Dense, Network
 from streamrnn.config.tree import Config
 from streamrnn.forecasting import forecaster
 from streamrnn.forecasting.answers import Answers
-from streamrnn.forecasting.layout import readout_numbers
+from streamrnn.forecasting.experts.readout import readout_size
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.forecasting.presets import with_layout
 from streamrnn.kernels.jit import kernel
@@ -70,9 +70,14 @@ def forecast(
     end = len(x) if frozen_after is None else frozen_after
     _run(config, shared, series, scratch, when[:end], values[:end], features[:end], reset, out[:end], median[:end])
     if frozen_after is not None:
-        at, numbers = config.at, series.numbers
-        for first, m in ((at.readouts, at.readout), (at.autoregression, at.linear)):
-            numbers[:, :, first + 1 + 2 * m : first + readout_numbers(m)] = 0.0
+        at = config.at
+        for first, blocks in (
+            (at.readouts, config.recurrent.blocks), (at.autoregression, config.autoregression.blocks),
+            (at.own, config.pooled.own_blocks),
+        ):  # fmt: skip
+            covariance = first + 1 + 2 * sum(blocks.sizes)
+            series.singles[:, :, covariance : first + readout_size(blocks)] = 0.0
+        shared.pooled[:, 1 + 2 * sum(config.pooled.blocks.sizes) :] = 0.0
         _run(changed(config, **_still(config)), shared, series, scratch, when[end:], values[end:], features[end:],
              reset, out[end:], median[end:])  # fmt: skip
     return out
@@ -87,10 +92,9 @@ def _still(config: forecaster.ForecasterConfig) -> dict[str, Any]:
     """Fields with which networks, least squares (once their precision is zero) and the drift detector stand still."""
     optimizer = make_optimizer("adam", 0.0)
     return {
-        "initial_precision": 0.0,
+        "first_covariance": 0.0,
         "recurrent": config.recurrent._replace(optimizer=optimizer),
         "drift": config.drift._replace(threshold=0.0),
-        "keep": 1.0,
     }
 
 

@@ -21,7 +21,7 @@ from streamrnn.forecasting import blending, calendar, cycles, drift
 from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
 from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
-from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
+from streamrnn.forecasting.experts.readout import forecast_step, learn_readout, readout_size, reawaken
 from streamrnn.forecasting.experts.recurrent import (
     RecurrentScratch,
     RecurrentSeries,
@@ -32,10 +32,8 @@ from streamrnn.forecasting.experts.recurrent import (
     networks_of,
 )
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
-from streamrnn.forecasting.layout import readout_numbers
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
-from streamrnn.kernels import least_squares
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 from streamrnn.learning import tbptt
@@ -80,7 +78,7 @@ class ForecasterShared(NamedTuple):
     """State of the partition."""
 
     recurrent: RecurrentShared
-    pooled: Float64  # (1, readout_numbers(FEATURES)); with networks of its own every series has a row
+    pooled: Float64  # (1, numbers of a readout); with networks of its own every series has a row
     experience: blending.Experience
 
 
@@ -96,6 +94,7 @@ class ForecasterScratch(NamedTuple):
     inputs: Float64
     phi: Float64
     gain: Float64
+    gains: Float32
     experts: Float64  # (experts,)
     weights: Float64  # (experts,)
     nine: Float64  # (9,)
@@ -121,7 +120,7 @@ def allocate(
         singles=np.zeros((rows, T, at.singles), np.float32),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
-        pooled=np.zeros((rows, 1 if own else 0, readout_numbers(pooled.FEATURES))),
+        pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
         multistep=far,
     )
     room = max(at.readout, at.linear, pooled.FEATURES)
@@ -135,6 +134,7 @@ def allocate(
         inputs=np.zeros(config.inputs),
         phi=np.zeros(room),
         gain=np.zeros(room),
+        gains=np.zeros(room, np.float32),
         experts=np.zeros(config.experts),
         weights=np.zeros(config.experts),
         nine=np.zeros(9),
@@ -143,7 +143,7 @@ def allocate(
     )
     partition = ForecasterShared(
         shared,
-        np.zeros((0 if own else 1, readout_numbers(pooled.FEATURES))),
+        np.zeros((0 if own else 1, readout_size(config.pooled.blocks))),
         blending.new_experience(1, config.step_experts),
     )
     return partition, series, scratch
@@ -190,19 +190,19 @@ def observe(
             for j in range(recurrent.networks):
                 readout = at.readouts + j * at.readout_stride
                 net = i * recurrent.networks + j
-                learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, z, readout, at.readout, step)
+                learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, f, readout, at.readout, step)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
-            pooled.learn_pooled(config.pooled, together, z, at, clip(step, STEP_CLIP), scratch.gain)
+            pooled.learn_pooled(config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.gain, scratch.gains)
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
             )
-        _learn(config, z, math.isnan(x[i]), recent, scratch.gain)
+        _learn(config, z, f, math.isnan(x[i]), recent, scratch.gains)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
-                _adapt(config, z)
+                _adapt(config, f)
         _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
     step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
@@ -232,7 +232,7 @@ def observe(
         for j in range(recurrent.networks):
             scratch.experts[1 + j] = advance_network(
                 recurrent, weights, tapes, scratch.recurrent, i * recurrent.networks + j, scratch.recurrent.initial[j],
-                scratch.inputs, config.seasons, config.harmonics, recent, inverse, z,
+                scratch.inputs, config.seasons, config.harmonics, recent, inverse, f,
                 at.readouts + j * at.readout_stride, at.readout,
             )  # fmt: skip
         scratch.experts[1 + recurrent.networks] = (z[at.scale + MEAN] - recent[0]) * inverse
@@ -247,7 +247,7 @@ def observe(
             phi = at.autoregression + 1 + at.linear
             fill_autoregression(
                 config.autoregression,
-                z,
+                f,
                 phi,
                 i,
                 scratch.recent,
@@ -256,11 +256,11 @@ def observe(
                 config.seasons,
                 config.harmonics,
             )
-            scratch.experts[e] = forecast_step(z, at.autoregression, at.linear)
+            scratch.experts[e] = forecast_step(f, at.autoregression, at.linear)
             e += 1
         pooled.fill_pooled(z, f, at, config.bins, clock, phases, recent, inverse)
-        scratch.experts[e] = pooled.pooled_step(together, z, at)
-        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(z, at)
+        scratch.experts[e] = pooled.pooled_step(together, f, at)
+        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(f, at)
         scratch.experts[e + 2] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
         scratch.experts[e + 3] = (_median_of_nine(recent, events, scratch.nine) - recent[0]) * inverse
         scratch.experts[e + 4] = -recent[0] * inverse
@@ -347,32 +347,35 @@ def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
 
 
 @kernel
-def _learn(config: ForecasterConfig, z: Float64, missing: bool, recent: Float64, gain: Float64) -> None:
+def _learn(config: ForecasterConfig, z: Float64, f: Float32, missing: bool, recent: Float64, gains: Float32) -> None:
     """Teach the linear experts the newest value."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
     if not sigma > 0.0:
         return
-    initial = config.initial_precision
     if not missing:
         step = clip((recent[0] - recent[1]) / sigma, STEP_CLIP)
         for j in range(config.recurrent.networks):
             learn_readout(
-                z, at.readouts + j * at.readout_stride, at.readout, step, config.recurrent.forgetting, initial, gain
-            )
+                f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, step,
+                config.recurrent.forgetting, gains,
+            )  # fmt: skip
         if at.linear > 0:
-            learn_readout(z, at.autoregression, at.linear, step, config.autoregression.forgetting, initial, gain)
+            learn_readout(
+                f, at.autoregression, at.linear, config.autoregression.blocks, step,
+                config.autoregression.forgetting, gains,
+            )  # fmt: skip
 
 
 @kernel
-def _adapt(config: ForecasterConfig, z: Float64) -> None:
+def _adapt(config: ForecasterConfig, f: Float32) -> None:
     """After a drift alarm: the experts of the next step learn fast again."""
     out_of_line()
-    at, amount = config.at, config.reawaken * config.initial_precision
+    at = config.at
     for j in range(config.recurrent.networks):
-        least_squares.reawaken(z[at.readouts + j * at.readout_stride + 1 + 2 * at.readout :], at.readout, amount)
+        reawaken(f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, config.reawaken)
     if at.linear > 0:
-        least_squares.reawaken(z[at.autoregression + 1 + 2 * at.linear :], at.linear, amount)
+        reawaken(f, at.autoregression, at.linear, config.autoregression.blocks, config.reawaken)
 
 
 @kernel

@@ -26,6 +26,7 @@ from streamrnn.kernels.vector import out_of_line
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
+Floats = NDArray[np.floating]
 
 CLIP = 4.0
 LAG_CLIP = 6.0
@@ -94,7 +95,7 @@ def periodic_count(harmonics: int) -> int:
 
 
 @kernel
-def fill_periodic(out: Float64, o: int, inputs: Float64, seasons: int, harmonics: int) -> None:
+def fill_periodic(out: Floats, o: int, inputs: Float64, seasons: int, harmonics: int) -> None:
     """At out[o]: products of the first season's Fourier pairs with six inputs: level, three increments,
     usual step and usual level.
 
@@ -111,7 +112,7 @@ def fill_periodic(out: Float64, o: int, inputs: Float64, seasons: int, harmonics
 
 
 @kernel
-def fill_lags(out: Float64, o: int, recent: Float64, lags: int, inverse: float) -> None:
+def fill_lags(out: Floats, o: int, recent: Float64, lags: int, inverse: float) -> None:
     """At out[o]: 1, then the last `lags` steps of one target, newest first, in sigmas (`inverse` = 1 / sigma)."""
     out[o] = 1.0
     for j in range(lags):

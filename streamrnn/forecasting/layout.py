@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import DRIFT_SIZE
+from streamrnn.forecasting.experts.readout import Blocks, readout_size
 from streamrnn.forecasting.scaling import SCALE_SIZE
-from streamrnn.kernels.least_squares import packed_size
 
 # Per season and bin.
 LAST, STEP, DEVIATION, RATIO = 0, 1, 2, 3
@@ -34,30 +34,25 @@ class Layout(NamedTuple):
     values: int
     table: int  # (seasons, TABLE_ROWS, bins)
     now: int  # (seasons, NOW_SIZE)
+    levels: int  # (LEVELS, bins)
+    means: int  # (LEVELS,)
+    average: int  # running mean of about ten values
+    numbers: int
+    # float32
     readouts: int  # one per network, `readout_stride` apart
     readout_stride: int
     readout: int  # m
     autoregression: int
     linear: int  # m
-    levels: int  # (LEVELS, bins)
-    means: int  # (LEVELS,)
-    average: int  # running mean of about ten values
-    own: int  # the series' own readout beside the pooled one, readout_numbers(pooled)
+    own: int  # the series' own readout beside the pooled one
     pooled_step: int  # what the pooled one expects of the next event, sigmas
-    numbers: int
-    # float32
     visits: int  # (seasons, bins)
     blend: int  # mixtures of the next step, `blending.py`
     singles: int
 
 
-def readout_numbers(m: int) -> int:
-    """Numbers a readout of m features keeps: variance, weights, features, precision."""
-    return 1 + 2 * m + packed_size(m) if m else 0
-
-
 def make_layout(
-    *, values: int, seasons: int, bins: int, networks: int, readout: int, linear: int, pooled: int, blend: int,
+    *, values: int, seasons: int, bins: int, networks: int, readout: Blocks, linear: Blocks, own: Blocks, blend: int,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other."""
     sizes = {
@@ -66,15 +61,18 @@ def make_layout(
         "history": values,
         "table": seasons * TABLE_ROWS * bins,
         "now": MOST_SEASONS * NOW_SIZE,
-        "readouts": networks * readout_numbers(readout),
-        "autoregression": readout_numbers(linear),
         "levels": LEVELS * bins,
         "means": LEVELS,
         "average": 1,
-        "own": readout_numbers(pooled),
-        "pooled_step": 1,
     }
-    singles = {"visits": seasons * bins, "blend": blend}
+    singles = {
+        "readouts": networks * readout_size(readout),
+        "autoregression": readout_size(linear),
+        "own": readout_size(own),
+        "pooled_step": 1,
+        "visits": seasons * bins,
+        "blend": blend,
+    }
     at: dict[str, int] = {}
     for part, total in ((sizes, "numbers"), (singles, "singles")):
         offset = 0
@@ -85,7 +83,7 @@ def make_layout(
     return Layout(
         **at,
         values=values,
-        readout_stride=readout_numbers(readout),
-        readout=readout,
-        linear=linear,
+        readout_stride=readout_size(readout),
+        readout=sum(readout.sizes),
+        linear=sum(linear.sizes),
     )

@@ -19,10 +19,11 @@ from streamrnn.forecasting.blending import blend_size
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
 from streamrnn.forecasting.experts import multistep
-from streamrnn.forecasting.experts.autoregression import AutoregressionConfig, autoregression_size
+from streamrnn.forecasting.experts.autoregression import AutoregressionConfig
 from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig
+from streamrnn.forecasting.experts.readout import Blocks, make_blocks
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
-from streamrnn.forecasting.inputs import input_count, periodic_count
+from streamrnn.forecasting.inputs import FACTORS, input_count
 from streamrnn.forecasting.layout import Layout, make_layout
 from streamrnn.learning.optimizers import make_optimizer
 
@@ -39,10 +40,11 @@ class ForecasterConfig(NamedTuple):
     harmonics: int
     warmup: float
     memory: float
-    initial_precision: float
+    full_covariance: bool  # of the readouts; else blocks
+    first_covariance: float  # times that of every block; 0: nothing is ever learned
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
-    reawaken: float  # of the initial precision, added on a drift alarm
+    reawaken: float  # of the first covariance, added on a drift alarm
     inputs: int
     at: Layout
     recurrent: RecurrentConfig
@@ -63,6 +65,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "periodic": True,
         "harmonics": 4,
         "reawaken": 0.15,
+        "full_covariance": False,
     },
     "standard": {
         "hidden": 32,
@@ -74,6 +77,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "periodic": False,
         "harmonics": 4,
         "reawaken": 0.15,
+        "full_covariance": False,
     },
     "full": {
         "hidden": 32,
@@ -85,6 +89,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "periodic": False,
         "harmonics": 8,
         "reawaken": 0.03,
+        "full_covariance": True,
     },
 }
 
@@ -152,6 +157,7 @@ def forecaster_config(
         forgetting=forgetting_factor,
         periodic=chosen["periodic"],
         own_weights=weights == "series",
+        blocks=make_blocks(),
     )
     config = ForecasterConfig(
         targets=targets,
@@ -163,40 +169,66 @@ def forecaster_config(
         harmonics=chosen["harmonics"],
         warmup=200.0,
         memory=2000.0,
-        initial_precision=0.05,
+        full_covariance=chosen["full_covariance"],
+        first_covariance=1.0,
         step_experts=0,
         experts=0,
         reawaken=chosen["reawaken"],
         inputs=0,
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
-        autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True),
+        autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True, make_blocks()),
         ahead=multistep.ahead_config(horizon),
         drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
-        pooled=PooledConfig(forgetting=0.9999, initial=0.05, own_forgetting=0.998, own_initial=0.02),
+        pooled=PooledConfig(0.9999, make_blocks((FEATURES, 0.05)), 0.998, make_blocks((FEATURES, 0.02))),
     )
     return with_layout(config)
+
+
+_FIRST_COVARIANCE = 0.05
+_HIDDEN_APART = 16  # units from which on the hidden state has a block of its own
+
+
+def _blocks(config: ForecasterConfig, hidden: int, lags: int, inputs: int, periodic: bool) -> Blocks:
+    """Of a readout over hidden state, lags, inputs and, if periodic, their products with the phase."""
+    products = 2 * config.harmonics if periodic else 0
+    first = _FIRST_COVARIANCE * config.first_covariance
+    if config.full_covariance:
+        return make_blocks((hidden + lags + inputs + FACTORS * products, first))
+    apart = hidden if hidden >= _HIDDEN_APART else 0
+    return make_blocks((apart, first), (hidden - apart + lags + inputs, first), *[(products, first)] * FACTORS)
 
 
 def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     """The same settings with all sizes that follow from them."""
     inputs = input_count(config.features, config.seasons, config.harmonics)
     hidden = cells.output_size(config.recurrent.cell)
-    periodic = periodic_count(config.harmonics)
     step_experts = 8 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
     experts = step_experts
-    autoregression = config.autoregression._replace(inputs=inputs if config.autoregression.periodic else 0)
+    lags, cross = config.autoregression.lags, config.autoregression.cross_lags * (config.targets - 1)
+    autoregression = config.autoregression._replace(
+        inputs=inputs if config.autoregression.periodic else 0,
+        blocks=_blocks(config, 0, 1 + lags + cross, inputs, config.autoregression.periodic) if lags else make_blocks(),
+    )
+    recurrent = config.recurrent._replace(
+        blocks=_blocks(config, hidden, 1 + config.recurrent.lags, inputs, config.recurrent.periodic)
+    )
     longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
         values=max(256, longest + 4),
         seasons=MOST_SEASONS,
         bins=config.bins,
         networks=config.recurrent.networks,
-        readout=hidden + 1 + config.recurrent.lags + inputs + (periodic if config.recurrent.periodic else 0),
-        linear=autoregression_size(autoregression, config.targets, config.harmonics),
-        pooled=FEATURES,
+        readout=recurrent.blocks,
+        linear=autoregression.blocks,
+        own=config.pooled.own_blocks,
         blend=blend_size(step_experts),
     )
     return config._replace(
-        inputs=inputs, autoregression=autoregression, step_experts=step_experts, experts=experts, at=at
+        inputs=inputs,
+        recurrent=recurrent,
+        autoregression=autoregression,
+        step_experts=step_experts,
+        experts=experts,
+        at=at,
     )

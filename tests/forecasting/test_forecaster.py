@@ -94,10 +94,10 @@ def test_missing_values_teach_nothing() -> None:
     model.run(x)
     weights = model.shared.recurrent.weights.parameters.copy()
     at = model.config.at
-    kept = model.series.numbers[0, 0, at.readouts : at.readouts + 1 + at.readout].copy()
+    kept = model.series.singles[0, 0, at.readouts : at.readouts + 1 + at.readout].copy()
     out = model.run(np.full(50, np.nan), times=np.arange(700, 750) * HOUR)
     np.testing.assert_array_equal(model.shared.recurrent.weights.parameters, weights)
-    np.testing.assert_array_equal(model.series.numbers[0, 0, at.readouts : at.readouts + 1 + at.readout], kept)
+    np.testing.assert_array_equal(model.series.singles[0, 0, at.readouts : at.readouts + 1 + at.readout], kept)
     truth = daily(750)[700:]
     assert np.mean(np.abs(out[:23, 0, 0] - truth[1:24])) < 1.0  # its own forecasts carry it through a day
 

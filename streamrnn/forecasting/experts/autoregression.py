@@ -11,12 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags, fill_periodic, periodic_count
+from streamrnn.forecasting.experts.readout import Blocks
+from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags, fill_periodic
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 
 
 class AutoregressionConfig(NamedTuple):
@@ -27,18 +29,13 @@ class AutoregressionConfig(NamedTuple):
     forgetting: float
     inputs: int  # how many inputs it sees too
     periodic: bool  # coefficients that depend on the phase
-
-
-def autoregression_size(config: AutoregressionConfig, targets: int, harmonics: int) -> int:
-    """How many features phi has."""
-    extra = config.inputs + (periodic_count(harmonics) if config.periodic else 0)
-    return 1 + config.lags + config.cross_lags * (targets - 1) + extra if config.lags else 0
+    blocks: Blocks
 
 
 @kernel
 def fill_autoregression(
     config: AutoregressionConfig,
-    z: Float64,
+    f: Float32,
     phi: int,
     i: int,
     recent: Float64,
@@ -47,16 +44,16 @@ def fill_autoregression(
     seasons: int,
     harmonics: int,
 ) -> None:
-    """Write phi of target `i` to z[phi]; recent (targets, values) newest first, inverses (targets,) = 1 / sigma."""
+    """Write phi of target `i` to f[phi]; recent (targets, values) newest first, inverses (targets,) = 1 / sigma."""
     out_of_line()
-    fill_lags(z, phi, recent[i], config.lags, inverses[i])
+    fill_lags(f, phi, recent[i], config.lags, inverses[i])
     k = phi + 1 + config.lags
     for other in range(inverses.size):
         if other != i:
             for j in range(config.cross_lags):
-                z[k] = clip((recent[other, j] - recent[other, j + 1]) * inverses[other], LAG_CLIP)
+                f[k] = clip((recent[other, j] - recent[other, j + 1]) * inverses[other], LAG_CLIP)
                 k += 1
     for j in range(config.inputs):
-        z[k + j] = inputs[j]
+        f[k + j] = inputs[j]
     if config.periodic:
-        fill_periodic(z, k + config.inputs, inputs, seasons, harmonics)
+        fill_periodic(f, k + config.inputs, inputs, seasons, harmonics)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.readout import forecast_step, learn_readout
+from streamrnn.forecasting.experts.readout import Blocks, forecast_step, learn_readout
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
 from streamrnn.forecasting.layout import LAST, LEVEL, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
 from streamrnn.forecasting.scaling import clip
@@ -41,67 +41,68 @@ class PooledConfig(NamedTuple):
     """Rates of the two."""
 
     forgetting: float
-    initial: float  # of the diagonal of P
+    blocks: Blocks
     own_forgetting: float
-    own_initial: float
+    own_blocks: Blocks
 
 
 @kernel
-def learn_pooled(config: PooledConfig, shared: Float64, z: Float64, at: Layout, step: float, gain: Float64) -> None:
-    """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at z[at.own]."""
+def learn_pooled(
+    config: PooledConfig, shared: Float64, f: Float32, at: Layout, step: float, gain: Float64, gains: Float32
+) -> None:
+    """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at f[at.own]."""
     out_of_line()
     phi = at.own + 1 + FEATURES
     for k in range(FEATURES):
-        shared[1 + FEATURES + k] = z[phi + k]
-    learn_readout(
-        z, at.own, FEATURES, step - z[at.pooled_step], config.own_forgetting, config.own_initial, gain
-    )  # fmt: skip
-    learn_readout(shared, 0, FEATURES, step, config.forgetting, config.initial, gain)
+        shared[1 + FEATURES + k] = f[phi + k]
+    rest = step - f[at.pooled_step]
+    learn_readout(f, at.own, FEATURES, config.own_blocks, rest, config.own_forgetting, gains)
+    learn_readout(shared, 0, FEATURES, config.blocks, step, config.forgetting, gain)
 
 
 @kernel
 def fill_pooled(
     z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64, inverse: float
 ) -> None:
-    """Write phi of the next event to its place at z[at.own]; phases (MOST_SEASONS, horizon + 1)."""
+    """Write phi of the next event to its place at f[at.own]; phases (MOST_SEASONS, horizon + 1)."""
     out_of_line()
     o, x = at.own + 1 + FEATURES, recent[0]
-    fill_lags(z, o, recent, LAGS, inverse)
+    fill_lags(f, o, recent, LAGS, inverse)
     o += 1 + LAGS
     for s in range(MOST_SEASONS):
         for j in range(PER_SEASON):
-            z[o + j] = 0.0
+            f[o + j] = 0.0
         season = clock[season_at(s)]
         if season[KIND] != NONE:
             here, there = bin_of(phases[s, 0], season[BINS]), bin_of(phases[s, 1], season[BINS])
             table, now, visits = at.table + s * TABLE_ROWS * bins, at.now + s * NOW_SIZE, at.visits + s * bins
             if f[visits + there] > 0:
                 before, level = z[table + LAST * bins + there], z[table + LEVEL * bins + there]
-                z[o] = clip((before - x) * inverse, LEVEL_CLIP)
-                z[o + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, LAG_CLIP)
-                z[o + 2] = clip(z[table + STEP * bins + there], LAG_CLIP)
-                z[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
-                z[o + 4] = clip((level - x) * inverse, LEVEL_CLIP)
+                f[o] = clip((before - x) * inverse, LEVEL_CLIP)
+                f[o + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, LAG_CLIP)
+                f[o + 2] = clip(z[table + STEP * bins + there], LAG_CLIP)
+                f[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
+                f[o + 4] = clip((level - x) * inverse, LEVEL_CLIP)
                 if f[visits + here] > 0:
-                    z[o + 5] = clip((level - z[table + LEVEL * bins + here]) * inverse, LEVEL_CLIP)
+                    f[o + 5] = clip((level - z[table + LEVEL * bins + here]) * inverse, LEVEL_CLIP)
         o += PER_SEASON
-    z[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
+    f[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
 
 
 @kernel
-def pooled_step(shared: Float64, z: Float64, at: Layout) -> float:
+def pooled_step(shared: Float64, f: Float32, at: Layout) -> float:
     """The step that the pooled regression expects; kept for the series' own to learn the rest."""
     phi, step = at.own + 1 + FEATURES, 0.0
     for k in range(FEATURES):
-        step += shared[1 + k] * z[phi + k]
-    z[at.pooled_step] = clip(step, LEVEL_CLIP)
-    return float(z[at.pooled_step])
+        step += shared[1 + k] * f[phi + k]
+    f[at.pooled_step] = clip(step, LEVEL_CLIP)
+    return float(f[at.pooled_step])
 
 
 @kernel
-def own_step(z: Float64, at: Layout) -> float:
+def own_step(f: Float32, at: Layout) -> float:
     """What the series' own adds to it."""
-    return forecast_step(z, at.own, FEATURES)
+    return forecast_step(f, at.own, FEATURES)
 
 
 @kernel

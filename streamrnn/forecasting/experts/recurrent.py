@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
-from streamrnn.forecasting.experts.readout import forecast_step
+from streamrnn.forecasting.experts.readout import Blocks, forecast_step
 from streamrnn.forecasting.inputs import fill_lags, fill_periodic
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels.jit import kernel
@@ -26,6 +26,7 @@ from streamrnn.kernels.vector import out_of_line
 from streamrnn.learning import optimizers, tbptt
 
 Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
 ERROR_CLIP = 3.0
@@ -44,6 +45,7 @@ class RecurrentConfig(NamedTuple):
     forgetting: float
     periodic: bool  # readout weights that depend on the phase
     own_weights: bool  # every series its own
+    blocks: Blocks
 
 
 class RecurrentSeries(NamedTuple):
@@ -108,15 +110,15 @@ def networks_of(weights: optimizers.Weights, row: int) -> optimizers.Weights:
 @kernel
 def learn_network(
     config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, scratch: tbptt.Scratch, net: int,
-    z: Float64, at: int, m: int, step: float,
+    f: Float32, at: int, m: int, step: float,
 ) -> None:  # fmt: skip
-    """Teach network `net` that the step came (sigmas); its readout of m features lies at z[at] and does not change."""
+    """Teach network `net` that the step came (sigmas); its readout of m features lies at f[at] and does not change."""
     out_of_line()
     outputs = cells.output_size(config.cell)
     ring = config.truncation_length
     steps = tbptt.window_steps(ring, tapes, net, 0, ring)
-    variance = max(z[at], 1e-6)
-    slope = clip(step - forecast_step(z, at, m), ERROR_CLIP * math.sqrt(variance)) / variance
+    variance = max(f[at], 1e-6)
+    slope = clip(step - forecast_step(f, at, m), ERROR_CLIP * math.sqrt(variance)) / variance
     if steps == 0 or not math.isfinite(slope):
         return
     d = scratch.d_outputs
@@ -124,7 +126,7 @@ def learn_network(
     for k in range(newest):
         d[k] = 0.0
     for k in range(outputs):
-        d[newest + k] = -slope * z[at + 1 + k]
+        d[newest + k] = -slope * f[at + 1 + k]
     tbptt.flow_back(config.cell, ring, weights, net, tapes, net, 0, steps, scratch, False)
     optimizers.update(config.optimizer, weights, net, scratch.gradient, math.inf)
 
@@ -133,7 +135,7 @@ def learn_network(
 def advance_network(
     config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, scratch: RecurrentScratch, net: int,
     initial: Floats, inputs: Float64, seasons: int, harmonics: int, recent: Float64, inverse: float,
-    z: Float64, at: int, m: int,
+    f: Float32, at: int, m: int,
 ) -> float:  # fmt: skip
     """One step of network `net`; returns what its readout now expects, in sigmas."""
     out_of_line()
@@ -145,12 +147,12 @@ def advance_network(
     tbptt.step(config.cell, config.truncation_length, weights, net, tapes, net, scratch.inputs, hidden)
     phi = at + 1 + m
     for k in range(outputs):
-        z[phi + k] = hidden[k]
+        f[phi + k] = hidden[k]
     phi += outputs
-    fill_lags(z, phi, recent, config.lags, inverse)
+    fill_lags(f, phi, recent, config.lags, inverse)
     phi += 1 + config.lags
     for k in range(inputs.size):
-        z[phi + k] = inputs[k]
+        f[phi + k] = inputs[k]
     if config.periodic:
-        fill_periodic(z, phi + inputs.size, inputs, seasons, harmonics)
-    return forecast_step(z, at, m)
+        fill_periodic(f, phi + inputs.size, inputs, seasons, harmonics)
+    return forecast_step(f, at, m)
