@@ -187,7 +187,9 @@ def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNE
             f"the broker's log no longer holds what is asked for while {doing}: {what}; it was deleted before it "
             "was read: see `streamrnn reset`, and the topic's retention"
         )
-    if isinstance(error, _UNREACHABLE):
+    # The transaction manager wraps what a broker that hangs comes to in an error without a class of its own.
+    hangs = type(error) is errors.KafkaError and "RequestTimedOutError" in what
+    if hangs or isinstance(error, _UNREACHABLE):
         return BrokerUnavailable(f"Kafka at {servers} (kafka.bootstrap_servers) fails {doing}: {what}")
     if isinstance(error, errors.KafkaConfigurationError):
         return ConfigurationError(f"the Kafka client refuses its settings: {what}")
