@@ -260,11 +260,12 @@ def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder 
             nothing = decoder.decode([])
             model.encode(Partition("", 0), nothing, model.process(nothing))
         model.warm_up()
-    most = max(1, (task.config.state.max_memory or default_budget()) // model.bytes_per_series)
-    log.info(
-        "%s: %s series of %s; more wait in %s",
-        described(task.config.state.max_memory), f"{most:,}", size(model.bytes_per_series), model.store_folder,
-    )  # fmt: skip
+    if not quiet:
+        most = max(1, (task.config.state.max_memory or default_budget()) // model.bytes_per_series)
+        log.info(
+            "%s: %s series of %s; more wait in %s",
+            described(task.config.state.max_memory), f"{most:,}", size(model.bytes_per_series), model.store_folder,
+        )  # fmt: skip
     model.close()
     if not compiled:  # which leaves garbage
         # All that the start has made stays to the end: look for no garbage in it, neither now and then nor at the exit.
