@@ -117,13 +117,17 @@ class FileConnector(Connector):
         asked = {
             "event": event.model_dump(mode="json", include=_READING),
             "file": file.model_dump(mode="json"),
+            "labelled": labelled,
         }
         if resumed and facts is not None and facts["asked"] == asked:
             layout = Layout.model_validate(facts["layout"])
             found = Look(layout, decided(event, layout), [], Findings())
         else:
             found = look(self._sample(), event, file, labelled=labelled, json=self._json)
-            if resumed and facts is not None and Layout.model_validate(facts["layout"]) != found.layout:
+            # Another task is refused by the state itself, which names it.
+            before = facts["asked"] if resumed and facts is not None else None
+            same_task = isinstance(before, dict) and before.get("labelled", labelled) == labelled
+            if same_task and facts is not None and Layout.model_validate(facts["layout"]) != found.layout:
                 raise StateError(
                     f"the state was made with other flags: {self._reader.name} would be read in another way now. Give "
                     "the same flags, or start again with `streamrnn reset --state DIR`"
