@@ -128,12 +128,21 @@ def _put(tree: dict[str, Any], path: list[str], value: object, problems: list[st
 
 
 def _remove(tree: dict[str, Any], location: tuple[int | str, ...]) -> None:
+    """Take out what a problem is about: the deepest part of `location` that the tree holds.
+
+    A location may name more than keys, such as the alternative of a union that was tried.
+    """
     branch: Any = tree
-    for depth, part in enumerate(location):
-        if depth == len(location) - 1 or not isinstance(branch.get(part), dict):
-            branch.pop(part, None)
-            return
+    holder: Any = tree
+    name: int | str = location[0]
+    for part in location:
+        if part not in branch:
+            break
+        holder, name = branch, part
+        if not isinstance(branch[part], dict):
+            break
         branch = branch[part]
+    holder.pop(name, None)
 
 
 def _named(tree: Mapping[Any, Any]) -> dict[str, Any]:

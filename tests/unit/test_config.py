@@ -289,3 +289,9 @@ def test_whatever_is_set_it_is_a_value_or_one_named_error(text: str) -> None:
         load(None, {path: value}, {})
     except ConfigurationError:
         pass
+
+
+@pytest.mark.parametrize("bounds", [{"x": "much"}, {"x": {"y": 1}}, [1], {"x": None, "y": 3.0}])
+def test_a_mapping_that_is_no_number_is_one_named_error(bounds: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"event\.minimum"):
+        load(None, {"event.minimum": bounds}, {})
