@@ -99,6 +99,11 @@ def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
 class Commands(click.Group):
     """The commands; when the reader of our output has had enough (`| head`), that is no failure."""
 
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Take a command in, with the same flags for help, from whatever context it is asked."""
+        cmd.context_settings = {**HELP, **cmd.context_settings}
+        super().add_command(cmd, name)
+
     def invoke(self, context: click.Context) -> Any:
         """Run one. (click itself would make a closed pipe exit code 1.)"""
         try:
@@ -109,7 +114,10 @@ class Commands(click.Group):
             return None
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=Commands, context_settings=HELP)
 @click.version_option(__version__, prog_name="streamrnn")
 def cli() -> None:
     """Forecasts, intervals and anomaly scores from a network that learns while the stream runs.

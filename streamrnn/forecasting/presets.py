@@ -76,7 +76,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "cross": 0,
         "periodic": False,
         "harmonics": 4,
-        "reawaken": 0.15,
+        "reawaken": 1.0,
         "full_covariance": False,
     },
     "full": {

@@ -39,7 +39,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(source: Path, folder: Path, *more: object) -> list[object]:
     return [
         "run", "--input", source, "--output", folder / "out", "--state", folder / "state", "--quiet",
-        "--alerts", folder / "alerts", "--set", "event.late=dead-letter", *OFTEN, *more,
+        "--alerts", folder / "alerts", "--set", "event.late=dead-letter",
+        "--set", "anomaly.threshold=0.05", *OFTEN, *more,
     ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(pre
     times = np.array([round(hour.timestamp() * 1e6) for hour in hours])
     count = len(values)
     config = Config.model_validate(
-        {"model": {"preset": preset, "horizon": 3}, "event": {"targets": ["value"]}},
+        {"model": {"preset": preset, "horizon": 3, "weights": "series"}, "event": {"targets": ["value"]}},
     )
     partition = ForecastModel(config)
     answers = partition.process(
@@ -51,7 +51,7 @@ def test_forecasts_intervals_and_scores_are_those_of_the_service_bit_for_bit(pre
         bounds = list(zip(answers.forecast_lower[t, 0, :, 0], answers.forecast_upper[t, 0, :, 0], strict=True))
         assert model.forecast_interval(3) == bounds
 
-    config = Config.model_validate({"model": {"preset": preset}, "event": {"targets": ["value"]}})
+    config = Config.model_validate({"model": {"preset": preset, "weights": "series"}, "event": {"targets": ["value"]}})
     partition = ForecastModel(config)
     answers = partition.process(
         Decoded(["key"] * count, times, np.array(values)[:, None], np.zeros((count, 0)), [], []),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
 
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
@@ -73,10 +71,10 @@ def log_with(snapshot: int | None, committed: int | None) -> MemoryLog:
     return log
 
 
-def recovered(log: MemoryLog, start: Literal["earliest", "latest"] = "earliest") -> tuple[list[Progress], str]:
+def recovered(log: MemoryLog) -> tuple[list[Progress], str]:
     model = ForecastModel(CONFIG)
     with MemoryConnector(log, max_poll_records=7) as connector:
-        steps = list(recover(connector, PARTITION, model, EventDecoder(CONFIG.event), start))
+        steps = list(recover(connector, PARTITION, model, EventDecoder(CONFIG.event)))
     digest = model.digest()
     model.close()
     return steps, digest
@@ -92,10 +90,9 @@ def test_restore_and_replay_end_with_the_state_of_the_committed_offset(snapshot:
     assert len(replayed) == -(-(committed - snapshot) // 7)
 
 
-@pytest.mark.parametrize(("start", "offset"), [("earliest", 0), ("latest", 50)])
-def test_a_first_start(start: Literal["earliest", "latest"], offset: int) -> None:
-    steps, digest = recovered(log_with(None, None), start)
-    assert steps == [Progress("ready", 0, 0, offset)]
+def test_a_first_start_is_where_the_connector_says() -> None:
+    steps, digest = recovered(log_with(None, None))
+    assert steps == [Progress("ready", 0, 0, 0)]
     assert digest == run(CONFIG, []).digest
 
 
