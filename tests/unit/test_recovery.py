@@ -8,7 +8,7 @@ from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.errors import StateError
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.events import EventDecoder
-from streamrnn.records.log import Message
+from streamrnn.records.log import Message, Partition
 from streamrnn.runtime.recovery import Progress, check, recover
 from tests.streams import PARTITION, configured, run, stream
 
@@ -71,9 +71,16 @@ def log_with(snapshot: int | None, committed: int | None) -> MemoryLog:
     return log
 
 
-def recovered(log: MemoryLog) -> tuple[list[Progress], str]:
+class FromTheEnd(MemoryConnector):
+    """One whose partitions begin at the end of their log, as with `kafka.start: latest`."""
+
+    def beginning(self, partition: Partition) -> int:
+        return self.bounds(partition)[1]
+
+
+def recovered(log: MemoryLog, kind: type[MemoryConnector] = MemoryConnector) -> tuple[list[Progress], str]:
     model = ForecastModel(CONFIG)
-    with MemoryConnector(log, max_poll_records=7) as connector:
+    with kind(log, max_poll_records=7) as connector:
         steps = list(recover(connector, PARTITION, model, EventDecoder(CONFIG.event)))
     digest = model.digest()
     model.close()
@@ -90,9 +97,10 @@ def test_restore_and_replay_end_with_the_state_of_the_committed_offset(snapshot:
     assert len(replayed) == -(-(committed - snapshot) // 7)
 
 
-def test_a_first_start_is_where_the_connector_says() -> None:
-    steps, digest = recovered(log_with(None, None))
-    assert steps == [Progress("ready", 0, 0, 0)]
+@pytest.mark.parametrize(("kind", "offset"), [(MemoryConnector, 0), (FromTheEnd, 50)], ids=["earliest", "latest"])
+def test_a_first_start(kind: type[MemoryConnector], offset: int) -> None:
+    steps, digest = recovered(log_with(None, None), kind)
+    assert steps == [Progress("ready", 0, 0, offset)]
     assert digest == run(CONFIG, []).digest
 
 
