@@ -114,6 +114,7 @@ class Commands(click.Group):
             return None
 
 
+CONTRACTS = ("event", "forecast", "prediction", "alert", "latest", "series", "dead-letter", "config")
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -267,7 +268,7 @@ def check(file: Path | None, assignments: Sequence[str], source: Path | None, as
 
 @cli.command()
 @configured
-@click.argument("contract", type=click.Choice(["event", "forecast", "prediction", "alert", "dead-letter", "config"]))
+@click.argument("contract", type=click.Choice(CONTRACTS))
 def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None:
     """Print the JSON Schema of a contract.
 
@@ -364,6 +365,44 @@ def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, a
     config = _configuration(file, assignments, {})
     rows = operations.inspect_folder(state) if state is not None else operations.inspect_kafka(config)
     operations.show(rows, as_json=as_json)
+
+
+@cli.command()
+@configured
+@click.argument("key")
+@click.option("--url", metavar="URL", help="A worker's page; default: that of monitor.host and monitor.port.")
+@click.option("--state", type=PathOption(file_okay=False), help="Ask this state folder instead, in use or not.")
+@click.option("--topic", help="Of the series, where several have one of that key.")
+@click.option("--partition", type=click.IntRange(min=0), help="The same.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (`streamrnn schema latest`).")
+def latest(
+    file: Path | None,
+    assignments: Sequence[str],
+    key: str,
+    url: str | None,
+    state: Path | None,
+    topic: str | None,
+    partition: int | None,
+    as_json: bool,
+) -> None:
+    """Show the newest of the series KEY: its last value, the forecast with times, its open alerts, whom it trusts.
+
+    \b
+    Examples:
+      streamrnn latest pump-7 --config pipeline.yaml
+      streamrnn latest pump-7 --url http://worker-3:8321 --json
+      streamrnn latest default --state state/
+    """
+    from streamrnn.app import latest as newest
+
+    config = _configuration(file, assignments, {})
+    if state is not None:
+        if url is not None or topic is not None or partition is not None:
+            raise click.UsageError("--state is one partition's: leave out --url, --topic and --partition")
+        document = newest.from_folder(state, key)
+    else:
+        document = newest.from_page(config, url, key, topic, partition)
+    newest.show(document, as_json=as_json)
 
 
 @cli.command()

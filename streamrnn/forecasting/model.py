@@ -18,10 +18,12 @@ from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
+from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.records.alerts import encode_alerts
-from streamrnn.records.events import Decoded, targets_of
+from streamrnn.records.events import Decoded, format_times, targets_of
 from streamrnn.records.forecasts import encode
+from streamrnn.records.latest import Opened, forecast_steps, numbers, open_alerts, origin
 from streamrnn.records.log import Message, Partition
 from streamrnn.state import settings
 from streamrnn.state.partition_model import PartitionModel
@@ -245,6 +247,13 @@ class ForecastModel(PartitionModel[Answers]):
             passes += (partial(fold.warn, config.warning, first, self._limits, series.warning, common, batch, answers),)
         return passes
 
+    def open_alerts(self) -> list[tuple[str, Opened]]:
+        """See `PartitionModel.open_alerts`."""
+        state = self.series.arrays.common.episodes
+        rows, kinds = (state[:, :, episodes.LASTS] == 1).nonzero()
+        found = zip(self.series.in_rows(rows), kinds.tolist(), state[rows, kinds].tolist(), strict=True)
+        return sorted((key, Opened(kind, *one[: episodes.CHANGES])) for key, kind, one in found)
+
     @property
     def expert_names(self) -> tuple[str, ...]:
         """Names of the experts that forecast the next step, in the order of their weights."""
@@ -260,6 +269,42 @@ class ForecastModel(PartitionModel[Answers]):
             return None
         weights = diagnostics.expert_weights(self._config.forecaster, self.series.arrays.forecaster, row)
         return weights if weights.any(axis=1).all() else None
+
+    def latest(self, key: str, partition: Partition) -> dict[str, Any] | None:
+        """What the state of a series says of its newest: see `records.latest.LatestRecord`; None where it has none.
+
+        The state holds the forecast of the next step alone, and the last value that was not missing.
+        """
+        row = self.series.row_of(key)
+        if row is None or self.series.arrays.common.numbers[row, EVENTS] == 0:
+            return None
+        common, names, weights = self.series.arrays.common, self.expert_names, self.expert_weights(key)
+        time, interval = int(common.numbers[row, LAST_TIME]), int(self.series.arrays.forecaster.clock[row, INTERVAL])
+        targets = {}
+        for i, name in enumerate(self._names):
+            ahead = (common.expected, common.lower[:, 0], common.upper[:, 0], common.expected_median)
+            targets[name] = {
+                "observed": numbers(common.previous[row, i : i + 1])[0],
+                "expected": None,
+                "expected_median": None,
+                "lower": None,
+                "upper": None,
+                "forecast": forecast_steps(time, interval, np.array([[part[row, i] for part in ahead]])),
+                "experts": None if weights is None else dict(zip(names, weights[i].tolist(), strict=True)),
+            }
+        opened = [one for whose, one in self.open_alerts() if whose == key]
+        return {
+            "key": key,
+            "source": origin(partition),
+            "time": format_times(common.numbers[row, LAST_TIME:][:1])[0],
+            "events": int(common.numbers[row, EVENTS]),
+            "level": self._published[0],
+            "horizon": self._horizon,
+            "targets": targets,
+            "score": None,
+            "is_anomaly": None,
+            "alerts": open_alerts(opened, self._names, detector.CHANNEL_NAMES),
+        }
 
     def seasons(self, key: str) -> list[str] | None:
         """Names of the seasons that a series follows now, the shorter one first; None where it is not in memory."""

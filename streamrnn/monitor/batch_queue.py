@@ -11,6 +11,7 @@ import numpy as np
 
 from streamrnn.forecasting.answers import Answers
 from streamrnn.records.events import Float64, Int64
+from streamrnn.records.latest import Opened
 from streamrnn.records.log import Partition
 
 LIMIT = 32 << 20  # bytes
@@ -25,6 +26,7 @@ class Batch(NamedTuple):
     targets: Float64  # (events, targets)
     answers: Answers
     experts: Mapping[str, Float64]  # of the watched series: (targets, experts) weights after this batch
+    opened: Sequence[tuple[str, Opened]] | None = None  # all alerts open after this batch; None: the answers tell
 
     @property
     def bytes(self) -> int:

@@ -20,13 +20,14 @@ import numpy as np
 
 from streamrnn import __version__
 from streamrnn.anomaly.detector import CHANNEL_NAMES
-from streamrnn.monitor import frames
+from streamrnn.monitor import frames, newest
 from streamrnn.monitor.batch_queue import Backlog
 from streamrnn.monitor.downsampling import Curve
 from streamrnn.monitor.frames import Selection
 from streamrnn.monitor.health import Health
 from streamrnn.monitor.history import History, Identity
 from streamrnn.monitor.metrics import Metrics
+from streamrnn.monitor.newest import OpenAlerts
 from streamrnn.monitor.streams import Streams, event
 from streamrnn.records.events import Float64
 from streamrnn.records.log import Partition
@@ -74,7 +75,7 @@ class Feed:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._names = tuple(names)
-        self._level = level
+        self._level, self._horizon = level, horizon
         self._health = health
         self._metrics = metrics
         self._backlog = backlog
@@ -90,6 +91,7 @@ class Feed:
         self._recent = np.zeros((len(self._names), 4))
         self._counts: deque[tuple[float, int]] = deque([(clock(), 0)])
         self._alerts: deque[dict[str, Any]] = deque(maxlen=ALERTS)  # the newest last
+        self._open = OpenAlerts()
         self._tick = SHORTEST_TICK
         self._woken: asyncio.Event | None = None
         self._made: dict[tuple[object, ...], bytes] = {}  # since the last tick: pages that look at the same share it
@@ -117,6 +119,7 @@ class Feed:
         while time.thread_time() < enough and (batch := self._backlog.take()) is not None:
             total = self.history.add(batch, now)
             self._alerts += frames.alerts(batch, self._names, CHANNEL_NAMES)
+            self._open.add(batch)
             self._recent *= (1 - FORGETTING) ** len(batch.keys)
             self._recent += total
             for key, weights in batch.experts.items():
@@ -141,6 +144,7 @@ class Feed:
                 self._lost.pop(partition, None)
             elif now - self._lost.setdefault(partition, now) > KEPT:
                 self.history.forget(partition)
+                self._open.forget(partition)
                 del self._lost[partition]
 
     def _watch(self) -> None:
@@ -189,11 +193,41 @@ class Feed:
         for partition, rows in self.history.partitions().items():
             if partition.number == selection.partition and selection.key in rows:
                 identity = Identity(partition, selection.key)
-                if self._chosen[-1:] != [identity]:
-                    others = [other for other in self._chosen if other != identity]
-                    self._chosen = [*others, identity][-MOST_WATCHED:]
+                self._choose(identity)
                 return identity
         return None
+
+    def _choose(self, identity: Identity) -> None:
+        if self._chosen[-1:] != [identity]:
+            others = [other for other in self._chosen if other != identity]
+            self._chosen = [*others, identity][-MOST_WATCHED:]
+
+    def listing(self, search: str, after: str, limit: int) -> dict[str, Any]:
+        """See `newest.listing`."""
+        return newest.listing(self.history, self._open, self._names, CHANNEL_NAMES, search, after, limit)
+
+    def latest(self, key: str, topic: str | None, number: int | None) -> list[dict[str, Any]]:
+        """See `newest.latest`: one of every partition that has the series."""
+        documents = []
+        for identity in newest.found(self.history, key, topic, number):
+            self._choose(identity)
+            row, curve = self.history.row(identity), self._experts.get(identity)
+            assert row is not None
+            weights = curve.items[-1].T if curve is not None and curve.items else None
+            experts = None if weights is None else dict(zip(self._tally.experts, weights, strict=True))
+            documents.append(
+                newest.latest(
+                    self.history,
+                    row,
+                    self._open.of(identity),
+                    self._names,
+                    CHANNEL_NAMES,
+                    experts,
+                    level=self._level,
+                    horizon=self._horizon,
+                )
+            )
+        return documents
 
     def chart(self, identity: Identity | None, row: int | None, selection: Selection, now: float) -> dict[str, Any]:
         """The frame of the chosen series; `missing` until it has events."""

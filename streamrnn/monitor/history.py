@@ -68,7 +68,7 @@ class History:
 
     def _shape(self, capacity: int) -> tuple[int, int]:
         """(points, forecast steps) that `capacity` series can have."""
-        per_point = 8 + 40 * self.targets + 5
+        per_point = 8 + 40 * self.targets + 9
         points = max(FEWEST_POINTS, min(MOST_POINTS, self._budget // (capacity * per_point)))
         per_step = 32 * self.targets
         return points, max(1, min(self._horizon, MOST_STEPS, self._budget // 2 // (capacity * per_step)))
@@ -80,7 +80,7 @@ class History:
         # Rings are never read beyond what was written: leave them to the system to fill in.
         self.times = np.empty(shape, np.int64)
         self.values = np.empty((*shape, self.targets, 5))
-        self.scores = np.empty(shape, np.float32)
+        self.scores = np.empty(shape)
         self.marks = np.empty(shape, np.int8)
         self.count = np.zeros(capacity, np.int64)
         self.sums = np.zeros((capacity, self.targets, 4))
@@ -231,7 +231,7 @@ class History:
         return Points(
             self.times[row, slots],
             self.values[row, slots],
-            self.scores[row, slots].astype(np.float64),
+            self.scores[row, slots],
             self.marks[row, slots],
         )
 

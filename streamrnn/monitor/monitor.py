@@ -88,6 +88,8 @@ class Monitor(Observer):
         self._models: dict[Partition, PartitionModel[Any]] = {}
         self._assigned_at: dict[Partition, float] = {}
         self._statistics: dict[Partition, dict[str, int]] = {}
+        self._untold: set[Partition] = set()
+        self._tell_at = float("-inf")
 
         listening = bind(settings.host, settings.port or 0)
         self.host, self.port = settings.host, int(listening.getsockname()[1])
@@ -225,6 +227,7 @@ class Monitor(Observer):
         self.health.moved(partition, step.offset)
         if partition not in self._models:
             self._models[partition] = model
+            self._untold.add(partition)
             if (
                 model.counters.get("events", events + 1) <= events
             ):  # nothing was restored: its first events are ours, too
@@ -237,6 +240,13 @@ class Monitor(Observer):
         tally.dead_letters += reasons.total()
         watched = [identity.key for identity in self.feed.watched if identity.partition == partition]
         weights = {key: found for key in watched if (found := model.expert_weights(key)) is not None}
-        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, observed, answers, weights))
+        # What is open is told once, and again after batches were dropped: those may have said that something opened.
+        opened = None
+        if partition in self._untold and self._clock() >= self._tell_at:
+            self._untold.discard(partition)
+            opened = model.open_alerts()
+        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, observed, answers, weights, opened))
         if dropped:
             self.metrics.dropped.inc(dropped)
+            self._untold.update(self._models)
+            self._tell_at = self._clock() + LOOK

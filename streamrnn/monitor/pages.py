@@ -1,11 +1,11 @@
-"""The routes: the page and its files, its event stream, `/metrics`, `/livez`, `/readyz`."""
+"""The routes: the page and its files, its event stream, `/series`, `/metrics`, `/livez`, `/readyz`."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from importlib.resources import files
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streamrnn.monitor.frames import Selection
+from streamrnn.monitor.frames import Selection, dumps
 from streamrnn.monitor.health import Health, Verdict
+from streamrnn.monitor.newest import MOST_LISTED
 from streamrnn.monitor.streams import Streams
 
 TYPES = {
@@ -27,6 +28,7 @@ TYPES = {
     "txt": "text/plain; charset=utf-8",
 }
 LONGEST_SEARCH = 200
+DEFAULT_LISTED = 100
 LONGEST_KEY = 1000
 
 
@@ -35,6 +37,12 @@ class Source(Protocol):
 
     def events(self, selection: Selection) -> AsyncGenerator[bytes, None]:
         """Server-sent events for one page, without end."""
+
+    def listing(self, search: str, after: str, limit: int) -> dict[str, Any]:
+        """The series, see `records.latest.SeriesList`."""
+
+    def latest(self, key: str, topic: str | None, number: int | None) -> list[dict[str, Any]]:
+        """The newest of a series, in every partition that has one of that key: see `records.latest.LatestRecord`."""
 
 
 class StaticFile:
@@ -61,6 +69,26 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
         answer: Response = streams.response(lambda: source.events(selection))  # type: ignore[assignment]
         return answer
 
+    async def listing(request: Request) -> Response:
+        query = request.query_params
+        limit = min(max(_number(query.get("limit", ""), DEFAULT_LISTED), 1), MOST_LISTED)
+        search, after = query.get("search", "")[:LONGEST_SEARCH], query.get("after", "")[:LONGEST_KEY]
+        return _json(source.listing(search, after, limit))
+
+    async def latest(request: Request) -> Response:
+        key, query = request.path_params["key"], request.query_params
+        topic, number = query.get("topic"), query.get("partition")
+        if number is not None and not (number.isascii() and number.isdecimal() and len(number) < 10):
+            return _json({"error": "partition: give the number of one"}, 400)
+        documents = source.latest(key, topic, None if number is None else int(number))
+        if not documents:
+            text = "this worker has seen no event of that series; another one may have it"
+            return _json({"error": text, "key": key}, 404)
+        if len(documents) > 1:
+            text = "several partitions have that series: add ?topic=NAME&partition=NUMBER"
+            return _json({"error": text, "key": key, "sources": [one["source"] for one in documents]}, 409)
+        return _json(documents[0])
+
     async def metrics(request: Request) -> Response:
         encode, content_type = _encoder(request.headers.get("accept", ""))
         return Response(await run_in_threadpool(encode, registry), headers={"content-type": content_type})
@@ -77,6 +105,8 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
     static = {entry.name: StaticFile(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
     routes = [
         Route("/events", events),
+        Route("/series", listing),
+        Route("/series/{key:path}", latest),
         Route("/metrics", metrics),
         Route("/livez", verdict(health.alive)),
         Route("/readyz", verdict(health.ready)),
@@ -98,13 +128,20 @@ def _encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
     return choose_encoder("")
 
 
+def _json(document: dict[str, Any], status: int = 200) -> Response:
+    return Response(dumps(document), status, media_type="application/json")
+
+
+def _number(text: str, default: int) -> int:
+    return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() and len(text) < 10 else default
+
+
 def _selection(request: Request) -> Selection:
     """What the address asks for; nonsense counts as nothing."""
     query = request.query_params
 
     def number(name: str, default: int) -> int:
-        text = query.get(name, "")
-        return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() and len(text) < 10 else default
+        return _number(query.get(name, ""), default)
 
     default = Selection()
     key = query.get("series")

@@ -14,6 +14,7 @@ from streamrnn.records.dead_letters import DeadLetterRecord
 from streamrnn.records.events import event_schema
 from streamrnn.records.forecasts import ForecastRecord
 from streamrnn.records.labelled_events import labelled_schema
+from streamrnn.records.latest import LatestRecord, SeriesList
 from streamrnn.records.predictions import output_schema
 
 
@@ -28,6 +29,8 @@ def schemas() -> dict[str, Callable[[Config], str]]:
         "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
         "prediction": lambda _: dump(output_schema()),
         "alert": lambda _: dump(AlertRecord.model_json_schema()),
+        "latest": lambda _: dump(LatestRecord.model_json_schema()),
+        "series": lambda _: dump(SeriesList.model_json_schema()),
         "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),
     }
 

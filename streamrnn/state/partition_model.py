@@ -20,6 +20,7 @@ from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError, EventError, SnapshotCorrupt, SnapshotMismatch
 from streamrnn.records.dead_letters import late_event
 from streamrnn.records.events import Decoded
+from streamrnn.records.latest import Opened
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state import migrations
 from streamrnn.state.arrays import fields, layout, put_arrays, row_bytes, total_bytes
@@ -171,6 +172,10 @@ class PartitionModel(ABC, Generic[Answers]):
 
     def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         """The alert records of a batch, in order."""
+        return []
+
+    def open_alerts(self) -> list[tuple[str, Opened]]:
+        """The alerts that are open, of every series in memory, in the order of their keys."""
         return []
 
     @property

@@ -283,6 +283,10 @@ class SeriesTable(Generic[Tree]):
         """The series' row, None if it is not in memory."""
         return self._rows.get(key)
 
+    def in_rows(self, rows: Int64) -> list[str]:
+        """The series that these used rows belong to."""
+        return [self._keys[row] for row in rows.tolist()]
+
     def put(self, pairs: Mapping[str, RowBytes | None]) -> None:
         """Restore series by their rows' bytes; None deletes one. Raises ValueError when a row's length differs."""
         if len(pairs) > self._limit:  # one may have to make room for the next

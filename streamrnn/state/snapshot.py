@@ -159,6 +159,18 @@ def open_record(key: bytes, value: bytes) -> Part:
     return Part(payload, chunk, chunks, offset, said or FIRST)
 
 
+def resealed(key: bytes, value: bytes, offset: int, payload: bytes | None = None) -> bytes:
+    """A verified record with another offset, and with another `payload` where one is given."""
+    part = open_record(key, value)
+    content = bytes(part.payload) if payload is None else payload
+    return _seal(key, content, part.chunk, part.chunks, offset, part.versions)
+
+
+def series_in(key: bytes) -> str | None:
+    """The series whose row a record of this key holds; None for what belongs to the whole partition."""
+    return key[len(_SERIES) :].split(b"/", 1)[1].decode() if key.startswith(_SERIES) else None
+
+
 class SnapshotReader:
     """Takes records in log order; hands each series' row out when it is whole, the rest at the end."""
 

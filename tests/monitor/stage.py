@@ -111,6 +111,9 @@ class FreeModel:
     def restore(self, messages: Any, expected: int | None = None, partition: Any = None) -> Iterator[int]:
         return iter(())
 
+    def open_alerts(self) -> list[Any]:
+        return []
+
     def expert_weights(self, key: str) -> None:
         return None
 
