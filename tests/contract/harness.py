@@ -14,7 +14,8 @@ from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.records.log import Message, Partition
 from tests.broker.client import Client
-from tests.kafka.helpers import Pipeline, crash
+from tests.kafka.client_inside import crash
+from tests.kafka.helpers import Pipeline
 
 Pairs = list[tuple[bytes | None, bytes | None]]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from kafka.partitioner.default import murmur2
 
 from streamrnn.config.loading import load
+from streamrnn.connectors.kafka.internals import murmur2
 from tests.deploy import kafka_image
 from tests.deploy.engine import PROFILES, ROOT, need_compose, run
 from tests.tools import need

@@ -52,23 +52,6 @@ class Pipeline:
         return found
 
 
-def crash(connector: KafkaConnector) -> None:
-    """Cut the connector's threads off the network, without a word to the broker, as SIGKILL would."""
-    for writer in (connector._transactions, connector._plain):
-        if writer is not None:
-            writer._producer._sender.force_close()
-            writer._producer._sender.join(5)
-            writer._producer._unregister_cleanup()
-            writer._producer._closed = True
-    consumer, connector._consumer = connector._consumer, None
-    consumer._coordinator._close_heartbeat()
-    consumer._client.close()
-    consumer._net.stop()
-    consumer._closed = True
-    connector._closed = True
-    connector._reader.close(1)
-
-
 def poll_until(connector: Connector, done: Callable[[Polled], bool], seconds: float = 40.0) -> list[Polled]:
     """All polls up to the first for which `done`; fails after `seconds`."""
     polls = []

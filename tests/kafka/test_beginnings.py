@@ -12,7 +12,8 @@ from streamrnn.connectors.base import Connector
 from streamrnn.connectors.kafka import connector as connectors
 from streamrnn.records.log import Partition
 from tests.broker.client import Client
-from tests.kafka.helpers import Pipeline, crash, echo, poll_until, take
+from tests.kafka.client_inside import crash
+from tests.kafka.helpers import Pipeline, echo, poll_until, take
 
 pytestmark = pytest.mark.kafka
 

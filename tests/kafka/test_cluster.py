@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka.protocol.metadata.find_coordinator import CoordinatorType
 
-from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import CommitFailed
 from tests.broker.client import Client
 from tests.broker.process import Broker, Cluster
+from tests.kafka.client_inside import coordinating_node
 from tests.kafka.helpers import Pipeline, echo, take_over
 from tests.kafka.test_outages import take_with_changes
 
@@ -27,13 +26,6 @@ def cluster(tmp_path: Path, broker: Broker) -> Iterator[Cluster]:
     """Asks for the session's broker only to be skipped where that one is."""
     with Cluster(tmp_path) as started:
         yield started
-
-
-def coordinating_node(connector: KafkaConnector) -> int:
-    """Which broker coordinates the connector's transactions: whoever loses that one has to find the next."""
-    assert connector._transactions is not None
-    node: str = connector._transactions._producer._transaction_manager.coordinator(CoordinatorType.TRANSACTION)
-    return int(node.removeprefix("coordinator-"))
 
 
 def test_a_broker_of_three_is_killed_under_load_and_nothing_is_lost_or_doubled(cluster: Cluster) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer, TopicPartition, codec
+from kafka import KafkaProducer, TopicPartition
 
 from streamrnn.errors import BatchUnreadable, ConfigurationError
 from tests.broker.client import Client
+from tests.kafka.client_inside import replace_decoder, take_away_codec
 from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 
 pytestmark = pytest.mark.kafka
@@ -61,7 +62,7 @@ def test_a_package_that_is_missing_is_named(
     made = pipeline(1)
     made.feed(0, [(b"k", b"plain")])
     compressed(made.config.bootstrap_servers, made.config.input_topic, 0, kind, range(5))
-    monkeypatch.setattr(codec, f"has_{kind}", lambda: False)
+    take_away_codec(monkeypatch, kind)
     with made.connector() as connector:
         take_over(connector)
         connector.commit(echo(take(connector, 1)))
@@ -74,14 +75,12 @@ def test_a_package_that_is_missing_is_named(
 
 
 def test_a_damaged_batch_is_named(pipeline: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch) -> None:
-    import kafka.record.default_records as batches
-
     def broken(_: bytes) -> bytes:
         raise RuntimeError("LZ4F_decompress failed with code: ERROR_frameType_unknown")
 
     made = pipeline(1)
     compressed(made.config.bootstrap_servers, made.config.input_topic, 0, "lz4", range(5))
-    monkeypatch.setattr(batches, "lz4_decode", broken)
+    replace_decoder(monkeypatch, "lz4", broken)
     with made.connector() as connector:
         take_over(connector)
         with pytest.raises(BatchUnreadable, match=r"\[0\], offset 0: .*ERROR_frameType_unknown.*kafka-dump-log"):

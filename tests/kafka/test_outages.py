@@ -17,6 +17,7 @@ from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from streamrnn.records.log import Partition
 from tests.broker.client import Client
 from tests.broker.process import Broker
+from tests.kafka.client_inside import sender
 from tests.kafka.helpers import Pipeline, echo, take, take_over
 from tests.proxy import Mode, Proxy
 
@@ -162,14 +163,14 @@ def test_closing_with_something_unsent_ends_the_clients_thread(pipeline: Callabl
     topic = made.partitions[0].topic
     config = made.config.model_copy(update={"bootstrap_servers": f"127.0.0.1:{proxy.port}"})
     writer = Writer(config, "closing", None, {topic: 1 << 20})
-    producer = writer._producer
+    producer, thread = writer._producer, sender(writer)
     producer.partitions_for(topic)
     proxy.set(Mode.SILENT)
     producer.send(topic, b"never acknowledged")
     writer.close(0.5)
-    producer._sender.join(30)
-    assert not producer._sender.is_alive()
-    del writer, producer
+    thread.join(30)
+    assert not thread.is_alive()
+    del writer, producer, thread
     gc.collect()  # the client's own close() raises here once more, which would print a traceback
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from kafka.partitioner.default import murmur2
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Commit
+from streamrnn.connectors.kafka.internals import murmur2
 from streamrnn.errors import EventAhead
 from streamrnn.records.dead_letters import dead_letter
 from streamrnn.records.events import Decoded

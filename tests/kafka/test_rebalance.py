@@ -12,7 +12,8 @@ from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import CommitFailed, ConnectorError
 from streamrnn.records.log import Partition
 from tests.broker.client import Client
-from tests.kafka.helpers import Pipeline, crash, echo, poll_until, take, take_over
+from tests.kafka.client_inside import crash, lose_membership
+from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 
 pytestmark = pytest.mark.kafka
 
@@ -180,7 +181,7 @@ def test_a_partition_that_was_lost_and_regained_is_reported_both_ways(pipeline: 
     with made.connector() as connector:
         [partition] = take_over(connector)
         take(connector, 1)
-        connector._consumer._coordinator.reset_generation()  # what the broker's UNKNOWN_MEMBER_ID brings about
+        lose_membership(connector)
         polls = poll_until(connector, lambda polled: bool(polled.assigned))
         assert [p for polled in polls for p in polled.revoked] == [partition]
         assert not any(polled.records for polled in polls)

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from kafka.partitioner.default import murmur2
 
 from streamrnn.app import repartition as job
 from streamrnn.config.tree import Config
+from streamrnn.connectors.kafka.internals import murmur2
 from tests.broker.client import Client
 from tests.kafka.helpers import Pipeline
 

@@ -8,16 +8,17 @@ from dataclasses import replace
 
 import pytest
 from kafka import TopicPartition
-from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.kafka.hanging_transactions import _fence, end_transactions_of_the_dead
+from streamrnn.connectors.kafka.internals import murmur2
 from streamrnn.errors import CommitFailed, ConnectorError
 from streamrnn.records.log import Message, Partition
 from tests.broker.client import Client
-from tests.kafka.helpers import Pipeline, crash, echo, poll_until, take, take_over
+from tests.kafka.client_inside import crash, fall_silent, lose_membership
+from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 
 pytestmark = pytest.mark.kafka
 
@@ -114,7 +115,7 @@ def test_the_late_commit_of_a_worker_that_was_given_up_is_refused(
         take_over(zombie)
         late = echo(take(zombie, 5), snapshot=b"late")
         # The zombie's consumer falls silent; its producer, as after a long pause of the process, does not know.
-        zombie._consumer._coordinator._heartbeat_enabled = False
+        fall_silent(zombie)
         with made.connector() as heir:
             take_over(heir)
             heir.commit(echo(take(heir, 5), snapshot=b"heir"))
@@ -134,7 +135,7 @@ def test_a_worker_that_knows_it_was_thrown_out_does_not_even_try(pipeline: Calla
     with made.connector() as connector:
         take_over(connector)
         commit = echo(take(connector, 1))
-        connector._consumer._coordinator.reset_generation()
+        lose_membership(connector)
         with pytest.raises(CommitFailed, match="no member of the consumer group"):
             connector.commit(commit)
     assert made.outputs(committed=False)[0] == []
@@ -291,7 +292,7 @@ def test_at_least_once_refuses_the_offsets_of_a_worker_that_was_given_up(pipelin
     with made.connector() as zombie:
         take_over(zombie)
         late = echo(take(zombie, 5))
-        zombie._consumer._coordinator._heartbeat_enabled = False
+        fall_silent(zombie)
         with made.connector() as heir:
             take_over(heir)
             with pytest.raises(CommitFailed):

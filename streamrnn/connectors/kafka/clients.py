@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from kafka import errors
-from kafka.net.compat import KafkaNetClient
-from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.diagnosis import answering
+from streamrnn.connectors.kafka.internals import AbstractTokenProvider, KafkaNetClient
 from streamrnn.errors import (
     AuthenticationRefused,
     BrokerUnavailable,

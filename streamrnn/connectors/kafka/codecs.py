@@ -14,6 +14,7 @@ from typing import Any
 
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
+from streamrnn.connectors.kafka.internals import batch_at_hand
 from streamrnn.errors import BatchUnreadable, ConfigurationError, StreamRNNError
 
 PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
@@ -51,9 +52,9 @@ def unpacking(consumer: Any) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        part = consumer._fetcher._next_partition_records
+        batch = batch_at_hand(consumer)
         told = isinstance(error, KafkaError) and not isinstance(error, UnsupportedCodecError | CorruptRecordError)
-        if part is None or told:
+        if batch is None or told:
             raise
-        topic, number = part.topic_partition
-        raise unreadable(f"{topic}[{number}], offset {part.next_fetch_offset}", error) from error
+        (topic, number), offset = batch
+        raise unreadable(f"{topic}[{number}], offset {offset}", error) from error

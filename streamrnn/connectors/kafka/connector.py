@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
@@ -30,6 +29,15 @@ from streamrnn.connectors.kafka.hanging_transactions import (
     end_transactions_of_the_dead,
     member_client_id,
     transactional_id,
+)
+from streamrnn.connectors.kafka.internals import (
+    CooperativeStickyAssignor,
+    committed_offsets,
+    has_assignment,
+    place,
+    rejoin,
+    take_up_forgotten_join,
+    wait_for_metadata,
 )
 from streamrnn.connectors.kafka.liveness import Liveness
 from streamrnn.connectors.kafka.login import log_in
@@ -121,9 +129,7 @@ class KafkaConnector(Connector):
                 pattern = None if config.input_pattern is None else f"(?:{config.input_pattern})$"
                 self._consumer.subscribe(config.inputs, pattern=pattern, listener=self._rebalances)
                 # A leader of the group that does not know the topic's partitions yet would assign none, and once more.
-                manager = self._consumer._manager
-                known = self._consumer._cluster.request_update()
-                self._consumer._net.run(manager.wait_for, known, milliseconds(config.broker_timeout))
+                wait_for_metadata(self._consumer, milliseconds(config.broker_timeout))
             self._liveness = Liveness(config, self._consumer)
         except BaseException:
             self.close(CLOSE)
@@ -179,11 +185,7 @@ class KafkaConnector(Connector):
 
     def _poll_client(self, seconds: float) -> dict[TopicPartition, list[Record]]:
         """Nothing, instead of an error, for what may pass: how long it may last is for `Liveness` to say."""
-        coordinator = self._consumer._coordinator
-        if coordinator.rejoining and not coordinator.need_rejoin():
-            # A join that topics or partitions called for and that ended between two polls is forgotten by the client:
-            # it holds itself for joined, and neither takes its assignment nor sends another heartbeat.
-            coordinator.request_rejoin()
+        take_up_forgotten_join(self._consumer)
         try:
             with translated(self._config, f"reading {self._config.input_named}"), unpacking(self._consumer):
                 found: dict[TopicPartition, list[Record]] = self._consumer.poll(timeout_ms=round(1000 * seconds))
@@ -200,14 +202,13 @@ class KafkaConnector(Connector):
         revoked = {partition for partition in self._owned if partition not in assignment or partition in lost}
         self._owned -= revoked
         self._running -= revoked
-        coordinator = self._consumer._coordinator
         assigned: set[TopicPartition] = set()
-        if coordinator.stable() and not coordinator.need_rejoin():
+        if has_assignment(self._consumer):
             if self._must_rejoin:
                 # A static member that comes back is given what was stored for it, without a rebalance. Where it died
                 # between the two steps of a cooperative one, that is not all: partitions would be nobody's for ever.
                 self._must_rejoin = False
-                coordinator.request_rejoin()
+                rejoin(self._consumer)
                 return [], [Partition(*partition) for partition in sorted(revoked)]
             assigned = assignment - self._owned
             if assigned:
@@ -252,9 +253,7 @@ class KafkaConnector(Connector):
 
     def _committed(self, partitions: list[TopicPartition], doing: str) -> dict[TopicPartition, Any]:
         with translated(self._config, doing):
-            found: dict[TopicPartition, Any] = self._consumer._coordinator.fetch_committed_offsets(
-                partitions, timeout_ms=milliseconds(self._config.broker_timeout)
-            )
+            found = committed_offsets(self._consumer, partitions, milliseconds(self._config.broker_timeout))
         return {partition: offset for partition, offset in found.items() if offset.offset >= 0}
 
     def beginning(self, partition: Partition) -> int:
@@ -382,10 +381,8 @@ class KafkaConnector(Connector):
         """See `Connector.lag`; the end is that of the last fetch, so it is not known before the first one."""
         if self._consumer is None:
             return None
-        state = self._consumer._subscription.assignment.get(TopicPartition(*partition))
-        if state is None or state.position is None or state.highwater is None:
-            return None
-        return max(0, int(state.highwater) - int(state.position.offset))
+        at = place(self._consumer, TopicPartition(*partition))
+        return None if at is None or at.high_watermark is None else max(0, at.high_watermark - at.position)
 
     def silence(self) -> float:
         """See `Connector.silence`."""

@@ -10,11 +10,10 @@ import time
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.consumer.fetcher import OffsetSpec
-from kafka.coordinator.base import MemberState
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import milliseconds
+from streamrnn.connectors.kafka.internals import ask_for_ends, ask_for_metadata, is_member, place
 from streamrnn.errors import BrokerUnavailable
 from streamrnn.records.log import Partition
 
@@ -68,23 +67,17 @@ class Liveness:
         if self._silent_since is None:
             self._silent_since = now
         if self._question:
-            self._asked = self._consumer._manager.call_soon(
-                self._consumer._fetcher._fetch_offsets_by_times_async,
-                dict.fromkeys(self._question, OffsetSpec.LATEST),
-                milliseconds(self._timeout),
-            )
+            self._asked = ask_for_ends(self._consumer, self._question, milliseconds(self._timeout))
         else:
-            self._asked = self._consumer._cluster.request_update()
+            self._asked = ask_for_metadata(self._consumer)
 
     def _compare(self, ends: dict[TopicPartition, Any], running: set[TopicPartition], now: float) -> None:
         stuck: dict[TopicPartition, tuple[int, float]] = {}
         for partition, end in ends.items():
-            state = self._consumer._subscription.assignment.get(partition)
-            if partition not in running or state is None or state.position is None or end is None:
+            at = place(self._consumer, partition)
+            if partition not in running or at is None or end is None or at.position >= end.offset:
                 continue
-            position = state.position.offset
-            if position >= end.offset:
-                continue
+            position = at.position
             before = self._stuck.get(partition)
             since = before[1] if before is not None and before[0] == position else now
             stuck[partition] = (position, since)
@@ -96,7 +89,7 @@ class Liveness:
         self._stuck = stuck
 
     def _check_group(self, now: float) -> None:
-        if self._consumer.group_metadata().state is MemberState.STABLE:
+        if is_member(self._consumer):
             self._unsettled_since = None
             return
         if self._unsettled_since is None:

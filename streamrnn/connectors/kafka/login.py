@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from kafka.errors import KafkaConnectionError
-from kafka.net.compat import KafkaNetClient
-from kafka.protocol.metadata import MetadataRequest
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
+from streamrnn.connectors.kafka.internals import BareClient
 from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, ConnectorError
 
 ATTEMPTS = 4  # a broker that refuses a password closes the connection with its answer, and the client may see only that
@@ -27,14 +25,12 @@ def log_in(config: KafkaConfig, client_id: str, seconds: float) -> list[tuple[st
 
 
 def _log_in(config: KafkaConfig, client_id: str, deadline: float) -> list[tuple[str, int]]:
-    client = KafkaNetClient(**client_options(config, client_id))
-    client._net.start()
+    client = BareClient(**client_options(config, client_id))
     attempts = 0
     try:
         while True:
-            left = milliseconds(deadline - time.monotonic())
             try:
-                return [(str(host), int(port)) for host, port in client._net.run(_ask, client._manager, left)]
+                return client.brokers(milliseconds(deadline - time.monotonic()))
             except KafkaConnectionError as error:
                 attempts += 1
                 if attempts == ATTEMPTS:
@@ -42,7 +38,6 @@ def _log_in(config: KafkaConfig, client_id: str, deadline: float) -> list[tuple[
                 time.sleep(0.1)
     finally:
         client.close()
-        client._net.stop()
 
 
 def _broken_off(config: KafkaConfig) -> ConnectorError:
@@ -57,22 +52,3 @@ def _broken_off(config: KafkaConfig) -> ConnectorError:
         f"{broker} breaks the connection off when asked as kafka.security_protocol {config.security_protocol}: "
         "does it expect another?"
     )
-
-
-async def _ask(manager: Any, timeout: int) -> list[tuple[str, int]]:
-    """Any of the bootstrap servers will do; the last one's error counts."""
-    brokers = manager.cluster.bootstrap_brokers()
-    for broker in brokers:
-        try:
-            connection = manager.get_connection(
-                broker.node_id, timeout_ms=timeout, pop_on_close=True, refresh_metadata_on_err=False
-            )
-            await connection
-            answer = await manager.wait_for(connection.send_request(MetadataRequest(topics=[])), timeout)
-        except Exception:
-            manager.reset_backoff(broker.node_id)
-            if broker is brokers[-1]:
-                raise
-        else:
-            return [(one.host, one.port) for one in answer.brokers]
-    return []

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from kafka.partitioner.default import murmur2
-
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit
+from streamrnn.connectors.kafka.internals import murmur2
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
 from streamrnn.errors import ConnectorError

@@ -3,7 +3,7 @@
 kafka-python's own `commit_transaction` waits without limit, and it reports success although a batch was given up for
 a retriable error (it only fails the records' futures). Hence this file: it builds the batches, asks for the fate of
 each, and only then ends the transaction. Whole batches instead of `send` for every record also cost a quarter of the
-time. It leans on private parts of kafka-python 3.0: the producer's `_transaction_manager`, `_accumulator`, `_sender`.
+time.
 """
 
 from __future__ import annotations
@@ -16,25 +16,21 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
-    KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
-from kafka.producer.producer_batch import ProducerBatch
-from kafka.record.memory_records import MemoryRecordsBuilder
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
 from streamrnn.connectors.kafka.codecs import require
+from streamrnn.connectors.kafka.internals import BatchProducer
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from streamrnn.records.log import Message
 
 BATCH = 256 << 10  # bytes; large batches cost less per record on both sides
 REQUEST = 4 << 20  # bytes of one produce request, all partitions of a broker together
-MAGIC = 2  # the record format of every broker since 0.11
-UNREADY_PAUSE = 0.05  # seconds between attempts to reach a broker that is gone
 
 
 class Batch(NamedTuple):
@@ -43,24 +39,6 @@ class Batch(NamedTuple):
     topic: str
     partition: int
     messages: Sequence[Message]
-
-
-def _report_unready_nodes(client: Any) -> None:
-    """Let `await_ready` answer False for a node that cannot be reached, as the sender expects of it.
-
-    It raises instead. The sender then forgets the request that was to go there, so that a commit whose coordinator has
-    died would wait for an answer until the deadline although another broker had long taken over.
-    """
-    plain = client.await_ready
-
-    def await_ready(node_id: Any, timeout_ms: float = 30000) -> bool:
-        try:
-            return bool(plain(node_id, timeout_ms))
-        except KafkaConnectionError:
-            time.sleep(UNREADY_PAUSE)  # the sender tries again at once
-            return False
-
-    client.await_ready = await_ready
 
 
 class Writer:
@@ -92,22 +70,18 @@ class Writer:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-        _report_unready_nodes(self._producer._sender._client)
+        self._inside = BatchProducer(self._producer)
         # The client would split a batch that is too long for its topic, and forget whom to tell about the halves.
         self._batch_sizes: dict[str, int] = {}
         self.learn(record_limits)
         self._known: set[str] = set()
-        self._transactions: Any = None
-        self._epoch: Any = None
         if transactional_id is not None:
             try:
                 with translated(config, "starting transactions"):
-                    self._producer.init_transactions()
+                    self._inside.init_transactions()
             except BaseException:
                 self.close(0)
                 raise
-            self._transactions = self._producer._transaction_manager
-            self._epoch = self._transactions.producer_id_and_epoch
 
     def learn(self, record_limits: Mapping[str, int]) -> None:
         """Of topics that have come: how long a record may be (bytes)."""
@@ -123,19 +97,12 @@ class Writer:
         try:
             self._producer.begin_transaction()
             # Asked for before the records are through: the coordinators work while the partitions' leaders do.
-            pending = None
-            if offsets:
-                pending = self._transactions.send_offsets_to_transaction(offsets, group)
-                self._producer._sender.wakeup()  # there may be no records that do
+            pending = self._inside.send_offsets(offsets, group) if offsets else None
             self._write(batches, deadline)
             if pending is not None:
                 self._await(pending, deadline, "the input offsets")
-            ending = self._transactions.begin_commit()
-            self._producer._sender.wakeup()
-            self._await(ending, deadline, "the end of the transaction")
-            # The client may have replaced its producer id in between and taken the loss of a transaction for its end.
-            now = self._transactions.producer_id_and_epoch
-            if (now.producer_id, now.epoch) != (self._epoch.producer_id, self._epoch.epoch):
+            self._await(self._inside.end_transaction(), deadline, "the end of the transaction")
+            if not self._inside.is_same_producer():
                 raise CommitFailed("the broker forgot this producer in the middle of a transaction")
         except ConnectorError:
             raise
@@ -153,17 +120,11 @@ class Writer:
 
     def _write(self, batches: Iterable[Batch], deadline: float) -> None:
         """Hand everything to the sender's thread and wait until each batch is acknowledged; raise its error if not."""
-        accumulator = self._producer._accumulator
-        accumulator.begin_flush()  # every batch may leave as soon as it is there
-        try:
+        with self._inside.flushing():
             for sent in [sent for batch in batches for sent in self._hand_over(batch)]:
-                if not sent.produce_future.wait(timeout=max(0.0, deadline - time.monotonic())):
-                    raise KafkaTimeoutError(f"no answer about records for {sent.topic_partition}")
-                _, _, error_of = sent.produce_future.value
-                if error_of is not None:
-                    raise self._explained(error_of(0), sent.topic_partition)
-        finally:
-            accumulator._flushes_in_progress.decrement()
+                error = self._inside.outcome(sent, max(0.0, deadline - time.monotonic()))
+                if error is not None:
+                    raise self._explained(error, sent.topic_partition)
 
     def _hand_over(self, batch: Batch) -> list[Any]:
         """Queue one partition's messages as the client's own batches."""
@@ -171,30 +132,18 @@ class Writer:
         if batch.topic not in self._known:
             self._producer.partitions_for(batch.topic)  # a topic that was never asked for has no leaders to send to
             self._known.add(batch.topic)
-        if self._transactions is not None:
-            self._transactions.maybe_add_partition_to_transaction(partition)
+        self._inside.join_transaction(partition)
         queued: list[Any] = []
         records: Any = None
         for message in batch.messages:
             record = (message.timestamp, message.key, message.value, message.headers)
             if records is None or records.append(*record) is None:
                 if records is not None:
-                    queued.append(self._queue(partition, records))
-                records = MemoryRecordsBuilder(
-                    MAGIC, self._producer.config["compression_attrs"], self._batch_sizes[batch.topic]
-                )
+                    queued.append(self._inside.queue(partition, records))
+                records = self._inside.new_batch(self._batch_sizes[batch.topic])
                 records.append(*record)
         if records is not None:
-            queued.append(self._queue(partition, records))
-        return queued
-
-    def _queue(self, partition: TopicPartition, records: Any) -> Any:
-        accumulator = self._producer._accumulator
-        queued = ProducerBatch(partition, records)
-        with accumulator._tp_lock(partition):
-            accumulator._batches[partition].append(queued)
-            accumulator._incomplete.add(queued)
-        self._producer._sender.wakeup()
+            queued.append(self._inside.queue(partition, records))
         return queued
 
     @staticmethod
@@ -208,14 +157,12 @@ class Writer:
         return error
 
     def _await(self, result: Any, deadline: float, what: str) -> None:
-        if not result.wait(timeout_ms=max(0.0, 1000 * (deadline - time.monotonic()))):
+        if not self._inside.wait(result, max(0.0, deadline - time.monotonic())):
             raise KafkaTimeoutError(f"no answer about {what}")
 
     def _refused(self, error: Exception) -> ConnectorError:
         """The cause behind "we are in an error state", in our words."""
-        cause = error
-        if self._transactions is not None and self._transactions.last_error is not None:
-            cause = self._transactions.last_error
+        cause = self._inside.last_error() or error
         what = " ".join(str(cause).split())
         if isinstance(cause, KafkaTimeoutError):
             return BrokerUnavailable(
@@ -236,12 +183,4 @@ class Writer:
 
     def close(self, timeout: float) -> None:
         """Stop the producer's thread; whatever is open is left to be aborted."""
-        # Not by the client's own close(): with something unsent that raises after its time, leaves the thread running,
-        # and when the producer is collected it raises once more, which prints a traceback.
-        self._producer._unregister_cleanup()
-        self._producer._closed = True
-        sender = self._producer._sender
-        sender.initiate_close()
-        sender.join(timeout)
-        if sender.is_alive():
-            sender.force_close()
+        self._inside.close(timeout)
