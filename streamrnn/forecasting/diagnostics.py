@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting.blending import weights_at
 from streamrnn.forecasting.calendar import season_names
+from streamrnn.forecasting.experts import registry
 from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.forecasting.presets import ForecasterConfig
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
@@ -19,20 +20,7 @@ Float64 = NDArray[np.float64]
 
 def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
     """Names of the experts of the next step, in the order of their weights."""
-    count = config.recurrent.networks
-    networks = [f"network {j + 1}" if count > 1 else "network" for j in range(count)]
-    return (
-        "last value",
-        *networks,
-        "running mean",
-        "season",
-        *(["autoregression"] if config.autoregression.lags else []),
-        "pooled",
-        "pooled and own",
-        "second season",
-        "median of 9",
-        "zero",
-    )
+    return registry.expert_names(config.recurrent.networks, config.autoregression.lags > 0)
 
 
 def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:

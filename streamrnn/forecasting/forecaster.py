@@ -21,6 +21,7 @@ from streamrnn.forecasting import blending, calendar, cycles, drift
 from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
 from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
+from streamrnn.forecasting.experts.expert import ROOM, Seen, all_steps, learn_all
 from streamrnn.forecasting.experts.readout import forecast_step, learn_readout, readout_size, reawaken
 from streamrnn.forecasting.experts.recurrent import (
     RecurrentScratch,
@@ -31,6 +32,7 @@ from streamrnn.forecasting.experts.recurrent import (
     learn_network,
     networks_of,
 )
+from streamrnn.forecasting.experts.registry import FURTHER, further_size
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
@@ -67,7 +69,7 @@ class ForecasterSeries(NamedTuple):
     clock: Int64  # (rows, CLOCK_SIZE)
     cycles: Int8  # (rows, cycles.RING) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
-    singles: Float32  # (rows, targets, Layout.singles)
+    singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
@@ -97,7 +99,7 @@ class ForecasterScratch(NamedTuple):
     gains: Float32
     experts: Float64  # (experts,)
     weights: Float64  # (experts,)
-    nine: Float64  # (9,)
+    room: Float64  # (ROOM,) of experts
     recurrent: RecurrentScratch
     multistep: multistep.MultistepScratch
 
@@ -117,7 +119,7 @@ def allocate(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
         cycles=np.zeros((rows, cycles.RING), np.int8),
         numbers=np.zeros((rows, T, at.numbers)),
-        singles=np.zeros((rows, T, at.singles), np.float32),
+        singles=np.zeros((rows, T, at.singles + further_size()), np.float32),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
         pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
@@ -137,7 +139,7 @@ def allocate(
         gains=np.zeros(room, np.float32),
         experts=np.zeros(config.experts),
         weights=np.zeros(config.experts),
-        nine=np.zeros(9),
+        room=np.zeros(ROOM),
         recurrent=recurrent_scratch,
         multistep=far_scratch,
     )
@@ -194,6 +196,8 @@ def observe(
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
+            seen = Seen(recent, events, 1.0 / sigma, z, f, at, config.bins, clock, phases, scratch.room)
+            learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
             pooled.learn_pooled(config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.gain, scratch.gains)
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
@@ -262,26 +266,14 @@ def observe(
         scratch.experts[e] = pooled.pooled_step(together, f, at)
         scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(f, at)
         scratch.experts[e + 2] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
-        scratch.experts[e + 3] = (_median_of_nine(recent, events, scratch.nine) - recent[0]) * inverse
-        scratch.experts[e + 4] = -recent[0] * inverse
+        seen = Seen(recent, events, inverse, z, f, at, config.bins, clock, phases, scratch.room)
+        e = all_steps(FURTHER, seen, at.singles, scratch.experts, e + 3)
+        scratch.experts[e] = -recent[0] * inverse
         _blend(config, z, f, experience, recent[0], inverse, scratch.experts, scratch.weights, forecast, median, i)
         multistep.observe(
             config.ahead, series.multistep, scratch.multistep, row, i, clock, scratch.offsets, phases, changed,
             recent[0], math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
         )  # fmt: skip
-
-
-@kernel
-def _median_of_nine(recent: Float64, events: int, room: Float64) -> float:
-    """Of the newest nine values, of as many as there are."""
-    n = min(int(events), 9)
-    for k in range(n):
-        value, j = recent[k], k
-        while j > 0 and room[j - 1] > value:
-            room[j] = room[j - 1]
-            j -= 1
-        room[j] = value
-    return float(0.5 * (room[(n - 1) // 2] + room[n // 2]))
 
 
 @kernel

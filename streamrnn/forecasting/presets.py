@@ -23,6 +23,7 @@ from streamrnn.forecasting.experts.autoregression import AutoregressionConfig
 from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig
 from streamrnn.forecasting.experts.readout import Blocks, make_blocks
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
+from streamrnn.forecasting.experts.registry import expert_names
 from streamrnn.forecasting.inputs import FACTORS, input_count
 from streamrnn.forecasting.layout import Layout, make_layout
 from streamrnn.learning.optimizers import make_optimizer
@@ -203,7 +204,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     """The same settings with all sizes that follow from them."""
     inputs = input_count(config.features, config.seasons, config.harmonics)
     hidden = cells.output_size(config.recurrent.cell)
-    step_experts = 8 + config.recurrent.networks + (1 if config.autoregression.lags else 0)
+    step_experts = len(expert_names(config.recurrent.networks, config.autoregression.lags > 0))
     experts = step_experts
     lags, cross = config.autoregression.lags, config.autoregression.cross_lags * (config.targets - 1)
     autoregression = config.autoregression._replace(

@@ -1,0 +1,126 @@
+"""The interface of an expert of the next step, and how a kernel finds the code of the one it was given.
+
+An expert is a small NamedTuple of constants, such as `Median(values=9)`; as with cells, its *type* picks the code, and
+numba compiles one call for each expert of `registry.py`. Its answer is a step over the last value, in sigmas of
+`scaling.py`: 0 says that the value stays where it is. What it remembers of a target are float32 numbers at seen.f[o:],
+zeros when the target begins.
+
+To add an expert: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `median.py`, and
+name it in `registry.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from streamrnn.forecasting.layout import Layout
+from streamrnn.kernels.jit import CALLEE_OPTIONS
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ROOM: Final = 64
+
+_CODE: dict[tuple[str, type], Callable[..., Any]] = {}
+
+
+class Seen(NamedTuple):
+    """What an expert may look at: one target of one series, after the newest value."""
+
+    recent: Float64  # (values,) newest first, what was missing filled in
+    events: int  # seen by the series
+    inverse: float  # 1 / sigma; 0 while sigma is unknown
+    z: Float64  # the target's row of float64, laid out by `at`
+    f: Float32  # its row of float32
+    at: Layout
+    bins: int  # of a season's table
+    clock: Int64  # see `calendar.py`
+    phases: Float64  # (seasons, horizon + 1): of the newest event and those to come
+    room: Float64  # (ROOM,) to work in; nothing in it is kept
+
+
+def implements(generic: Callable[..., Any], kind: type) -> Callable[[Function], Function]:
+    """Mark a function as what `generic` means for experts of type `kind`, in Python and in kernels."""
+
+    def register(function: Function) -> Function:
+        _CODE[generic.__name__, kind] = function
+        return function
+
+    return register
+
+
+def size(expert: Any) -> int:
+    """How many float32 numbers the expert remembers of a target; 0 unless implemented."""
+    found = _CODE.get(("size", type(expert)))
+    return 0 if found is None else int(found(expert))
+
+
+def step(expert: Any, seen: Seen, o: int) -> float:
+    """The next value less the last one, in sigmas. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def learn(expert: Any, seen: Seen, o: int, came: float) -> None:
+    """Learn from the step that came (sigmas); nothing unless implemented. `seen` is after it. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def learn_nothing(expert: Any, seen: Seen, o: int, came: float) -> None:
+    """What most experts do."""
+
+
+@overload(step, strict=False, jit_options=CALLEE_OPTIONS)
+def _choose_step(expert: Any, seen: Any, o: Any) -> Any:
+    return _CODE.get(("step", getattr(expert, "instance_class", type(None))))
+
+
+@overload(learn, strict=False, jit_options=CALLEE_OPTIONS)
+def _choose_learn(expert: Any, seen: Any, o: Any, came: Any) -> Any:
+    return _CODE.get(("learn", getattr(expert, "instance_class", type(None))), learn_nothing)
+
+
+@overload(size, strict=False, jit_options=CALLEE_OPTIONS)
+def _choose_size(expert: Any) -> Any:
+    return _CODE.get(("size", getattr(expert, "instance_class", type(None))), lambda expert: 0)
+
+
+def all_steps(experts: Any, seen: Seen, o: int, out: Float64, e: int) -> int:
+    """Write the step of every expert to out[e:]; returns the place behind. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+def learn_all(experts: Any, seen: Seen, o: int, came: float) -> None:
+    """Teach every expert the step that came. Only inside kernels."""
+    raise NotImplementedError("only inside a kernel")
+
+
+@overload(all_steps, strict=False, jit_options=CALLEE_OPTIONS)
+def _unroll_steps(experts: Any, seen: Any, o: Any, out: Any, e: Any) -> Any:
+    """One call after the other: the experts' types differ, so that a loop over them has no type."""
+    if len(experts) == 0:
+        return lambda experts, seen, o, out, e: e
+
+    def first_and_others(experts: Any, seen: Any, o: Any, out: Any, e: Any) -> Any:
+        out[e] = step(experts[0], seen, o)
+        return all_steps(experts[1:], seen, o + size(experts[0]), out, e + 1)
+
+    return first_and_others
+
+
+@overload(learn_all, strict=False, jit_options=CALLEE_OPTIONS)
+def _unroll_learn(experts: Any, seen: Any, o: Any, came: Any) -> Any:
+    if len(experts) == 0:
+        return lambda experts, seen, o, came: None
+
+    def first_and_others(experts: Any, seen: Any, o: Any, came: Any) -> Any:
+        learn(experts[0], seen, o, came)
+        learn_all(experts[1:], seen, o + size(experts[0]), came)
+
+    return first_and_others
