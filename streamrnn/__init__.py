@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     )
     from streamrnn.frames.front import detect, forecast
     from streamrnn.frames.model import StreamModel
+    from streamrnn.runtime.step import step
+    from streamrnn.runtime.stepper import Stepper
 
 __version__ = "0.2.0"
 
@@ -29,9 +31,11 @@ __all__ = [
     "RNNForecaster",
     "RNNMultiTargetRegressor",
     "RNNRegressor",
+    "Stepper",
     "StreamModel",
     "detect",
     "forecast",
+    "step",
 ]
 
 _HOMES = {
@@ -40,6 +44,8 @@ _HOMES = {
     "estimators.forecasting": ("RNNForecaster",),
     "frames.front": ("detect", "forecast"),
     "frames.model": ("StreamModel",),
+    "runtime.step": ("step",),
+    "runtime.stepper": ("Stepper",),
     "estimators.regression": ("MLPMultiTargetRegressor", "MLPRegressor", "RNNMultiTargetRegressor", "RNNRegressor"),
 }
 

@@ -186,9 +186,9 @@ class ForecastModel(PartitionModel[Answers]):
     def _answers(self, count: int) -> Answers:
         return blank_answers(count, self._levels.shape[1], self._horizon, self._targets)
 
-    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
+    def _fold(self, series: Series, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
         batch = Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part])
-        for run in self._passes(batch, Answers._make(array[part] for array in answers)):
+        for run in self._passes(series, batch, Answers._make(array[part] for array in answers)):
             run()
 
     @staticmethod
@@ -220,9 +220,9 @@ class ForecastModel(PartitionModel[Answers]):
         """See `alerts.encode_alerts`."""
         return encode_alerts(partition, self._names, detector.CHANNEL_NAMES, decoded, answers)
 
-    def _passes(self, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
+    def _passes(self, series: Series, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
         """The compiled passes over a batch, in order."""
-        config, shared, series, scratch = self._config, self.shared, self.series.arrays, self._scratch
+        config, shared, scratch = self._config, self.shared, self._scratch
         common, working = series.common, scratch.forecaster
         passes: tuple[Callable[[], None], ...] = (
             partial(fold.arrive, config.skip_late, shared.counters, common, batch, answers),
@@ -324,7 +324,7 @@ class ForecastModel(PartitionModel[Answers]):
         batch = Batch(
             np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, self._targets)), np.zeros((1, self._features))
         )
-        passes = self._passes(batch, self._answers(1))
+        passes = self._passes(self.series.arrays, batch, self._answers(1))
         forecast, others = passes[1], (passes[0], *passes[2:])
         helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
         if helper == 0:

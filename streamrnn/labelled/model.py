@@ -107,7 +107,7 @@ class LabelledModel(PartitionModel[Predictions]):
     def _blank_answers(self, decoded: Decoded) -> Predictions:
         return blank_predictions(len(decoded.keys), self._config.most_classes or 1)
 
-    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Predictions) -> None:
+    def _fold(self, series: LabelledSeries, decoded: Decoded, part: slice, rows: Int64, answers: Predictions) -> None:
         labels = decoded.labels
         assert labels is not None
         batch = kernels.Batch(
@@ -120,14 +120,14 @@ class LabelledModel(PartitionModel[Predictions]):
         )
         known = {name: number for number, name in enumerate(self.classes)}
         numbers_of = np.array([known.get(name, -1) for name in labels.classes], np.int64)
-        self._run(batch, numbers_of, Predictions._make(array[part] for array in answers))
+        self._run(series, batch, numbers_of, Predictions._make(array[part] for array in answers))
         for name, number in zip(labels.classes, numbers_of.tolist(), strict=True):
             if number >= len(known):
                 self._name(number, name)
 
-    def _run(self, batch: kernels.Batch, numbers_of: Int64, answers: Predictions) -> None:
+    def _run(self, series: LabelledSeries, batch: kernels.Batch, numbers_of: Int64, answers: Predictions) -> None:
         run = kernels.classify if self._classifies else kernels.regress
-        run(self._config, self.shared, self.series.arrays, self._scratch, batch, numbers_of, answers)
+        run(self._config, self.shared, series, self._scratch, batch, numbers_of, answers)
 
     @staticmethod
     def newest_times(rows: LabelledSeries) -> Int64:
@@ -174,4 +174,4 @@ class LabelledModel(PartitionModel[Predictions]):
         batch = kernels.Batch(
             none, none, np.zeros((0, self._features)), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
         )
-        self._run(batch, none, blank_predictions(0, self._config.most_classes or 1))
+        self._run(self.series.arrays, batch, none, blank_predictions(0, self._config.most_classes or 1))

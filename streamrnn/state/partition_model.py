@@ -23,7 +23,7 @@ from streamrnn.records.events import Decoded
 from streamrnn.records.latest import Opened
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state import migrations
-from streamrnn.state.arrays import fields, layout, put_arrays, row_bytes, total_bytes
+from streamrnn.state.arrays import fields, layout, map_arrays, put_arrays, row_bytes, total_bytes, with_rows
 from streamrnn.state.event_clock import NONE, EventClock
 from streamrnn.state.memory import default_budget
 from streamrnn.state.row_store import RowStore, store_folder
@@ -84,8 +84,8 @@ class PartitionModel(ABC, Generic[Answers]):
         """Room for the answers to a batch."""
 
     @abstractmethod
-    def _fold(self, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
-        """Fold the events of `part` in, whose series have these rows, and write their answers."""
+    def _fold(self, series: Any, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
+        """Fold the events of `part` into these rows of the arrays `series`, and write their answers."""
 
     @staticmethod
     @abstractmethod
@@ -111,13 +111,34 @@ class PartitionModel(ABC, Generic[Answers]):
         clock = self._clock.read(decoded.keys, decoded.times) if self._clock is not None else None
         for part, rows in self.series.batches(decoded.keys):
             if clock is None or self._forget_after is None:
-                self._fold(decoded, part, rows, answers)
+                self._fold(self.series.arrays, decoded, part, rows, answers)
                 continue
             first = part.start
             for span in self._renewed(rows, decoded.times[part], clock[part], self._forget_after):
-                self._fold(decoded, slice(first + span.start, first + span.stop), rows[span], answers)
+                place = slice(first + span.start, first + span.stop)
+                self._fold(self.series.arrays, decoded, place, rows[span], answers)
         self._sweep()
         return answers
+
+    def new_rows(self, count: int) -> Any:
+        """Arrays of `count` new series that are nobody's yet: whoever keeps states elsewhere folds into them."""
+        return with_rows(map_arrays(self.series.arrays, lambda array: array[:0]), count)
+
+    def fold_into(self, series: Any, decoded: Decoded, rows: Int64) -> Answers:
+        """Fold the events into these rows, one per event, of the arrays `series` (`new_rows`)."""
+        answers = self._blank_answers(decoded)
+        self._fold(series, decoded, slice(0, len(decoded.keys)), rows, answers)
+        return answers
+
+    @property
+    def layouts(self) -> migrations.Reader:
+        """What brings stored rows to the present layout."""
+        return self._layouts
+
+    @property
+    def settings(self) -> Settings:
+        """Those that give the state its meaning."""
+        return dict(self._settings)
 
     def _renewed(self, rows: Int64, times: Int64, clock: Int64, forget_after: int) -> Iterator[slice]:
         """Cut events into spans, and before each make those of its series new that were silent for too long.

@@ -102,6 +102,11 @@ def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int, vers
     return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + versions + payload
 
 
+def seal(key: bytes, payload: bytes, versions: Versions) -> bytes:
+    """One record that stands alone, for `open_record`; of any size."""
+    return _seal(key, payload, 0, 1, 0, versions)
+
+
 def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
     about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + versions + key

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "forecasting": BOTTOM | NUMERICS,
     "labelled": BOTTOM | {"config", "records", "state", "kernels", "cells", "learning"},
     "runtime.task": BOTTOM | TASKS | {"config", "records", "state"},
+    "runtime.stepper": BOTTOM | {"config", "records", "state"},
     "runtime": BOTTOM | {"config", "records", "state", "connectors.base"},
     "frames": BOTTOM | {"config", "forecasting", "kernels.jit", "records", "state"},
     "estimators": BOTTOM | NUMERICS | {"labelled.linear", "state.arrays"},
