@@ -16,6 +16,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from streamrnn.forecasting import bounds, forecaster, intervals
+from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import intrinsic
 
@@ -57,6 +58,7 @@ class Arguments(NamedTuple):
     levels: Float64
     sense: bounds.Bounds
     history: bounds.Int32  # (rows, targets, bounds.COLUMNS)
+    pooled: PooledWidths  # not used: one series has nothing to borrow from
     intervals: intervals.IntervalSeries
 
 
@@ -142,5 +144,7 @@ def _observe(of: Arguments, time: int) -> None:
     history = of.history[of.row]
     bounds.note(history, values)
     bounds.hold_points(of.sense, history, forecast, median)
-    intervals.observe(of.interval_config, of.levels, of.intervals, of.row, values, forecast, median, lower, upper)
+    intervals.observe(
+        of.interval_config, of.levels, of.pooled, of.intervals, of.row, values, forecast, median, lower, upper
+    )
     bounds.hold_intervals(of.sense, history, forecast, median, lower, upper)

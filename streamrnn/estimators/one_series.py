@@ -73,9 +73,10 @@ class OneSeries:
             weights="series",
         )
         self._shared, self.series, self._scratch = forecaster.allocate(self.config, ROWS, seed=settings.seed)
-        self._interval_config = intervals.IntervalConfig(settings.targets, settings.horizon, levels=1)
+        self._interval_config = intervals.IntervalConfig(settings.targets, settings.horizon, levels=1, pooled=False)
         self._levels = intervals.level_table((settings.level,))
         self.intervals = intervals.allocate(self._interval_config, ROWS)
+        self._pooled = intervals.allocate_shared(self._interval_config)
         bound = [settings.minimum] * settings.targets, [settings.maximum] * settings.targets
         self._sense = bounds.bounds_of(*bound, automatic=True, integers=False)
         self.history = np.zeros((ROWS, settings.targets, bounds.COLUMNS), np.int32)
@@ -130,7 +131,7 @@ class OneSeries:
             one_event.keep(
                 one_event.Arguments(
                     row, self._event, answer, self.config, self._shared, self.series, self._scratch,
-                    self._interval_config, self._levels, self._sense, self.history, self.intervals,
+                    self._interval_config, self._levels, self._sense, self.history, self._pooled, self.intervals,
                 )
             )
             for row, answer in ((LIVE, self.answer), (AHEAD, self._ahead))

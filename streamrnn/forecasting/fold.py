@@ -20,6 +20,7 @@ from streamrnn.anomaly import alerts, detector, early_warning, episodes
 from streamrnn.forecasting import bounds, calendar, forecaster, intervals
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.calendar import INTERVAL
+from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
 
 Float64 = npt.NDArray[np.float64]
@@ -106,6 +107,7 @@ def bound(
     config: intervals.IntervalConfig,
     levels: Float64,
     sense: bounds.Bounds,
+    shared: PooledWidths,
     series: intervals.IntervalSeries,
     common: CommonSeries,
     batch: Batch,
@@ -130,7 +132,7 @@ def bound(
                 answers.upper[i, level, k] = upper[level, k] if seen else np.nan
         bounds.note(history, batch.x[i])
         bounds.hold_points(sense, history, steps, medians)
-        intervals.observe(config, levels, series, row, batch.x[i], steps, medians, low, high)
+        intervals.observe(config, levels, shared, series, row, batch.x[i], steps, medians, low, high)
         bounds.hold_intervals(sense, history, steps, medians, low, high)
         for k in range(targets):
             expected[k], median[k] = steps[0, k], medians[0, k]

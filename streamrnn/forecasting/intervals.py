@@ -16,7 +16,8 @@ interpolated over the square root of the step. At far marks only every `stride`t
 its value (a number that divides no day), so the state grows much slower than the horizon.
 
 Promises, for every event: bounds are finite, mean and median lie within them, and intervals of a higher level contain
-those of a lower one. Before the first residual of a series the width is zero; a step that has not settled yet
+those of a lower one. Until its 20th residual a series borrows the widths of the partition's series at that age, see
+`pooled_widths.py`. Where there were none, the width is zero before its first residual, and a step that has not settled
 borrows the width of the longest step that has, grown by the square root of the step. A missing target (NaN) teaches
 nothing. A single absurd value cannot widen intervals for long: the size forgets it after two blocks of 64 residuals.
 """
@@ -24,13 +25,15 @@ nothing. A single absurd value cannot widen intervals for long: the size forgets
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import exp, sqrt
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from streamrnn.forecasting import pooled_widths
+from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.running_scale import PEAK_BLOCK, running_size
 
@@ -73,6 +76,7 @@ class IntervalConfig(NamedTuple):
     targets: int
     horizon: int
     levels: int  # how many levels; the levels themselves travel beside, see `level_table`
+    pooled: bool  # young series borrow from those before them, see `pooled_widths.py`
 
 
 class IntervalSeries(NamedTuple):
@@ -152,10 +156,16 @@ def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
     )
 
 
+def allocate_shared(config: IntervalConfig) -> PooledWidths:
+    """What the partition knows of young series."""
+    return pooled_widths.allocate(marks_of(config.horizon), config.targets, config.levels)
+
+
 @kernel
 def _settle(
     config: IntervalConfig,
     levels: Array,
+    shared: PooledWidths,
     series: IntervalSeries,
     row: int,
     mark: int,
@@ -171,6 +181,11 @@ def _settle(
     """
     seen = series.settled[row, mark, target]
     size = series.size[row, mark, target]
+    if config.pooled and seen <= pooled_widths.GROWN:
+        center = series.pending[row, place, 0, target]
+        pooled_widths.learn(
+            shared.sizes[mark, target], shared.ratios[mark, target], levels, center, residual, seen, size
+        )
     if seen > 0 and size > 0.0:
         for level in range(config.levels):
             tail = 0.5 * (1.0 - levels[0, level])
@@ -205,6 +220,7 @@ def _settle(
 def observe(
     config: IntervalConfig,
     levels: Array,
+    shared: PooledWidths,
     series: IntervalSeries,
     row: int,
     x: Array,
@@ -218,6 +234,7 @@ def observe(
     Args:
         config: sizes.
         levels: `(2, levels)`, from `level_table`.
+        shared: what the partition knows of young series; changes.
         series: the state; row `row` changes.
         row: which series.
         x: `(targets,)` observed values, NaN where missing.
@@ -236,10 +253,10 @@ def observe(
             for target in range(config.targets):
                 residual = x[target] - series.pending[row, place, 0, target]
                 if abs(residual) <= LARGEST:  # false for NaN: missing, nothing is learned
-                    _settle(config, levels, series, row, mark, step, place, target, residual)
+                    _settle(config, levels, shared, series, row, mark, step, place, target, residual)
         first += places
     for target in range(config.targets):
-        _bound(config, levels, series, row, target, forecast, median, lower, upper)
+        _bound(config, levels, shared, series, row, target, forecast, median, lower, upper)
     first = 0
     for mark in range(marks):
         step = mark_at(horizon, mark)
@@ -261,6 +278,7 @@ def observe(
 def _bound(
     config: IntervalConfig,
     levels: Array,
+    shared: PooledWidths,
     series: IntervalSeries,
     row: int,
     target: int,
@@ -277,10 +295,24 @@ def _bound(
         if seen > 0:
             source, from_step = mark, step
             settled_growth = 1.0 + 2.0 / seen  # few residuals: their size is uncertain
+        pooled = 0.0
+        if config.pooled and pooled_widths.is_known(shared.ratios[mark, target], pooled_widths.age_of(seen)):
+            own = series.size[row, mark, target]
+            pooled = pooled_widths.size_of(shared.sizes[mark, target], forecast[step - 1, target], seen, own)
         growth = settled_growth * sqrt(step / from_step)  # a mark that has not settled borrows a shorter one's width
         for level in range(config.levels):
             up, down = 0.0, 0.0
-            if source >= 0:
+            if pooled > 0.0:
+                ratios = shared.ratios[mark, target, pooled_widths.age_of(seen)]
+                for other in range(config.levels):
+                    if levels[0, other] <= levels[0, level]:
+                        down = max(down, exp(ratios[1 + other]))
+                        up = max(up, exp(ratios[1 + config.levels + other]))
+                up, down = min(up * pooled, LARGEST), min(down * pooled, LARGEST)
+                if seen > 0 and series.size[row, mark, target] > 0.0:  # the series' trackers go on from here
+                    series.above[row, level, mark, target] = up / series.size[row, mark, target]
+                    series.below[row, level, mark, target] = down / series.size[row, mark, target]
+            elif source >= 0:
                 for other in range(config.levels):  # a level contains every lower one
                     if levels[0, other] <= levels[0, level]:
                         up = max(up, series.above[row, other, source, target])

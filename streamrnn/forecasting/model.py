@@ -20,6 +20,7 @@ from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, interva
 from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
+from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, format_times, targets_of
 from streamrnn.records.forecasts import encode
@@ -50,6 +51,7 @@ class Shared(NamedTuple):
 
     counters: Int64  # (COUNTERS,)
     forecaster: forecaster.ForecasterShared
+    intervals: PooledWidths
     anomaly: detector.AnomalyShared
 
 
@@ -87,7 +89,12 @@ def _fold_config(config: Config) -> FoldConfig:
             seasonality=tuple(round(period * 1e6) for period in model.seasonality),
             cell=lambda inputs, hidden: build_cell(model.cell, inputs, (hidden,) * model.layers),
         ),
-        intervals=intervals.IntervalConfig(targets=len(names), horizon=model.horizon, levels=len(model.levels)),
+        intervals=intervals.IntervalConfig(
+            targets=len(names),
+            horizon=model.horizon,
+            levels=len(model.levels),
+            pooled=model.weights == "partition",
+        ),
         anomaly=detector.AnomalyConfig(
             targets=len(names),
             false_alarms=accepted.number,
@@ -176,7 +183,12 @@ class ForecastModel(PartitionModel[Answers]):
         super().__init__(
             config,
             settings_of(config),
-            Shared(np.zeros(len(COUNTERS), np.int64), shared, detector.allocate_shared()),
+            Shared(
+                np.zeros(len(COUNTERS), np.int64),
+                shared,
+                intervals.allocate_shared(self._config.intervals),
+                detector.allocate_shared(),
+            ),
             rows,
         )
 
@@ -229,7 +241,17 @@ class ForecastModel(PartitionModel[Answers]):
             partial(
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers
             ),
-            partial(fold.bound, config.intervals, self._levels, self._sense, series.intervals, common, batch, answers),
+            partial(
+                fold.bound,
+                config.intervals,
+                self._levels,
+                self._sense,
+                shared.intervals,
+                series.intervals,
+                common,
+                batch,
+                answers,
+            ),
             partial(
                 fold.score,
                 config.anomaly,

@@ -71,6 +71,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 2, "0.1.0", "a series has two seasons, and the next step other experts and mixtures"),
     Refused("forecaster", 3, "0.1.0", "steps beyond the next have other experts, mixtures and a state of their own"),
     Refused("intervals", 2, "0.1.0", "intervals are tracked at some steps, with others between"),
+    Refused("intervals", 3, "0.1.0", "the partition knows how wide the intervals of young series are"),
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from streamrnn.anomaly import alerts, detector, early_warning
 from streamrnn.forecasting import intervals
+from streamrnn.forecasting.pooled_widths import PooledWidths
 from tests.kernels import loop
 
 Array = npt.NDArray[np.float64]
@@ -132,6 +133,7 @@ def scored(
 def _bound(
     config: intervals.IntervalConfig,
     levels: Array,
+    shared: PooledWidths,
     series: intervals.IntervalSeries,
     values: Array,
     forecasts: Array,
@@ -139,17 +141,26 @@ def _bound(
     upper: Array,
 ) -> None:
     for i in range(len(values)):
-        intervals.observe(config, levels, series, 0, values[i], forecasts[i], forecasts[i], lower[i], upper[i])
+        intervals.observe(config, levels, shared, series, 0, values[i], forecasts[i], forecasts[i], lower[i], upper[i])
 
 
 def bounded(values: Array, forecasts: Array, levels: tuple[float, ...] = (0.9,)) -> tuple[Array, Array]:
     """Bounds `(count, levels, horizon, targets)` of forecasts `(count, horizon, targets)` made after each value."""
     count, horizon, targets = forecasts.shape
-    config = intervals.IntervalConfig(targets, horizon, len(levels))
+    config = intervals.IntervalConfig(targets, horizon, len(levels), pooled=False)
     lower = np.zeros((count, len(levels), horizon, targets))
     upper = np.zeros_like(lower)
     table, state = intervals.level_table(levels), intervals.allocate(config, 1)
-    _bound(config, table, state, np.ascontiguousarray(values), np.ascontiguousarray(forecasts), lower, upper)
+    _bound(
+        config,
+        table,
+        intervals.allocate_shared(config),
+        state,
+        np.ascontiguousarray(values),
+        np.ascontiguousarray(forecasts),
+        lower,
+        upper,
+    )
     return lower, upper
 
 

@@ -99,7 +99,7 @@ def test_steps_between_marks_are_covered_and_levels_nested() -> None:
 
 def test_the_state_grows_slower_than_the_horizon() -> None:
     def size(horizon: int) -> int:
-        return row_bytes(intervals.allocate(intervals.IntervalConfig(1, horizon, 1), 1))
+        return row_bytes(intervals.allocate(intervals.IntervalConfig(1, horizon, 1, pooled=False), 1))
 
     assert size(12) < 2000
     assert size(48) < 6000
