@@ -348,6 +348,23 @@ def repartition(file: Path | None, assignments: Sequence[str], topic: str, follo
     click.echo(f"{count:,} messages copied to {topic}")
 
 
+@cli.command("compile")
+@configured
+def compile_(file: Path | None, assignments: Sequence[str]) -> None:
+    """Compile ahead what a configuration needs, so that no first start waits: for images, and before a deployment.
+
+    \b
+    Examples:
+      streamrnn compile
+      streamrnn compile --config pipeline.yaml
+      STREAMRNN_CACHE=/opt/kernels streamrnn compile --set model.preset=lite --set model.horizon=24
+    """
+    from streamrnn.app.compile import compile_kernels
+
+    config = _configuration(file, assignments, {})
+    click.echo(compile_kernels(config, _console(config)))
+
+
 @cli.command()
 @configured
 @click.option("--state", type=PathOption(file_okay=False), help="Look at this state folder of `run --input`.")

@@ -244,18 +244,19 @@ def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder 
 
     With a decoder also what reads events and writes records.
     """
-    from streamrnn.kernels.jit import compiling
+    from streamrnn.kernels.announcer import TEXT
+    from streamrnn.kernels.jit import announcer, compiling
 
     model, compiled = task.model(), False
 
     def begins() -> None:
         nonlocal compiled
         if not compiled and not quiet:
-            text = "compiling the model for this machine, once: some ten seconds ..."
-            console.print(text, style="dim", highlight=False)
+            console.print(TEXT, style="dim", highlight=False)
         compiled = True
 
-    with compiling(begins):
+    own = console.stderr and console.is_terminal and not quiet  # there it counts the seconds
+    with compiling(None if own else begins):
         if decoder is not None:
             nothing = decoder.decode([])
             model.encode(Partition("", 0), nothing, model.process(nothing))
@@ -267,6 +268,6 @@ def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder 
             described(task.config.state.max_memory), f"{most:,}", size(model.bytes_per_series), model.store_folder,
         )  # fmt: skip
     model.close()
-    if not compiled:  # which leaves garbage
+    if not (compiled or announcer.said):  # which leaves garbage
         # All that the start has made stays to the end: look for no garbage in it, neither now and then nor at the exit.
         gc.freeze()

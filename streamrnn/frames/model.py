@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -27,16 +26,8 @@ LARGEST_BATCH = 20_000
 
 
 def _compile(model: ForecastModel) -> None:
-    """Compile what the model needs, or load it from the cache, and say so where a person would wait in silence."""
-    said = False
-
-    def begins() -> None:
-        nonlocal said
-        if not said:
-            print("streamrnn: compiling the model for this machine, once: some ten seconds ...", file=sys.stderr)
-        said = True
-
-    with compiling(begins):
+    """Compile what the model needs, or load it from the cache, before the first row."""
+    with compiling():
         model.warm_up()
     model.close()
 

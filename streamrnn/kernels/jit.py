@@ -22,6 +22,7 @@ import numba
 from llvmlite import binding  # type: ignore[import-untyped]
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 
+from streamrnn.kernels.announcer import Announcer
 from streamrnn.kernels.cache_files import CacheFiles
 from streamrnn.kernels.pipeline import FITS, WRITTEN_FOR, CalleeCompiler, EntryCompiler
 
@@ -112,6 +113,8 @@ class _Results(CompileResultCacheImpl):
 
 _told: list[Callable[[], None]] = []
 """Called when a kernel is not in the cache, before it is compiled."""
+announcer = Announcer()
+"""Speaks where nobody else is told."""
 
 
 class _Cache(FunctionCache):
@@ -131,13 +134,9 @@ class _Cache(FunctionCache):
         numba's own would first load every implementation it has, in case that it has to compile, which sees to that
         itself: that is a quarter of a second.
         """
-        found, guard = None, cast(Any, self._guard_against_spurious_io_errors())
-        with suppress(OSError), guard:
-            found = self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        if found is None:
-            for begins in _told:
-                begins()
-        return found
+        with suppress(OSError), cast(Any, self._guard_against_spurious_io_errors()):
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep it if that is possible; otherwise the next process compiles it again.
@@ -154,6 +153,23 @@ class _Cache(FunctionCache):
                 raise
 
 
+def _told_of(name: str, compile_: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and whoever waits for it is told."""
+
+    def told(*arguments: Any) -> Any:
+        for begins in _told:
+            begins()
+        if _told:
+            return compile_(*arguments)
+        announcer.begins(name)
+        try:
+            return compile_(*arguments)
+        finally:
+            announcer.ends()
+
+    return told
+
+
 def kernel(function: Function) -> Function:
     """Compile `function` on its first call, in nopython mode, cached on disk, releasing the GIL."""
     entered: Any = numba.njit(function, **(OPTIONS | {"pipeline_class": EntryCompiler} if FITS else OPTIONS))
@@ -165,6 +181,7 @@ def kernel(function: Function) -> Function:
         entered._cache = _Cache(function)
     finally:
         settings.CACHE_DIR = ambient
+    entered._compiler.compile = _told_of(function.__name__, entered._compiler.compile)
     if FITS:
         called: Any = numba.njit(function, **CALLEE_OPTIONS)
         # What numba asks a function for when a kernel calls it.
@@ -173,10 +190,10 @@ def kernel(function: Function) -> Function:
 
 
 @contextmanager
-def compiling(begins: Callable[[], None]) -> Iterator[None]:
+def compiling(begins: Callable[[], None] | None = None) -> Iterator[None]:
     """Kernels are compiled or loaded here and nothing else is done, in a process of our own.
 
-    `begins` is called before each kernel that this process has to compile.
+    `begins` is called before each kernel that this process has to compile; without it the process says so itself.
 
     numba does not look for the BLAS in scipy: no kernel uses it, and scipy.linalg takes a quarter of a second to
     import; other numba code in this process would find no `np.dot`.
@@ -184,10 +201,12 @@ def compiling(begins: Callable[[], None]) -> Iterator[None]:
     blas, hides, process = "scipy.linalg", "scipy.linalg" not in sys.modules, os.getpid()
     if hides:
         sys.modules[blas] = None  # type: ignore[assignment]
-    _told.append(lambda: begins() if os.getpid() == process else None)  # a fork compiles in silence
+    if begins is not None:
+        _told.append(lambda: begins() if os.getpid() == process else None)  # a fork compiles in silence
     try:
         yield
     finally:
-        _told.pop()
+        if begins is not None:
+            _told.pop()
         if hides:
             del sys.modules[blas]
