@@ -1,32 +1,35 @@
-"""The cells by the names that configuration and estimators use."""
+"""The cells by the names that configuration and estimators use.
+
+The configuration reads the names, so nothing here loads a kernel before a cell is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final
 
-from streamrnn.cells.gru import GRU
-from streamrnn.cells.lru import LRU
-from streamrnn.cells.lstm import LSTM
-from streamrnn.cells.mlp import make_mlp
-from streamrnn.cells.stack import Stack
-
-
-def _perceptron(feedback: str, inputs: int, hidden: int) -> Any:
-    return make_mlp(inputs, (hidden,), feedback=feedback)
-
-
-CELLS: Final[dict[str, Callable[[int, int], Any]]] = {
-    "gru": GRU,
-    "lstm": LSTM,
-    "lru": LRU,
-    "elman": partial(_perceptron, "hidden"),
-    "jordan": partial(_perceptron, "output"),
-    "mlp": partial(_perceptron, "none"),
+CELLS: Final[dict[str, str]] = {
+    "gru": "gru.GRU",
+    "lstm": "lstm.LSTM",
+    "lru": "lru.LRU",
+    "elman": "mlp.elman",
+    "jordan": "mlp.jordan",
+    "mlp": "mlp.feed_forward",
 }
-"""Each is called with (input size, hidden size)."""
+"""Name -> module of this package, and what makes the cell there of (input size, hidden size)."""
+
+
+def maker(name: str) -> Callable[[int, int], Any]:
+    """What makes a cell of (input size, hidden size).
+
+    >>> maker("gru")(3, 8)
+    GRU(input_size=3, hidden_size=8)
+    """
+    module, _, made = CELLS[name].partition(".")
+    found: Callable[[int, int], Any] = getattr(import_module(f"streamrnn.cells.{module}"), made)
+    return found
 
 
 def build_cell(name: str, inputs: int, hidden: Sequence[int]) -> Any:
@@ -35,5 +38,7 @@ def build_cell(name: str, inputs: int, hidden: Sequence[int]) -> Any:
     >>> build_cell("gru", 3, (8, 4))
     Stack(layers=(GRU(input_size=3, hidden_size=8), GRU(input_size=8, hidden_size=4)))
     """
-    layers = tuple(CELLS[name](below, above) for below, above in pairwise((inputs, *hidden)))
+    from streamrnn.cells.stack import Stack
+
+    layers = tuple(maker(name)(below, above) for below, above in pairwise((inputs, *hidden)))
     return layers[0] if len(layers) == 1 else Stack(layers)

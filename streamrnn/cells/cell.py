@@ -12,7 +12,8 @@ All numbers live in flat arrays at offsets, so that optimizer, norm, finite chec
     tape        at t    (step_size,)          what one step leaves for the way back; begins with the step's inputs
     outputs     at o    (output_size,)        what the next layer, or the readout, sees
 
-To add a cell: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `gru.py`.
+To add a cell: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `gru.py`, and name it
+in `catalog.py`.
 """
 
 from __future__ import annotations

@@ -62,6 +62,21 @@ def make_mlp(
     )  # fmt: skip
 
 
+def elman(input_size: int, hidden_size: int) -> MLP:
+    """One layer, fed back its hidden units."""
+    return make_mlp(input_size, (hidden_size,), feedback="hidden")
+
+
+def jordan(input_size: int, hidden_size: int) -> MLP:
+    """One layer, fed back its output."""
+    return make_mlp(input_size, (hidden_size,), feedback="output")
+
+
+def feed_forward(input_size: int, hidden_size: int) -> MLP:
+    """One layer without memory."""
+    return make_mlp(input_size, (hidden_size,), feedback="none")
+
+
 @kernel
 def fed_back(cell: MLP) -> int:
     """Size of f, which is also the state."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from streamrnn.cells.catalog import CELLS
 from streamrnn.config.holidays import days_named
 from streamrnn.errors import ConfigurationError
 
@@ -300,6 +301,12 @@ class OutputConfig(Section):
         return self
 
 
+if TYPE_CHECKING:
+    CellName: TypeAlias = str
+else:
+    CellName = Literal[tuple(CELLS)]
+
+
 class ModelConfig(Section):
     """The forecaster. Everything here but the rates shapes the stored state."""
 
@@ -309,7 +316,7 @@ class ModelConfig(Section):
     """How many steps ahead every event is answered with (steps are events of the series)."""
     levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.9,)
     """Coverage of the prediction intervals; the first is published as lower and upper."""
-    cell: Literal["gru", "lstm", "lru", "elman", "jordan", "mlp"] = "gru"
+    cell: CellName = "gru"
     """Kind of the recurrent network. elman and jordan: perceptron units fed back their hidden layer or their output;
     mlp: no recurrence at all. See docs/cells.md."""
     layers: int = Field(1, ge=1, le=8)

@@ -18,7 +18,7 @@ BOTTOM = {"errors", "__init__"}
 TASKS = {"anomaly", "forecasting", "labelled"}
 MAY_IMPORT = {
     "errors": set(),
-    "config": BOTTOM,
+    "config": BOTTOM | {"cells.catalog"},
     "kernels": BOTTOM,
     "cells": BOTTOM | {"kernels"},
     "records": BOTTOM | {"config", "kernels.json_scan", "kernels.json_text"},

@@ -149,6 +149,13 @@ def _take(parameters: Any, *shapes: tuple[int, ...]) -> list[Any]:
     return parts
 
 
+def has_reference(cell: Any) -> bool:
+    """Whether `reference_step` has the equations of the cell."""
+    if isinstance(cell, Network):
+        return has_reference(cell.body)
+    return all(map(has_reference, cell.layers)) if isinstance(cell, Stack) else isinstance(cell, GRU | LSTM | LRU | MLP)
+
+
 def reference_step(cell: Any, w: Any, s: Any, x: Any) -> tuple[Any, Any]:
     """(output, next state) of one step, written from the equations in the cells' docstrings."""
     if isinstance(cell, Network):

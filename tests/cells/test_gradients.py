@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from streamrnn.cells import catalog
+from streamrnn.cells.catalog import maker
 from streamrnn.cells.cell import output_size
 from streamrnn.cells.dense import Dense, Network
 from streamrnn.cells.gru import GRU
@@ -13,17 +17,16 @@ from streamrnn.cells.lstm import LSTM
 from streamrnn.cells.mlp import make_mlp
 from streamrnn.cells.stack import Stack
 from streamrnn.learning.losses import LOSSES, make_loss, predictions
-from tests.cells.gradients import Case
+from tests.cells.gradients import Case, has_reference
 
 CELLS = {
+    **{name: partial(maker(name), hidden_size=5) for name in catalog.CELLS},
     "elman": lambda inputs: make_mlp(inputs, (5, 4), feedback="hidden"),
     "elman_sigmoid": lambda inputs: make_mlp(inputs, (4, 6), feedback="hidden", activation="sigmoid"),
     "jordan": lambda inputs: make_mlp(inputs, (5, 4), feedback="output", output_size=2),
-    "feed_forward": lambda inputs: make_mlp(inputs, (6, 4), feedback="none", activation="relu"),
-    "gru": lambda inputs: GRU(inputs, 5),
-    "lstm": lambda inputs: LSTM(inputs, 5),
-    "lru": lambda inputs: LRU(inputs, 5),
+    "mlp": lambda inputs: make_mlp(inputs, (6, 4), feedback="none", activation="relu"),
 }
+"""Every cell of the catalog; a new one is found here by itself."""
 
 
 def network(name: str, layers: int, loss: str, inputs: int = 3) -> Network:
@@ -49,12 +52,14 @@ def test_gradient_is_exact(name, layers, loss):
     for truncation in (1, 5, 9):
         case = Case(network(name, layers, loss), loss_of(loss), truncation)
         total, gradient, d_inputs = case.gradient()
+        assert np.max(np.abs(gradient)) > 1e-3
+        assert relative_error(gradient, case.finite_differences()) < 1e-6
+        if not has_reference(case.cell):
+            continue
         expected_total, expected, expected_inputs = case.automatic()
         assert total == pytest.approx(expected_total, rel=1e-12)
-        assert np.max(np.abs(expected)) > 1e-3
         assert relative_error(gradient, expected) < 1e-10
         assert relative_error(d_inputs, expected_inputs) < 1e-10
-        assert relative_error(gradient, case.finite_differences()) < 1e-6
 
 
 @pytest.mark.parametrize("name", ["elman", "gru", "lstm", "lru"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from streamrnn.cells.catalog import CELLS
 from tests.streams import configured, every, run, stream
 
 COUNT = 200
 EVERYDAY = [("lstm", 2)]
-OTHERS = [("gru", 2), ("lru", 1), ("lru", 2), ("elman", 1), ("jordan", 1), ("mlp", 2)]
+OTHERS = [(name, layers) for name in CELLS for layers in (1, 2) if (name, layers) not in (("gru", 1), *EVERYDAY)]
 
 
 @pytest.mark.parametrize(
