@@ -132,7 +132,11 @@ def cli() -> None:
 
 @cli.command()
 @configured
-@click.option("--input", "source", metavar="FILE", help="Read this CSV or JSON-lines file; - is standard input.")
+@click.option(
+    "--input", "sources", multiple=True, metavar="FILE",
+    help="Read this file, or those that fit a pattern, one after the other; may be repeated; - is standard input.",
+)  # fmt: skip
+@click.option("--follow", is_flag=True, help="The last input has no end: wait for more, through rotation.")
 @click.option("--output", metavar="FILE", help="Write forecasts here; - is standard output.")
 @click.option("--state", type=PathOption(file_okay=False), help="Keep snapshots here; a restart goes on.")
 @click.option("--dead-letters", type=PathOption(dir_okay=False), help="Default: OUTPUT.dead-letters.jsonl.")
@@ -145,7 +149,8 @@ def cli() -> None:
 def run(
     file: Path | None,
     assignments: Sequence[str],
-    source: str | None,
+    sources: Sequence[str],
+    follow: bool,
     output: str | None,
     state: Path | None,
     dead_letters: Path | None,
@@ -163,6 +168,8 @@ def run(
       streamrnn run --config pipeline.yaml
       streamrnn run --input x.csv --output out.jsonl --state state/
       streamrnn run --input x.csv --output out.jsonl --set model.horizon=24
+      streamrnn run --input 'day-*.csv' --output out.jsonl --state state/
+      streamrnn run --input sensors.log --follow --output out.jsonl --state state/
       streamrnn run --input x.csv --output out.jsonl --task classification --feature a --feature b --label kind
       tail -f events.jsonl | streamrnn run --input - --output -
     """
@@ -179,26 +186,33 @@ def run(
     config = _configuration(file, assignments, flags)
     if alerts is not None:
         _only_forecasts(config, "--alerts tells of forecasts")
-    console = _console(config, service=source is None)
-    if source is not None:
-        if output is None or "" in (source, output):
+    console = _console(config, service=not sources)
+    if sources:
+        from streamrnn.connectors.reading.sequence import expanded
+
+        if output is None or "" in (*sources, output):
             raise click.UsageError("--input needs --output FILE, or --output - for standard output")
         written = {"--output": None if output == "-" else Path(output), "--dead-letters": dead_letters}
         folder = config.state.directory
         check_distinct(
             {"--config": file, "the state's lock": folder and folder / "lock", **written, "--alerts": alerts}
         )
+        if "-" in sources and len(sources) > 1:
+            raise click.UsageError("--input -, the standard input, is read alone")
         jobs.run_file(
             config,
-            None if source == "-" else Path(source),
+            [] if sources[0] == "-" else expanded(sources),
             None if output == "-" else Path(output),
+            follow=follow,
             dead_letters=dead_letters,
             alerts=alerts,
             console=console,
             quiet=quiet,
         )
         return
-    for flag, value in (("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts)):
+    for flag, value in (
+        ("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts), ("--follow", follow or None),
+    ):  # fmt: skip
         if value is not None:
             raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")
     jobs.run_service(config, console=console, quiet=quiet)

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -68,17 +68,20 @@ def stopping() -> Iterator[threading.Event]:
 
 def run_file(
     config: Config,
-    source: Path | None,
+    sources: Sequence[Path],
     output: Path | None,
     *,
+    follow: bool = False,
     dead_letters: Path | None,
     alerts: Path | None,
     console: Console,
     quiet: bool,
 ) -> Scorecard | LabelScorecard:
-    """Process one file (None: standard input) to its end, or until asked to stop."""
+    """Process files (none: standard input) to their end, or until asked to stop."""
     state = config.state.directory
-    connector = FileConnector(source, output, state=state, dead_letters=dead_letters, alerts=alerts)
+    connector = FileConnector(
+        sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts
+    )
     with connector, ExitStack() as stack:
         found = connector.look(config.event, config.file, labelled=config.labelled)
         config = config.model_copy(update={"event": found.event})
@@ -122,7 +125,9 @@ def run_file(
         letters = dead_letters or (
             output.with_name(output.name + ".dead-letters.jsonl") if output is not None else None
         )
-        refusals.refusals.check(str(source or "standard input"), rows, len(found.layout.targets), letters)
+        refusals.refusals.check(
+            str(sources[0] if sources else "standard input"), rows, len(found.layout.targets), letters
+        )
     if not quiet and stop.is_set():
         again = "run the same command again to go on" if state else "with --state DIR it could be resumed"
         console.print(f"stopped before the end of the input; {again}")

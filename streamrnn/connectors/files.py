@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +21,14 @@ import orjson
 from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.appender import Appender, check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.connectors.reading.beginnings import FilesBegin
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.lines import Found, LineReader, standard
 from streamrnn.connectors.reading.look import Findings, Lines, Look, decided, look
 from streamrnn.connectors.reading.opening import open_input
 from streamrnn.connectors.reading.quoted import QuotedRows
 from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.connectors.reading.sequence import FileSequence
 from streamrnn.connectors.reading.sorting import SortedRows
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 from streamrnn.records.log import Message, Partition, Record
@@ -53,15 +56,17 @@ class FileConnector(Connector):
 
     def __init__(
         self,
-        input: Path | None,
+        input: Path | Sequence[Path] | None,
         output: Path | None,
         *,
+        follow: bool = False,
         state: Path | None = None,
         dead_letters: Path | None = None,
         alerts: Path | None = None,
         max_poll_records: int = 1000,
     ) -> None:
-        """`None` paths are the standard streams, but no `alerts` path means that alerts are not written.
+        """`None` paths are the standard streams, but no `alerts` path means that alerts are not written. Several inputs
+        are read one after the other; with `follow` the last one has no end.
 
         Nothing is opened, made or cut back before `open`, which `with` calls. Every line is a row until `look` has told
         header from rows.
@@ -69,16 +74,19 @@ class FileConnector(Connector):
         self._max_poll_records = max_poll_records
         if dead_letters is None and output is not None:
             dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
-        check_distinct({"--input": input, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
-        self._input, self._state, self._output = input, state, output
-        self._json = True if input is not None and input.suffix.lower() in _JSON_LINES else None
+        inputs = [] if input is None else [input] if isinstance(input, Path) else [*input]
+        for one in (*inputs, None):
+            check_distinct({"--input": one, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
+        self._inputs, self._state, self._output, self._follow = inputs, state, output, follow
+        self._json = True if inputs and inputs[0].suffix.lower() in _JSON_LINES else None
         self._reader: Any = None  # from `open` on
-        name = os.fsencode(input.name).decode(errors="replace") if input is not None else "-"  # it may be no text
+        name = os.fsencode(inputs[0].name).decode(errors="replace") if inputs else "-"  # it may be no text
         self.partition = Partition(name, 0)
         self._lines: Found = []
         self._taken = 0  # how many of them were handed out
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
         self._next = 0
+        self._went_on: str | None = None  # where the state goes on, where that is another file than it was made from
         self._looked: dict[str, object] = {}  # what the look decided, as it is stored
         self._quoted: QuotedRows | None = None
         self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
@@ -96,7 +104,7 @@ class FileConnector(Connector):
 
     def open(self) -> Self:
         """Open input and outputs, cut back what a run that was killed wrote after its last snapshot; returns itself."""
-        self._reader = open_input(self._input, hold_back=self._state is not None)
+        self._reader = self._opened()
         try:
             if self._state is not None and not (self._reader.seekable and self._output is not None):
                 raise ConfigurationError("--state needs an input file and an output file: a stream cannot be resumed")
@@ -106,6 +114,17 @@ class FileConnector(Connector):
             self.close(0)
             raise
         return self
+
+    def _opened(self) -> LineReader:
+        regular = bool(self._inputs) and all(path.is_file() for path in self._inputs)
+        if regular:
+            return FileSequence(self._inputs, hold_back=self._state is not None, follow=self._follow)
+        if self._follow or len(self._inputs) > 1:
+            missing = next((path for path in self._inputs if not path.exists()), None)
+            if missing is not None:
+                raise ConnectorError(f"cannot read {missing}: no such file")
+            raise ConfigurationError("--follow and several --input are for files: a stream is followed anyway")
+        return open_input(self._inputs[0] if self._inputs else None, hold_back=self._state is not None)
 
     def look(self, event: EventConfig, file: FileConfig, *, labelled: bool = False) -> Look:
         """Decide how the file is read, or find it in the state; from now on records are rows.
@@ -143,12 +162,23 @@ class FileConnector(Connector):
             self._skipped = header, layout.comments
         if file.sort and self._reader.seekable:
             self._reader.seek(0)
+        if isinstance(self._reader, FileSequence):
+            self._begin_files(found, file)
         if not self._next or file.sort:
             self._pass(layout.skip)
         if file.sort and layout.time is not None:
             self._sort(found, file)
         self._lines = self._joined(self._lines)
         return found
+
+    def _begin_files(self, found: Look, file: FileConfig) -> None:
+        """Say how a file begins that is not the first, and refuse to go back in time from one to the next."""
+        files = FilesBegin(found.layout, row_reader(found.layout, found.event, file))
+        self._reader.passed, self._reader.head_lines = files.passed, files.lines
+        if len(self._inputs) > 1:
+            found.notes.extend(files.notes(self._reader.firsts(), by_time=file.sort))
+        if self._went_on is not None:
+            found.notes.append(self._went_on)
 
     def _sort(self, found: Look, file: FileConfig) -> None:
         """Take the rows that are there in the order of their times from now on."""
@@ -176,10 +206,13 @@ class FileConnector(Connector):
         """Rows out of lines: a quoted cell may hold line ends."""
         if self._quoted is None:
             return lines
-        return self._quoted.rows(lines, ended=self._reader.at_end and not self._reader.hold_back)
+        ended = self._reader.at_end and not self._reader.hold_back
+        return self._quoted.rows(lines, ended=ended or self._reader.between)
 
     def _sample(self) -> Lines:
         if self._reader.seekable:
+            while self._follow and sum(bool(line.strip()) for line in self._reader.look(20).head) < 2:
+                time.sleep(0.1)  # nobody has written enough yet to tell what it is
             here = self._reader.position
             looked = Lines(*self._reader.look())
             if here:
@@ -221,23 +254,8 @@ class FileConnector(Connector):
 
     def _go_on(self, facts: Mapping[str, object]) -> None:
         """Go to where the state was taken. Raises `StateError` for another file, or one that is read in another way."""
-        length, position = int(str(facts["fingerprint_length"])), int(str(facts["input_position"]))
-        if (
-            facts.get("reader", type(self._reader).__name__) != type(self._reader).__name__
-            or (self._reader.grows and self._reader.size() < position)
-            or self._reader.fingerprint(length) != facts["fingerprint"]
-            or ("before" in facts and self._before(position) != facts["before"])
-        ):
-            where = self._folder.path if self._folder is not None else ""
-            raise StateError(
-                f"{self._reader.name} is not the file that the state in {where} was made from. "
-                "Give the same input, or start again with `streamrnn reset --state DIR`"
-            )
-        self._reader.seek(position)
+        self._went_on = self._reader.resume(facts)
         self._delivered = self._reader.position
-
-    def _before(self, position: int) -> str | None:
-        return self._reader.before(position) if isinstance(self._reader, LineReader) else None
 
     def __enter__(self) -> Self:
         return self if self._reader is not None else self.open()
@@ -330,14 +348,9 @@ class FileConnector(Connector):
             self._folder.write(snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
-        length = self._reader.fingerprint_length(self._delivered)
         return {
             "offset": self._next,
-            "input_position": self._delivered,
-            "fingerprint": self._reader.fingerprint(length),
-            "fingerprint_length": length,
-            "before": self._before(self._delivered),
-            "reader": type(self._reader).__name__,
+            **self._reader.facts(self._delivered),
             **self._looked,
             **{f"{name}_length": appender.length for name, appender in self._written.items()},
             **{f"{name}_tail": appender.tail(appender.length) for name, appender in self._written.items()},

@@ -8,52 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamrnn.app.cli import cli, reading_flags
-from streamrnn.config.loading import load
-from streamrnn.connectors.base import Commit
-from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
-from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import StateError
-from streamrnn.records.log import Message
 from tests.inside import Inside
+from tests.reading.growing import step, written
 from tests.reading.written import plain, table
 
 ROWS = [f"2024-01-01T{hour:02}:00:00Z,{hour + 0.36}" for hour in range(8)]
-
-
-def step(folder: Path, name: str, *flags: str, snapshot: bool = True) -> None:
-    """One run over what is there; it writes what it read of each row, and dies without a word after its snapshot."""
-    given = cli.commands["check"].make_context("check", [*flags]).params
-    config = load(None, {path: value for path, value in reading_flags(given).items() if value is not None}, {})
-    with FileConnector(folder / name, folder / "out", state=folder / "state", max_poll_records=3) as connector:
-        found = connector.look(config.event, config.file)
-        decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
-        (partition,) = connector.poll(0).assigned
-        connector.start(partition, connector.committed(partition) or 0)
-        while not (polled := connector.poll(1)).finished:
-            for records in polled.records.values():
-                decoded = decoder.decode(records)
-                said = [
-                    Message(None, f"{record.offset} {time} {values.tolist()}".encode())
-                    for record, time, values in zip(decoded.records, decoded.times, decoded.targets, strict=True)
-                ]
-                refused = [Message(None, record.value) for record, _ in decoded.rejected]
-                state = {partition: [Message(b"state", b"")]} if snapshot else {}
-                connector.commit(
-                    Commit(
-                        {partition: records[-1].offset + 1},
-                        {partition: said},
-                        dead_letters={partition: refused},
-                        snapshots=state,
-                    )
-                )
-        # What is written behind the last snapshot is cut back by the next run.
-        connector.commit(Commit(outputs={partition: [Message(None, b"to be cut back")]}))
-
-
-def written(folder: Path) -> list[bytes]:
-    return [line for line in (folder / "out").read_bytes().splitlines() if line != b"to be cut back"]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ import io
 import os
 import select
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple, Self, TextIO
 
-from streamrnn.errors import ConnectorError
+from streamrnn.errors import ConnectorError, StateError
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
@@ -53,6 +52,8 @@ class LineReader:
         self._held = 0  # bytes in them
         self._skip_bom = True
         self.hold_back = hold_back
+        self.between = False
+        """A file has ended, and another one follows (`FileSequence`)."""
         self.position = 0  # of the first byte of the rest
         self.at_end = False
 
@@ -171,6 +172,34 @@ class LineReader:
         """How much of the file to take the fingerprint of, where rows up to `position` were read."""
         return min(4096, position)
 
+    def facts(self, position: int) -> dict[str, object]:
+        """What finds `position` again, as it is stored."""
+        length = self.fingerprint_length(position)
+        return {
+            "input_position": position,
+            "fingerprint": self.fingerprint(length),
+            "fingerprint_length": length,
+            "before": self.before(position),
+            "reader": type(self).__name__,
+        }
+
+    def fits(self, facts: Mapping[str, Any], *, whole: bool = False) -> bool:
+        """Whether `facts` were taken of this file; `whole`: with nothing behind that position."""
+        position = int(facts["input_position"])
+        if facts.get("reader", type(self).__name__) != type(self).__name__:
+            return False
+        if self.grows and (self.size() < position or (whole and self.size() != position)):
+            return False
+        same = self.fingerprint(int(facts["fingerprint_length"])) == facts["fingerprint"]
+        return same and facts.get("before") in (None, self.before(position))
+
+    def resume(self, facts: Mapping[str, Any]) -> str | None:
+        """Go to where `facts` were taken; returns what a person should hear of it. Raises `StateError`."""
+        if not self.fits(facts):
+            raise another_file(self.name)
+        self.seek(int(facts["input_position"]))
+        return None
+
     def size(self) -> int:
         """Bytes in the file, as they are on the disk."""
         return os.fstat(self._file.fileno()).st_size if self._path is None else self._path.stat().st_size
@@ -178,6 +207,15 @@ class LineReader:
     def read_so_far(self) -> int:
         """Bytes of those that were read."""
         return self.position
+
+    @property
+    def read_to(self) -> int:
+        """The position behind the last byte that was read, be it of a line or not yet."""
+        return self.position + self._held
+
+    def stat(self) -> os.stat_result:
+        """Of the open file, whatever its name is by now."""
+        return os.fstat(self._file.fileno())
 
     @property
     def grows(self) -> bool:
@@ -194,42 +232,19 @@ class LineReader:
         if self._path is not None:
             self._file.close()
 
+    def __enter__(self) -> Self:
+        return self
 
-class Follower(LineReader):
-    """A file that others write to: its end is waited at, and when another takes its place that one is read on.
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    Positions go on counting over the files; `base` is where the present one begins.
-    """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, hold_back=True)
-        self.base = 0
-        self._followed = path
-
-    def _ended(self, timeout: float) -> Found:
-        if not self._replaced():
-            time.sleep(min(timeout, 0.1))
-            return []
-        found = self.last_line()  # nothing more comes to the old file
-        self._file.close()
-        self._file = self._followed.open("rb")
-        self.base, self._skip_bom = self.position, True
-        return found
-
-    def _replaced(self) -> bool:
-        try:
-            there = os.stat(self._followed)
-        except FileNotFoundError:
-            return False  # between two files
-        here = os.fstat(self._file.fileno())
-        if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
-            return True
-        return here.st_size < self._file.tell()  # cut to nothing and begun again
-
-    def seek(self, position: int) -> None:
-        """See `LineReader.seek`; only into the present file."""
-        super().seek(position - self.base)
-        self.position = position
+def another_file(name: str, more: str = "") -> StateError:
+    """The error of a state that was made from another file."""
+    return StateError(
+        f"{name} is not the file that the state was made from{more}. Give the same input, or start again with "
+        "`streamrnn reset --state DIR`"
+    )
 
 
 def standard(stream: TextIO | None, name: str) -> IO[bytes]:
