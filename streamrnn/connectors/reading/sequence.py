@@ -278,10 +278,10 @@ class FileSequence(LineReader):
 
     def look(self, rows: int = 2000, size: int = 1 << 20) -> Looked:
         """See `LineReader.look`: the first file, and some rows of the others."""
-        with open_input(self._paths[0]) as first:
+        with open_input(self._paths[0], hold_back=self.hold_back and len(self._paths) == 1) as first:
             head, later = first.look(rows, size)
         for path in self._paths[1 : 1 + len(self._paths) : max(1, len(self._paths) // 20)]:
-            with open_input(path) as other:
+            with open_input(path, hold_back=True) as other:
                 later = [*later, *other.look(60, 1 << 16).head[-40:]]
         return Looked(head, later)
 
@@ -289,7 +289,7 @@ class FileSequence(LineReader):
         """The first lines of every file."""
         found = []
         for path in self._paths[:_MOST_REMEMBERED]:
-            with open_input(path) as one:
+            with open_input(path, hold_back=path == self._paths[-1] and self.hold_back) as one:
                 found.append((path, one.look(100, 1 << 16).head))
         return found
 
