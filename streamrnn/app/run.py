@@ -118,8 +118,8 @@ def run_file(
             console.print(line, markup=False, highlight=False)
         if waiting and not stop.is_set():
             console.print(
-                f"the last {waiting:,} bytes wait for the end of their line: a next run reads them (without --state "
-                "they count as a row)", markup=False, highlight=False
+                f"the last {waiting:,} bytes wait for the end of their line, or of their time: a next run reads them "
+                "(without --state they count as a row)", markup=False, highlight=False
             )  # fmt: skip
     if fresh and not stop.is_set():
         letters = dead_letters or (

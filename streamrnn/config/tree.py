@@ -259,6 +259,10 @@ class FileConfig(Section):
     """Whether a line names the columns; default: found."""
     sort: bool = False
     """Read the rows in the order of their times."""
+    metric: str | None = None
+    """Column that names what a row measures: rows of one time and series become one event, a target for each metric."""
+    metric_value: str | None = None
+    """Column with the number of such a row; default: found."""
 
 
 class SchemaRegistryConfig(Section):

@@ -24,17 +24,20 @@ from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.reading.beginnings import FilesBegin
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.lines import Found, LineReader, standard
+from streamrnn.connectors.reading.long import MergedTimes, MetricRows
 from streamrnn.connectors.reading.look import Findings, Lines, Look, decided, look
 from streamrnn.connectors.reading.opening import open_input
+from streamrnn.connectors.reading.points import expanded
 from streamrnn.connectors.reading.quoted import QuotedRows
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.connectors.reading.sequence import FileSequence
 from streamrnn.connectors.reading.sorting import SortedRows
+from streamrnn.connectors.reading.tables import is_rule
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state.snapshot_folder import SnapshotFolder
 
-_READING = {"key", "time", "time_format", "time_unit", "time_zone", "targets", "features", "id", "label"}
+_READING = {"array", "key", "time", "time_format", "time_unit", "time_zone", "targets", "features", "id", "label"}
 """Of the configuration of events: what says how they are read."""
 _JSON_LINES = {".jsonl", ".ndjson"}
 """What their suffix says of a file's lines; of other files the first line itself tells."""
@@ -90,6 +93,10 @@ class FileConnector(Connector):
         self._looked: dict[str, object] = {}  # what the look decided, as it is stored
         self._quoted: QuotedRows | None = None
         self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
+        self._metric: MetricRows | None = None
+        self._merged: MergedTimes | None = None
+        self._points: str | None = None  # where the rows of a message stand
+        self._ruled = False  # whether there are lines of dashes
         self._written = {
             "output": Appender(output, None if output is not None else standard(sys.stdout, "output")),
             "dead_letters": Appender(dead_letters, None if dead_letters is not None else standard(sys.stderr, "error")),
@@ -156,10 +163,14 @@ class FileConnector(Connector):
         layout = found.layout
         self._looked = {"layout": layout.model_dump(mode="json"), "asked": asked}
         self.row_clock = layout.time is None
-        if layout.kind == "csv":
-            self._quoted = QuotedRows(len(layout.names), layout.delimiter)
-            header = layout.header.encode(layout.encoding, "replace") if layout.header is not None else None
-            self._skipped = header, layout.comments
+        self._points = layout.points
+        table = layout.long if layout.long is not None else layout
+        if layout.long is not None:
+            self._metric, self._merged = MetricRows(layout.long), MergedTimes(layout.long)
+        if table.kind == "csv":
+            self._quoted = QuotedRows(len(table.names), table.delimiter)
+            header = layout.header.encode(table.encoding, "replace") if layout.header is not None else None
+            self._skipped, self._ruled = (header, layout.comments), layout.ruled
         if file.sort and self._reader.seekable:
             self._reader.seek(0)
         if isinstance(self._reader, FileSequence):
@@ -185,29 +196,41 @@ class FileConnector(Connector):
         read = row_reader(found.layout, found.event, file)
         self._reader, before = SortedRows(self._reader, self._rows(), read.time_of), self._reader
         before.close()
-        self._lines, self._delivered, self._quoted = [], 0, None
+        self._lines, self._delivered = [], 0
+        self._quoted = self._points = self._metric = None
         if self._next and self._folder is not None and self._folder.facts is not None:
             self._go_on(self._folder.facts)
 
     def _rows(self) -> Iterator[bytes]:
         """Every row from here to the end."""
-        waiting = self._joined(self._lines)
+        waiting = self._unfolded(self._lines, ended=self._reader.at_end)
         while True:
             yield from (line for line, _ in waiting if self._is_row(line))
             if self._reader.at_end:
                 return
-            waiting = self._joined(self._reader.lines(timeout=3600))
+            lines = self._reader.lines(timeout=3600)
+            waiting = self._unfolded(lines, ended=self._reader.at_end or self._reader.between)
 
     def _is_row(self, line: bytes) -> bool:
         header, comments = self._skipped
+        if self._ruled and is_rule(line.decode(errors="replace")):
+            return False
         return bool(line.strip()) and line != header and not (comments and line.lstrip().startswith(b"#"))
 
     def _joined(self, lines: Found) -> Found:
-        """Rows out of lines: a quoted cell may hold line ends."""
-        if self._quoted is None:
-            return lines
-        ended = self._reader.at_end and not self._reader.hold_back
-        return self._quoted.rows(lines, ended=ended or self._reader.between)
+        """Rows out of lines: a quoted cell may hold line ends, a message several points, an event several rows."""
+        ended = (self._reader.at_end and not self._reader.hold_back) or self._reader.between
+        found = self._unfolded(lines, ended=ended)
+        return found if self._merged is None else self._merged(found, ended=ended)
+
+    def _unfolded(self, lines: Found, *, ended: bool) -> Found:
+        if self._quoted is not None:
+            lines = self._quoted.rows(lines, ended=ended)
+        if self._points is not None:
+            lines = expanded(lines, self._points)
+        if self._metric is not None:
+            lines = self._metric([(line, position) for line, position in lines if self._is_row(line)])
+        return lines
 
     def _sample(self) -> Lines:
         if self._reader.seekable:
@@ -277,7 +300,11 @@ class FileConnector(Connector):
     @property
     def waiting(self) -> int:
         """Bytes at the end of the input that are no row yet, since their line has no end."""
-        return self._reader.unterminated if self._reader.hold_back else 0
+        if not self._reader.hold_back:
+            return 0
+        joining = self._merged is not None and self._merged.waiting
+        behind: int = self._reader.position - self._delivered if joining else 0
+        return behind + int(self._reader.unterminated)
 
     def poll(self, timeout: float) -> Polled:
         """See `Connector.poll`."""
@@ -294,8 +321,11 @@ class FileConnector(Connector):
                 self._lines = self._joined(self._reader.lines(timeout))
                 if not self._lines and not self._reader.at_end:
                     return Polled()
-            taken = self._lines[self._taken : self._taken + self._max_poll_records]
-            self._taken += len(taken)
+            begin = self._taken
+            self._taken = min(begin + self._max_poll_records, len(self._lines))
+            while self._taken < len(self._lines) and self._lines[self._taken][1] == self._lines[self._taken - 1][1]:
+                self._taken += 1  # points of one message: a position is behind all of them
+            taken = self._lines[begin : self._taken]
             if self._taken >= len(self._lines):
                 self._lines, self._taken = [], 0
             for line, self._delivered in taken:

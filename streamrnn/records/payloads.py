@@ -60,7 +60,7 @@ class Payloads:
         found = content if self._event.array == "." else lookup(content, self._event.array)
         if not isinstance(found, list):
             raise EventInvalid(f"no array at event.array {self._event.array!r}, but {kind(found)}")
-        return [self._fields(one) for one in found]
+        return [self._fields(one, content) for one in found]
 
     def key(self, key: bytes) -> str:
         """The series that a message key names: framed as the value is, a single field of an object, or text."""
@@ -89,12 +89,15 @@ class Payloads:
                 raise EventInvalid("the change is a deletion: there is no row after it (event.envelope is debezium)")
         return content
 
-    def _fields(self, content: Any) -> dict[str, Any]:
+    def _fields(self, content: Any, message: Any = None) -> dict[str, Any]:
+        """The event's own fields, and those that its message has for all."""
         if not isinstance(content, Mapping):
             raise EventInvalid(f"the event is {kind(content)}, not an object")
         fields = {}
         for name in self._names:
             found = lookup(content, name)
+            if found is MISSING and isinstance(message, Mapping):
+                found = lookup(message, name)
             if found is not MISSING:
                 fields[name] = plain(found)
         return fields

@@ -23,6 +23,15 @@ ROWS = [f"2024-01-01T{hour:02}:00:00Z,{hour + 0.36}" for hour in range(8)]
         ("crlf.csv", "\r\n".join(["time,value", *ROWS, ""])),
         ("quoted.csv", "time,value,note\n" + "".join(f'{row},"two\nlines"\n' for row in ROWS)),
         ("x.jsonl", "".join(f'{{"time": "{row[:20]}", "value": {row[21:]}}}\n' for row in ROWS)),
+        (
+            "points.jsonl",
+            "".join(
+                '{"points": [{"time": "%s", "value": %s}, {"time": "%s", "value": %s}]}\n'
+                % (one[:20], one[21:], two[:20], two[21:])
+                for one, two in zip(ROWS[::2], ROWS[1::2], strict=True)
+            ),
+        ),
+        ("spaces.txt", "time value\n" + "".join(row.replace(",", " ") + "\n" for row in ROWS)),
         ("comma.csv", "time;value\n" + "".join(row.replace(",", ";").replace(".", ",") + "\n" for row in ROWS)),
     ],
 )
@@ -126,3 +135,21 @@ def test_what_is_large_is_read_like_what_is_small(tmp_path: Path) -> None:
         (folder / name).write_text(content)
         step(folder, name)
         assert len(written(folder)) == len(ROWS) - (name == "long.csv")
+
+
+def test_rows_of_one_metric_each_grow_byte_by_byte(tmp_path: Path) -> None:
+    rows = [f"{row[:21]}{metric},{row[21:]}\n" for row in ROWS for metric in ("a", "b")]
+    data = ("time,metric,value\n" + "".join(rows)).encode()
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    for folder in (whole, grown):
+        folder.mkdir()
+    (whole / "x.csv").write_bytes(data)
+    flags = ("--metric", "metric", "--target", "a", "--target", "b")
+    step(whole, "x.csv", *flags)
+    with (grown / "x.csv").open("wb", buffering=0) as file:
+        for at, byte in enumerate(data):
+            file.write(bytes([byte]))
+            if at > 60:
+                step(grown, "x.csv", *flags, snapshot=at % 3 != 0)
+    assert len(written(whole)) == len(ROWS) - 1  # the last time waits: another metric of it may come
+    assert written(grown) == written(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,24 @@ from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError
 from tests.inside import Inside
+from tests.reading.exports import exported
 from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
 
-EVERY = list(every())
+EVERY = [*every(), *exported()]
 MICROSECONDS = [int(time.timestamp()) * 1_000_000 for time in TIMES]
 
 
-def configured(*flags: str) -> Config:
+def configured(*flags: str, assignments: dict[str, object] | None = None) -> Config:
     given = cli.commands["check"].make_context("check", [*flags]).params
     overrides = {name: value for name, value in reading_flags(given).items() if value is not None}
-    return load(None, overrides, {})
+    return load(None, overrides | (assignments or {}), {})
 
 
-def events(path: Path, *flags: str) -> tuple[Look, list[str], list[int], dict[str, list[float]], int]:
+def events(
+    path: Path, *flags: str, assignments: dict[str, object] | None = None
+) -> tuple[Look, list[str], list[int], dict[str, list[float]], int]:
     """What a run takes from a file: the look, keys, times, values of each target, and how many rows it refuses."""
-    config = configured(*flags)
+    config = configured(*flags, assignments=assignments)
     keys: list[str] = []
     times: list[int] = []
     values: list[Any] = []
@@ -253,3 +257,84 @@ def test_a_time_that_stands_still_is_none_where_another_moves(tmp_path: Path) ->
     path = tmp_path / "x.csv"
     path.write_text(table([["time", "seen", "value"], *[["2024-01-01", f"{t:%Y-%m-%d %H:%M}", "1"] for t in TIMES]]))
     assert events(path)[0].event.time == "seen"
+
+
+def test_times_of_day_that_begin_anew_are_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,value\n" + "".join(f"{t:%H:%M},{v}\n" for t, v in zip(TIMES, VALUES, strict=True)))
+    with pytest.raises(
+        ConfigurationError, match=r"times of day without a date, and they begin anew 4 times.*--exclude"
+    ):
+        events(path)
+    assert events(path, "--exclude", "time")[3] == {"value": VALUES}
+
+
+def long_by_metric(order: int) -> list[list[str]]:
+    rows = [
+        [f"{t:%Y-%m-%d %H:%M}", key, metric, str(v + more)]
+        for t, v in zip(TIMES, VALUES, strict=True)
+        for key in ("a", "b")
+        for more, metric in enumerate(("temp", "hum"))
+    ]
+    return sorted(rows, key=lambda row: row[order]) if order else rows
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv;", "jsonl", "points"])
+def test_rows_of_one_metric_each_are_joined(tmp_path: Path, kind: str) -> None:
+    rows, names = long_by_metric(0), ["time", "device", "metric", "value"]
+    path = tmp_path / ("x.jsonl" if kind in ("jsonl", "points") else "x.csv")
+    if kind == "jsonl":
+        path.write_text("".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows))
+    elif kind == "points":
+        some = [{"time": row[0], "metric": row[2], "value": float(row[3]), "device": row[1]} for row in rows]
+        path.write_text("".join(json.dumps({"points": some[at : at + 30]}) + "\n" for at in range(0, len(some), 30)))
+    elif kind == "csv;":
+        path.write_text(table([names, *[[*row[:3], row[3].replace(".", ",")] for row in rows]], ";"))
+    else:
+        path.write_text(table([names, *rows]))
+    found, keys, times, values, refused = events(path, "--metric", "metric")
+    assert refused == 0
+    assert (keys, times) == (["a", "b"] * ROWS, [moment for moment in MICROSECONDS for _ in "ab"])
+    assert values == {"temp": [v for v in VALUES for _ in "ab"], "hum": [v + 1 for v in VALUES for _ in "ab"]}
+    assert found.layout.long is not None
+    assert events(path, "--metric", "metric", "--target", "hum")[3] == {"hum": values["hum"]}
+
+
+def test_metrics_one_behind_the_other_are_sorted_where_asked(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(table([["time", "device", "metric", "value"], *long_by_metric(2)]))
+    with pytest.raises(ConfigurationError, match=r"do not stand together.*--sort"):
+        events(path, "--metric", "metric")
+    assert events(path, "--metric", "metric", "--sort")[3]["temp"] == [v for v in VALUES for _ in "ab"]
+    with pytest.raises(ConfigurationError, match="no column 'nope' for --metric"):
+        events(path, "--metric", "nope")
+
+
+def test_metrics_that_were_not_named_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [["2024-01-01", "a", "1"], ["2024-01-02", "a", "2"], ["2024-01-02", "b", "2"]]
+    path.write_text(table([["time", "metric", "value"], *rows]))
+    look_at = events(path, "--metric", "metric", "--target", "a")
+    assert (look_at[3], look_at[4]) == ({"a": [1.0, 2.0]}, 0)
+
+
+def test_points_share_what_their_message_says(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    lines = [
+        {"device": name, "more": {"site": 7}, "points": [{"ts": 60 * (2 * at + i), "v": at + i} for i in range(2)]}
+        for at in range(30)
+        for name in "ab"
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"device": "a", "points": 3}\n')
+    found, keys, times, values, refused = events(path, "--key", "device")
+    assert "every object in points is a row, with the other fields of its message" in found.notes
+    assert (keys[:4], times[:4], refused) == (["a", "a", "b", "b"], [0, 60_000_000] * 2, 1)
+    assert values["v"][:6] == [0, 1, 0, 1, 1, 2]
+
+
+def test_details_of_an_event_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    line = {"time": 0, "value": 1.5, "alarms": [{"time": 3, "code": 1}]}
+    path.write_text("".join(json.dumps({**line, "time": 60 * at}) + "\n" for at in range(9)))
+    assert events(path)[3] == {"value": [1.5] * 9}
+    assert events(path, "--target", "code", assignments={"event.array": "alarms"})[3] == {"code": [1.0] * 9}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import NamedTuple
 
 from streamrnn.config.tree import EventConfig
@@ -15,9 +17,12 @@ _HOURS = frozenset(
     {"hour", "hr", "hours", "hourending", "he", "stunde", "hora", "heure", "hhmm", "time", "hour ending"}
 )
 _FIELDS = ("year", "month", "day", "hour", "minute", "second")
-_FIELD_NAMES = {"yr": "year", "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
+_FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
+                "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
                 "min": "minute", "sec": "second", "mn": "minute"}  # fmt: skip
 _DAY = 86_400
+_COMMON = 0.5  # of the rows have the time
+_DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
 
 
 class Choice(NamedTuple):
@@ -57,10 +62,11 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
             continue
         clock = _completed(sample, clock, free, clock_columns, event)
         elapsed = float(clock.note.startswith(clocks.SINCE_THE_START))
-        found.append(((_stands_still(clock), elapsed, _rank(name), position), clock))
+        rare = float(len(clock.seconds) < _COMMON * sample.rows)
+        found.append(((rare, _stands_still(clock), elapsed, _rank(name), position), clock))
     found.sort(key=lambda one: one[0])
     fields = _from_fields(sample, free)
-    if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or found[0][0][0]):
+    if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or any(found[0][0][:2])):
         found = [((0.0, 0.0, 0.0), fields), *found]
     if not found and doubt is not None:
         raise _ambiguous(*doubt)
@@ -73,6 +79,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
     if not found:
         for name in clock_columns:
             if (clock := clocks.recognise(name, sample.known(name))) is not None:
+                _refuse_days_without_dates(name, clock.seconds)
                 found.append(((0.0, 0.0, 0.0), clock))
                 break
     if not found:
@@ -132,15 +139,29 @@ def _ambiguous(name: str, cell: str) -> ConfigurationError:
 
 
 def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
-    """A column with the very name of a time that is none must not be passed over."""
+    """A column with the name of a time, or with a year in every cell, must not be passed over."""
     for name in free:
-        if name.strip().lower() in ("time", "timestamp", "datetime", "date", "date time"):
-            cells = sample.known(name)
-            if cells and not any(clocks.recognises(cell) for cell in cells[:50]):
-                raise ConfigurationError(
-                    f"column {name!r} looks like the time, but {cells[0]!r:.60} is not read as one. Say how with "
-                    "--time-format, name another column with --time, or leave it out with --exclude"
-                )
+        cells = sample.known(name)[:50]
+        if not cells or any(clocks.recognises(cell) for cell in cells):
+            continue
+        named = name.strip().lower() in ("time", "timestamp", "datetime", "date", "date time")
+        dated = len(set(cells)) > len(cells) / 2 and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
+        if named or dated:
+            raise ConfigurationError(
+                f"column {name!r} looks like the time, but {cells[0]!r:.60} is not read as one. Say how with "
+                "--time-format, name another column with --time, or leave it out with --exclude"
+            )
+
+
+def _refuse_days_without_dates(name: str, seconds: list[float | None]) -> None:
+    """Times of day that begin anew: which day it is stands nowhere."""
+    known = [second for second in seconds if second is not None]
+    back = sum(b < a for a, b in itertools.pairwise(known))
+    if back and all(b >= 0 for b in known) and max(known) < _DAY:
+        raise ConfigurationError(
+            f"column {name!r} has times of day without a date, and they begin anew {back} times. Add a column with the "
+            f"date, or leave this one out: with --exclude '{name}' rows count as one second apart"
+        )
 
 
 def _stands_still(clock: Clock) -> float:
@@ -213,7 +234,8 @@ def _from_fields(sample: Sample, free: list[str]) -> Clock | None:
     by_field: dict[str, str] = {}
     for name in free:
         plain = name.strip().lower()
-        by_field.setdefault(_FIELD_NAMES.get(plain, plain), name)
+        field = _FIELD_NAMES.get(plain, plain)
+        by_field.setdefault("minute" if plain == "mm" and "month" in by_field else field, name)
     present = [field for field in _FIELDS if field in by_field]
     if present[:2] != ["year", "month"] or present != list(_FIELDS[: len(present)]):
         while present and present != list(_FIELDS[: len(present)]):

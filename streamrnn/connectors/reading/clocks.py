@@ -29,7 +29,7 @@ KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "t
 SINCE_THE_START = "seconds counted from 1970"
 """The note of times that are no dates."""
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][+]?\d+)?$")
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$")
 _CLOCK = re.compile(r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?|\d{1,2}\.\d{2}\.\d{2})$")
 
 
@@ -160,7 +160,7 @@ def _unevenness(seconds: Sequence[float | None]) -> float:
 
 
 def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None], named: bool) -> Clock | None:
-    numbers = [float(cell) for cell in cells if _NUMBER.match(cell)]
+    numbers = [float(cell.replace(",", ".")) for cell in cells if _NUMBER.match(cell)]
     # Not the very ends: one broken time must not decide.
     ordered = sorted(numbers)
     least, largest = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
@@ -185,6 +185,8 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
     for unit, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
         if least >= low and largest < 1000 * low:
             return made("epoch", "" if unit == "s" else f"{unit} since 1970", unit=unit)
+    if least >= 1e8 and largest < 1e20:
+        return made("mixed epoch", "numbers since 1970 in several units, each told by its size")
     if not (named or name.strip().lower() in KNOWN or (steady and _ELAPSED & set(words_of(name)))):
         return None  # a duration, a day of the week: numbers like others
     return made("epoch", f"{SINCE_THE_START} (another unit: --time-unit)", unit="s")

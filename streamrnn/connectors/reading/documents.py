@@ -141,6 +141,10 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
         document = orjson.loads(text.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise ConnectorError(f"{path} is no JSON: {error}"[:300]) from error
+    if isinstance(document, list) and all(isinstance(one, list) for one in document):
+        for states in document:
+            yield from _history(states)
+        return
     result = at_path(document, "data.result") if isinstance(document, dict) else None
     if isinstance(result, list) and result and all(isinstance(one, dict) and "metric" in one for one in result):
         yield from _prometheus(result)
@@ -155,6 +159,15 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
         yield from objects
     elif isinstance(document, dict):
         yield document
+
+
+def _history(states: list[Any]) -> Iterator[dict[str, Any]]:
+    """States of one entity of Home Assistant, of which all but the first may be short."""
+    entity = None
+    for state in states:
+        if isinstance(state, dict):
+            entity = state.get("entity_id", entity)
+            yield {"entity_id": entity, "state": state.get("state"), "last_changed": state.get("last_changed")}
 
 
 def _prometheus(result: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,11 @@ def begins_array(text: bytes) -> bool:
     return re.match(rb"\[\s*[\[\s]*[{\]]", text) is not None
 
 
+def begins_history(text: bytes) -> bool:
+    """Whether it is a history of Home Assistant: a list for each entity, which its first object names."""
+    return re.match(rb'\[\s*\[\s*\{[^{}]*"entity_id"', text) is not None
+
+
 def is_spread_out(text: bytes, *, more: bool) -> bool:
     """Whether the object that begins here is not one line among others; `more` says that the text is cut."""
     first, end, rest = text.partition(b"\n")

@@ -30,12 +30,35 @@ class TimeReading(Section):
 
     columns: tuple[str, ...]
     form: str
-    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `digits`, `year`, `excel`, `of day`; or a
-    strptime format."""
+    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `year`, `excel`,
+    `of day`; or a strptime format."""
     unit: Literal["s", "ms", "us", "ns"] = "s"
     """Of an epoch."""
     parts: Literal["whole", "date and time", "date and hour", "fields"] = "whole"
     """What the columns hold."""
+
+
+class LongReading(Section):
+    """How rows of one metric each become events of several targets."""
+
+    kind: Literal["csv", "json"]
+    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    delimiter: str = ","
+    names: tuple[str, ...] = ()
+    """The columns as they stand in the file (CSV)."""
+    metric: str
+    value: str
+    times: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """Those that are targets or features."""
+    chosen: bool = False
+    """They were named, so others are left out; else others are refused."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """What the rows of an event have in common."""
+        return (*self.times, *self.keys)
 
 
 class Layout(Section):
@@ -50,6 +73,12 @@ class Layout(Section):
     """The header line; where it comes again it is no row."""
     comments: bool = False
     """Lines that begin with # are no rows."""
+    long: LongReading | None = None
+    """Rows of one metric each are joined."""
+    points: str | None = None
+    """Every object in this list of a message is a row (JSON)."""
+    ruled: bool = False
+    """Lines of dashes, bars and pluses alone are no rows."""
     short_rows: bool = False
     """Rows may end before their last columns."""
     skip: int = 0

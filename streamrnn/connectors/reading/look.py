@@ -13,10 +13,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.connectors.reading import long_look
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.line_protocol import is_line_protocol, point
 from streamrnn.connectors.reading.missing import MISSING, spellings
+from streamrnn.connectors.reading.points import find_points, points
 from streamrnn.connectors.reading.roles import Roles
 from streamrnn.connectors.reading.sample import Sample, columns_of, objects
 from streamrnn.connectors.reading.tables import find_table
@@ -74,6 +76,12 @@ def look(
     if json:
         values = objects([*lines.head, *lines.later][:_MOST_ROWS])
         head = len(objects(lines.head[:_MOST_ROWS]))
+        path = event.array or find_points(values)
+        if path is not None:
+            more = [[*points(value, path)] or [value] for value in values]
+            head = sum(map(len, more[:head]))
+            values, base = [one for some in more for one in some][:_MOST_ROWS], {"kind": "json", "points": path}
+            notes.append(f"every object in {path} is a row, with the other fields of its message")
     elif is_line_protocol(lines.head):
         values = [one for line in [*lines.head, *lines.later][:_MOST_ROWS] if (one := point(line)) is not None]
         head, base = len(lines.head), {"kind": "line protocol"}
@@ -85,7 +93,12 @@ def look(
         sample = Sample(names, rows, head, missing)
     else:
         sample, unnamed, base = _tabular(lines, file, missing, notes)
+    asked = event, file
+    if file.metric is not None:
+        sample, base, event, file = long_look.look(sample, base, event, file, missing, notes)
+        unnamed, values = frozenset(), []
     roles = deciding.decide(sample, event, file, labelled=labelled, unnamed=unnamed, typed=values is not None)
+    event, file = asked
     findings = _findings(sample, roles, missing)
     if findings.falling > 3 and not findings.rising and not file.sort:
         raise ConfigurationError("the newest row comes first: forecasts need the oldest first. Sort it with --sort")
@@ -128,10 +141,11 @@ def _tabular(
         return Sample((), [], 0, missing), frozenset(), {"kind": "csv"}
     notes += found.notes
     if found.delimiter != ",":
-        notes.append(f"delimiter: {'tab' if found.delimiter == chr(9) else found.delimiter}")
+        mark = {"\t": "tab", " ": "spaces"}.get(found.delimiter, found.delimiter)
+        notes.append(f"delimiter: {mark}")
     names = found.names
     rows = found.rows[:_MOST_ROWS]
-    if found.header is None:
+    if found.header is None and names[:1] == ("column1",):
         names = _headless(names, rows, missing)
     sample = Sample(names, rows, len(head), missing)
     base = {
@@ -141,6 +155,7 @@ def _tabular(
         "names": names,
         "header": found.header,
         "comments": found.comments,
+        "ruled": found.ruled,
         "short_rows": found.short_rows,
         "skip": found.skip,
     }
@@ -217,8 +232,14 @@ def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings
 
 
 def _interval(steps: list[float]) -> float:
-    """The usual step; where clocks are too coarse for it, the mean of the usual ones."""
+    """The usual step; where clocks are too coarse for it, the mean of the usual ones.
+
+    Steps without a usual size, as of trades, tell no more than the order of it: whole seconds.
+    """
     usual = median(steps)
+    ordered = sorted(steps)
+    if usual < 10 and len(steps) > 8 and ordered[len(steps) * 3 // 4] > 4 * ordered[len(steps) // 4]:
+        return max(1.0, float(round(usual)))
     near = [step for step in steps if usual / 2 <= step <= usual * 2]
     even = sum(step == usual for step in steps) > len(steps) / 2
     return usual if even or usual >= 1 else sum(near) / len(near)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from streamrnn.connectors.reading.documents import RowsOfDocument, excel, json_document, parquet
-from streamrnn.connectors.reading.json_values import JsonReader, begins_array, is_spread_out
+from streamrnn.connectors.reading.green_button import green_button, is_green_button
+from streamrnn.connectors.reading.json_values import JsonReader, begins_array, begins_history, is_spread_out
 from streamrnn.connectors.reading.lines import Forward, LineReader
 from streamrnn.errors import ConfigurationError, ConnectorError
 
@@ -42,6 +43,9 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         return RowsOfDocument(path, excel)
     name = path.with_suffix("") if opener is not None else path
     opener = _decoded(path, opener)
+    if opener is None and b"<" in start[:4] and is_green_button(path):
+        return RowsOfDocument(path, green_button)
+    opener = _with_line_ends(path, opener)
     if name.suffix.lower() not in _LINES:
         kind = _json_kind(path, opener)
         if kind == "values":
@@ -108,6 +112,32 @@ def _decoded(path: Path, opener: Callable[[], IO[bytes]] | None) -> Callable[[],
     return opener
 
 
+def _with_line_ends(path: Path, opener: Callable[[], IO[bytes]] | None) -> Callable[[], IO[bytes]] | None:
+    """Lines that end with carriage returns alone, as old Macs and some loggers write them."""
+    raw = opener or (lambda: path.open("rb"))
+    with raw() as file:
+        start = _first(file, path)
+    if b"\r" not in start or b"\n" in start or start.count(b"\r") == 1:
+        return opener
+    return lambda: Forward(lambda: _Ended(raw()))  # type: ignore[return-value, arg-type]
+
+
+class _Ended(io.RawIOBase):
+    """Carriage returns as line ends."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """See `io.RawIOBase`."""
+        return self._stream.read(size).replace(b"\r", b"\n")
+
+    def close(self) -> None:
+        """See `io.RawIOBase`."""
+        self._stream.close()
+        super().close()
+
+
 def _recoded(raw: Callable[[], IO[bytes]], encoding: str) -> Callable[[], IO[bytes]]:
     return lambda: Forward(lambda: _Recoded(raw(), encoding))  # type: ignore[return-value, arg-type]
 
@@ -150,6 +180,8 @@ def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
         start = _first(file, path)
         rest = len(start) == 1 << 16
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if begins_history(text):
+        return "document"
     if begins_array(text):
         return "values"
     if not text.startswith(b"{") or not is_spread_out(text, more=rest):

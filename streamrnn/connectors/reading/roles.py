@@ -16,7 +16,11 @@ from streamrnn.errors import ConfigurationError
 from streamrnn.records.events import DEFAULT_TARGETS
 
 _COUNTING_WORDS = "index idx row row_id rownum no no. nr nr. # record level_0 seq sequence id _id n lfd"
-_COUNTING = frozenset(_COUNTING_WORDS.split()) | {"", "unnamed: 0", "row number", "lfd. nr."}
+_COUNTING = (
+    frozenset(_COUNTING_WORDS.split())
+    | {"entry_id", "record_id", "obs", "counter"}
+    | {"", "unnamed: 0", "row number", "lfd. nr."}
+)
 """Names of columns that, where they only count, are no measurement."""
 _FEW = 0.5  # of the known cells of a column that was named must be numbers
 

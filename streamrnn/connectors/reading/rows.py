@@ -18,7 +18,7 @@ from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.line_protocol import point
 from streamrnn.connectors.reading.missing import sentinels, spellings
 from streamrnn.connectors.reading.sample import at_path, text_of
-from streamrnn.connectors.reading.tables import trimmed
+from streamrnn.connectors.reading.tables import SPACES, cells_of, trimmed
 from streamrnn.connectors.reading.times import EPOCH
 from streamrnn.errors import EventInvalid
 from streamrnn.records.events import LARGEST_VALUE, targets_of
@@ -137,6 +137,7 @@ class TableRows(RowReader):
         super().__init__(layout, event, file)
         at = {name: index for index, name in enumerate(layout.names)}
         self._width = len(layout.names)
+        self._spaces = layout.delimiter == SPACES
         places = [at.get(name, -1) for name in self._numbers]
         self._slots = list(zip(self._numbers, places, self._numbers.values(), strict=True))
         plain = bool(places) and min(places) >= 0 and not any(self._numbers.values())
@@ -154,9 +155,9 @@ class TableRows(RowReader):
     def _cells(self, line: bytes) -> list[str]:
         layout = self.layout
         text = line.decode(layout.encoding, "replace")
-        if '"' in text:
+        if '"' in text or self._spaces:
             try:
-                cells = next(csv.reader([text], delimiter=layout.delimiter, skipinitialspace=True), [])
+                cells = cells_of(text, layout.delimiter)
             except csv.Error as error:
                 raise EventInvalid(f"not a row of text: {error}") from None
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from streamrnn.connectors.reading.missing import MISSING
 from streamrnn.connectors.reading.numbers import is_plain, parts_of
 
 DELIMITERS = ("\t", ";", ",", "|")
+SPACES = " "
+"""As a delimiter: any number of blanks, where nothing else parts the cells."""
+_RULE = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set\b|[\s|+:=-]*[-=]{3}[\s|+:=-]*$|[\s|:-]*\|:?-+:?\|[\s|:-]*$")
 _LOOKED_AT = 200  # lines that decide the delimiter
 _MOST_CELLS = 400_000  # in the sample, so that a look at a hundred thousand columns takes no longer
 
@@ -27,14 +31,28 @@ class Table(NamedTuple):
     skip: int  # lines of the file before the first row
     comments: bool
     short_rows: bool
+    ruled: bool
     notes: list[str]
 
 
 def cells_of(line: str, delimiter: str) -> list[str]:
     """One line on its own: a broken one must not take the next into its open quotes. Raises `csv.Error`."""
     if '"' not in line:
-        return line.split(delimiter)
+        return line.split() if delimiter == SPACES else line.split(delimiter)
+    if delimiter == SPACES:
+        line = " ".join(line.split())
+    elif '="' in line:
+        line = _AS_TEXT.sub(r'\1"', line)
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+_AS_TEXT = re.compile(r'(^|[,;\t|])="')
+"""`="0012"` keeps a spreadsheet from reading a number."""
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line only parts header from rows, or counts them, as `psql`, `mysql` and Markdown do."""
+    return _RULE.match(line) is not None
 
 
 def trimmed(cells: list[str], width: int) -> list[str]:
@@ -75,6 +93,11 @@ def find_table(
     )
     if comments:
         lines = _without_comments(lines)
+    ruled = any(is_rule(line) for _, line in lines[:40])
+    if ruled:
+        lines = [(at, line) for at, line in lines if not is_rule(line)]
+        if not lines:
+            return None
     lines = _with_open_quotes_closed(lines)
     if delimiter is None:
         delimiter = find_delimiter([line for _, line in lines[:_LOOKED_AT]])
@@ -103,18 +126,23 @@ def find_table(
     if first > 0:
         what = "the header" if header else "the first row"
         notes.append(f"line {grid[first][0] + 1} is {what}; {first} before it are none")
-    text = dict(lines)[grid[first][0]] if header else None
+    texts = dict(lines)
+    text = texts[grid[first][0]] if header else None
     if header:
         names, more = _names(names_at, max(width, len(names_at)))
         notes += more
         data = first + 1
-        while data < len(grid) and data <= first + 3 and _is_units(grid[data][1], typed):
+        while data < len(grid) and data <= first + 3 and _is_units(_untrimmed(texts[grid[data][0]], delimiter), typed):
             notes.append(f"line {grid[data][0] + 1} is no row but units: {', '.join(filter(None, grid[data][1]))[:80]}")
             data += 1
     else:
-        names = tuple(f"column{number + 1}" for number in range(width))
+        names = _commented_names(head[: grid[first][0]], delimiter, width) if comments else ()
         data = first
-        notes.append("no header: the columns are called column1, column2 ...")
+        if names:
+            notes.append(f"a comment names the columns: {', '.join(names)[:80]}")
+        else:
+            names = tuple(f"column{number + 1}" for number in range(width))
+            notes.append("no header: the columns are called column1, column2 ...")
     skip = grid[data][0] if data < len(grid) else (grid[-1][0] + 1 if grid else len(head))
     if header and data == first + 1:
         skip = grid[first][0] + 1  # blank lines behind it are passed anyway
@@ -132,7 +160,17 @@ def find_table(
     raw = [len(trimmed(_untrimmed(line, delimiter), len(names))) for _, line in lines[-200:]]
     short = sum(1 < size < len(names) for size in raw)
     rows = [row + [""] * (len(names) - len(row)) for row in body]
-    return Table(delimiter, names, unnamed, text, rows, skip, comments, short >= max(2, 0.1 * len(raw)), notes)
+    return Table(delimiter, names, unnamed, text, rows, skip, comments, short >= max(2, 0.1 * len(raw)), ruled, notes)
+
+
+def _commented_names(lines: Sequence[str], delimiter: str, width: int) -> tuple[str, ...]:
+    """Names in a comment above the rows that has as many words as they have cells, as numpy and NOAA write them."""
+    for line in lines:
+        cells = [cell.strip() for cell in _untrimmed(line.strip().lstrip("#").strip(), delimiter)]
+        named = all(_kind(cell) == "text" and len(cell) < 40 for cell in cells)
+        if line.lstrip().startswith("#") and len(cells) == width == len(set(cells)) and named:
+            return tuple(cells)
+    return ()
 
 
 def _untrimmed(line: str, delimiter: str) -> list[str]:
@@ -166,17 +204,25 @@ def _without_comments(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
 def find_delimiter(lines: Sequence[str]) -> str:
     """What parts the cells of most lines into the same number of cells, outside of quotes."""
     best, choice = (0.0, 0.0), ","
+    parted = 0.0
     for delimiter in DELIMITERS:
         sizes = [len(_parsed(line, delimiter)) for line in lines]
         size = _width(sizes)
         if size < 2:
             continue
         alike = sum(one == size for one in sizes) / len(sizes)
+        parted = max(parted, alike)
         # The last line that stands apart at the top is the header: with a wrong delimiter it has another size.
         top = max((at for at, one in enumerate(sizes[:50]) if one != size), default=-1)
         score = alike - (0.5 if top == 0 else 0.0)
         if (score, _typing(lines, delimiter, size)) > best:
             best, choice = (score, _typing(lines, delimiter, size)), delimiter
+    if parted < 0.5:
+        sizes = [len(line.split()) for line in lines]
+        size = _width(sizes)
+        alike = sum(one == size for one in sizes) / max(len(sizes), 1)
+        if size > 1 and alike > 0.75 and _typing(lines, SPACES, size) > 0.3:
+            return SPACES
     return choice
 
 

@@ -67,8 +67,42 @@ EPOCH = datetime(1970, 1, 1)
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
+_WEEKDAY = re.compile(r"[^\W\d_]{2,10}\.?,?\s+(?=\d)")
+_BEHIND = re.compile(r"\s*(?:Uhr|uur|hrs?)\.?$", re.IGNORECASE)
+_CHARACTERS = str.maketrans(
+    dict.fromkeys("年年년月월", "-") | dict.fromkeys("日일", " ") | dict.fromkeys("時时시点", ":")
+)
+_BEHIND_SECONDS = ("秒", "초", "分", "분", " ")
+_MINUTES = re.compile("[分분]\\s*(?=\\d)")
+_RANGE = re.compile(r"(?P<begin>.{8,}?)(?:\s+(?:-|–|to|bis|à|a)\s+|/(?=\d{4}-\d\d-\d\dT))(?P<end>.*\d.*)$")
+
+
 def general(text: str, order: str) -> datetime:
-    """A date with or without a time of day; `order` says what three numbers are. Raises `ValueError` for others."""
+    """A date with or without a time of day; `order` says what three numbers are. Raises `ValueError` for others.
+
+    `Mo, 25.01.2024 13:00 Uhr` and `2024年1月25日` too; of `begin - end` it is the beginning.
+    """
+    try:
+        return _general(text, order)
+    except ValueError:
+        plain = _plainer(text)
+        if plain == text:
+            raise
+        return _general(plain, order)
+
+
+def _plainer(text: str) -> str:
+    span = _RANGE.match(text)
+    if span is not None and len(span["end"]) > 3:
+        text = span["begin"]
+    text = _BEHIND.sub("", _WEEKDAY.sub("", text, count=1) if _WEEKDAY.match(text) else text)
+    if not text.isascii():
+        text = _MINUTES.sub(":", text.translate(_CHARACTERS)).rstrip("".join(_BEHIND_SECONDS))
+        text = re.sub(r"-\s+(?=\d)", "-", re.sub(r"(?<=\d) +", " ", text)).rstrip("-: ")
+    return text
+
+
+def _general(text: str, order: str) -> datetime:
     for pattern in _DATES:
         found = pattern.match(text)
         if found is None:
@@ -206,8 +240,22 @@ def year(text: str) -> datetime:
 
 
 def excel(text: str) -> datetime:
-    """A serial number of a spreadsheet: days since 1899-12-30, to the millisecond."""
-    return EXCEL_EPOCH + timedelta(milliseconds=round(float(text) * 86_400_000))
+    """A serial number of a spreadsheet: days since 1899-12-30.
+
+    To the millisecond, or as finely as its decimals go: 45316.04167 is one o'clock, 45316.0417 too.
+    """
+    places = len(text.partition(".")[2])
+    step = 1 if places > 8 else 60_000 if places == 4 else 1000
+    return EXCEL_EPOCH + timedelta(milliseconds=round(float(text) * 86_400_000 / step) * step)
+
+
+def mixed_epoch(text: str) -> datetime:
+    """A number since 1970 whose size tells its unit: seconds to nanoseconds, for the years 1973 to 5138."""
+    size = abs(float(text))
+    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+        if size >= least:
+            return epoch(text, unit)
+    raise ValueError(f"{text!r:.60} is no time since 1970: it is too small to tell its unit")
 
 
 def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
@@ -219,11 +267,11 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         parse = lambda text: general(text, form)  # noqa: E731
     elif form == "epoch":
         unit = how.unit
-        return _bounded(lambda text: epoch(text, unit))
+        return _bounded(_with_point(lambda text: epoch(text, unit)))
     elif form == "of day":
         parse = lambda text: EPOCH + of_day(text)  # noqa: E731
     elif form in _NUMERIC:
-        parse = _NUMERIC[form]
+        parse = _with_point(_NUMERIC[form])
     else:
         parse = lambda text: datetime.strptime(text, form)  # noqa: E731
     if how.parts == "date and hour":
@@ -276,7 +324,14 @@ def _inside(time: int, text: str) -> int:
     raise ValueError(f"{text!r:.60} is outside the calendar")
 
 
-_NUMERIC: dict[str, Callable[[str], datetime]] = {"digits": digits, "year": year, "excel": excel}
+_NUMERIC: dict[str, Callable[[str], datetime]] = {
+    "digits": digits, "year": year, "excel": excel, "mixed epoch": mixed_epoch,
+}  # fmt: skip
+
+
+def _with_point(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
+    """Numbers may have a decimal comma."""
+    return lambda text: parse(text.replace(",", ".") if "," in text else text)
 
 
 def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
