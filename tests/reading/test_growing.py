@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,8 @@ ROWS = [f"2024-01-01T{hour:02}:00:00Z,{hour + 0.36}" for hour in range(8)]
         (
             "points.jsonl",
             "".join(
-                '{"points": [{"time": "%s", "value": %s}, {"time": "%s", "value": %s}]}\n'
-                % (one[:20], one[21:], two[:20], two[21:])
-                for one, two in zip(ROWS[::2], ROWS[1::2], strict=True)
+                json.dumps({"points": [{"time": row[:20], "value": float(row[21:])} for row in two]}) + "\n"
+                for two in zip(ROWS[::2], ROWS[1::2], strict=True)
             ),
         ),
         ("spaces.txt", "time value\n" + "".join(row.replace(",", " ") + "\n" for row in ROWS)),
