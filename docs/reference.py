@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from streamrnn import errors
 from streamrnn.app.cli import cli
+from streamrnn.config import notify
 from streamrnn.config.tree import Config
 
 FOLDER = Path(__file__).parent / "reference"
@@ -40,6 +41,26 @@ def settings() -> str:
     for name, field in Config.model_fields.items():
         if _section(field.annotation):
             tables.append((f"{name}", field.annotation, f"{name}."))  # type: ignore[arg-type]
+    return "\n".join([*lines, *_tables(tables)]) + "\n"
+
+
+def notifications() -> str:
+    """One table per section of the configuration of `streamrnn notify`."""
+    lines = ["# Settings of notify", "", NOTE, "See [Alerts that arrive](../notify.md). The file is YAML."]
+    tables: list[tuple[str, type[BaseModel], str]] = [
+        ("Top level", notify.NotifyConfig, ""),
+        ("routes, a list", notify.RouteConfig, ""),
+        ("mute, a list", notify.MuteConfig, ""),
+        ("receivers.NAME", notify.ReceiverConfig, ""),
+        ("receivers.NAME.alertmanager", notify.AlertmanagerConfig, ""),
+        ("receivers.NAME.webhook", notify.WebhookConfig, ""),
+        ("receivers.NAME.apprise", notify.AppriseConfig, ""),
+    ]
+    return "\n".join([*lines, *_tables(tables)]) + "\n"
+
+
+def _tables(tables: list[tuple[str, type[BaseModel], str]]) -> list[str]:
+    lines: list[str] = []
     for title, section, prefix in tables:
         lines += ["", f"## {title}", "", *([inspect.getdoc(section) or "", ""] if prefix else [])]
         lines += ["| setting | default | values | what it is |", "|---|---|---|---|"]
@@ -47,12 +68,13 @@ def settings() -> str:
         for name, field in section.model_fields.items():
             if _section(field.annotation):
                 continue
+            name = field.alias or name
             entry = schema["properties"][name]
             default = field.get_default(call_default_factory=True)
             told = "required" if default is PydanticUndefined else _shown(default)
             words = " ".join((field.description or "").split()).replace("|", "\\|")
             lines.append(f"| `{prefix}{name}` | {told} | {_values(entry, schema.get('$defs', {}))} | {words} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _section(kind: Any) -> bool:
@@ -123,7 +145,7 @@ def error_classes() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings, "commands.md": commands, "errors.md": error_classes}
+PAGES = {"settings.md": settings, "notify.md": notifications, "commands.md": commands, "errors.md": error_classes}
 
 
 def main(check: bool) -> int:

@@ -9,14 +9,21 @@ import sys
 
 import pytest
 
-PACKAGES = {"chromium": "chromium", "promtool": "prometheus", "prometheus": "prometheus"}
+PACKAGES = {
+    "chromium": "chromium",
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+}
 """Program -> Debian package."""
 
 
 def find(program: str) -> str | None:
     """Where the program is; STREAMRNN_TEST_CHROMIUM and the like name another place."""
-    named = os.environ.get(f"STREAMRNN_TEST_{program.upper()}")
-    others = {"chromium": ("chromium-browser", "google-chrome")}.get(program, ())
+    named = os.environ.get(f"STREAMRNN_TEST_{program.upper().replace('-', '_')}")
+    others = {"chromium": ("chromium-browser", "google-chrome"), "prometheus-alertmanager": ("alertmanager",)}.get(
+        program, ()
+    )
     return named or next(filter(None, map(shutil.which, (program, *others))), None)
 
 

@@ -401,6 +401,38 @@ def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, a
 
 
 @cli.command()
+@click.option("--config", "file", type=PathOption(dir_okay=False), required=True, help="YAML, see docs/notify.md.")
+@click.option("--once", is_flag=True, help="End when all alerts of the file have arrived (with `file:`).")
+@click.option("--check", "only_check", is_flag=True, help="Check the configuration, and end.")
+def notify(file: Path, once: bool, only_check: bool) -> None:
+    """Tell people and programs of alerts: Alertmanager, webhooks, chat and mail; at least once.
+
+    \b
+    Examples:
+      streamrnn notify --config notify.yaml
+      streamrnn notify --config notify.yaml --check
+      streamrnn notify --config notify.yaml --once         a file of alerts, from a timer for example
+    """
+    from streamrnn.app.logs import set_up
+    from streamrnn.app.run import stopping
+    from streamrnn.config.notify import load_notify
+
+    config = load_notify(file)
+    set_up(config.log)
+    from streamrnn.app import notify as jobs
+
+    if only_check:
+        told = jobs.described(config)
+        click.echo("\n".join(told))
+        return
+    if once and config.file is None:
+        raise click.UsageError("--once goes with file: a topic has no end")
+    with stopping() as stop:
+        counts = jobs.notify(config, once=once, stop=stop)
+    click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()), err=True)
+
+
+@cli.command()
 @configured
 @click.argument("key")
 @click.option("--url", metavar="URL", help="A worker's page; default: that of monitor.host and monitor.port.")

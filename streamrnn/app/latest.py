@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from streamrnn.app.requests import Refused, ask
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError, StateError, StreamRNNError
+from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
 from streamrnn.state.transfer import give, take

@@ -37,7 +37,7 @@ def load(
     for name, text in sorted(environment.items()):
         if name.upper().startswith(ENVIRONMENT_PREFIX):
             path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
-            _put(tree, path, text if tuple(path) in SECRETS else _from_text(text, name), problems)
+            _put(tree, path, text if tuple(path) in SECRETS else from_text(text, name), problems)
             lines.pop(tuple(path), None)
     problems += [
         f"{'.'.join(secret)}: is empty: give it a value, or leave the key out{_line(lines, secret)}"
@@ -85,7 +85,7 @@ def parse_set(assignment: str) -> tuple[str, object]:
         )
     if not equals or not path:
         raise ConfigurationError(f"--set {assignment!r:.80}: write section.key=value, for example model.horizon=24")
-    return path, _from_text(text, f"--set {path}")
+    return path, from_text(text, f"--set {path}")
 
 
 def _read(file: Path) -> tuple[dict[Any, Any], Lines]:
@@ -97,7 +97,7 @@ def _read(file: Path) -> tuple[dict[Any, Any], Lines]:
     return tree, lines
 
 
-def _from_text(text: str, where: str) -> object:
+def from_text(text: str, where: str) -> object:
     """As in YAML; what is no YAML is text."""
     try:
         return parse(text, where)[0]

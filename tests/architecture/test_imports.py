@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "runtime": BOTTOM | {"config", "records", "state", "connectors.base"},
     "frames": BOTTOM | {"config", "forecasting", "kernels.jit", "records", "state"},
     "estimators": BOTTOM | NUMERICS | {"labelled.linear", "state.arrays"},
+    "notify": BOTTOM | {"config", "records", "connectors.base"},
     "evaluation": BOTTOM
     | {"config", "records", "state", "connectors", "forecasting", "labelled", "runtime", "anomaly"},
     "monitor": BOTTOM

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from streamrnn.config.loading import load
+from streamrnn.config.notify import load_notify
 from streamrnn.connectors.kafka.internals import murmur2
 from tests.deploy import kafka_image
 from tests.deploy.engine import PROFILES, ROOT, need_compose, run
@@ -78,6 +79,17 @@ def test_the_pipeline_of_compose_is_valid() -> None:
     assert re.search(rf"^topic {config.changelog} .*cleanup\.policy=compact", script, re.MULTILINE)
     # a worker that is stopped may close, and take its last snapshot, before the engine kills it
     assert config.kafka.session_timeout < 60
+
+
+def test_the_notifier_of_compose_is_valid(tmp_path: Path) -> None:
+    pipeline = load(ROOT / "deploy" / "compose" / "pipeline.yaml", environment={})
+    config = load_notify(ROOT / "deploy" / "compose" / "notify.yaml", {"STREAMRNN__KAFKA__BOOTSTRAP_SERVERS": "k:1"})
+    assert (config.topic, config.broker.bootstrap_servers) == (pipeline.kafka.alerts_topic, "k:1")
+    script = (ROOT / "deploy" / "compose" / "topics.sh").read_text()
+    for topic in (config.topic, config.broker.dead_letters, f"{config.application_id}-changelog"):
+        assert re.search(rf"^topic {topic} ", script, re.MULTILINE)
+    need("prometheus-alertmanager")
+    run("amtool", "check-config", str(ROOT / "deploy" / "compose" / "alertmanager.yml"))
 
 
 def test_the_broker_is_that_of_the_tests() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streamrnn.app import latest
-from streamrnn.app.requests import Refused, ask
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, StateError, StreamRNNError
+from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.latest import LatestRecord
 from tests.commands import SMALL, Streamrnn
 from tests.monitor.stage import Stage, configured, free_model, until

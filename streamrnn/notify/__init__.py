@@ -1,0 +1,1 @@
+"""Alerts that arrive: from the log of alerts to Alertmanager, webhooks, chat and mail."""
