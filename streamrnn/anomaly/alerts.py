@@ -9,6 +9,10 @@ An alert opens at the first event whose strength reaches A, and on no other: wha
 opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). After an alert opens the series rests for
 `rest_share` of the events seen so far, at least `rest_least`, at most a day's and `rest_most`: only a clearly stronger
 event breaks it. The rest makes alerts a budget: they cannot come thick.
+
+A rule may ask that it lasts (`rules.py`): then the first such event begins a wait, which is over when D falls below
+`CLOSE_SHARE` of A; what is still strange after so long opens the alert, whose beginning is that of the wait. Channels
+remember a spike for a while: that it lasts means that half of the values since then are out of the ordinary themselves.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streamrnn.anomaly.rules import squeezed
 from streamrnn.kernels.jit import kernel
 
 Int64 = npt.NDArray[np.int64]
@@ -33,8 +38,11 @@ class AlertConfig(NamedTuple):
 
 
 # Columns of an alert state row, int64; all zero is new.
-EVENTS, ALERTS, OPEN, REST_UNTIL, OPENED_AT, SINCE = range(6)  # OPENED_AT: its event; SINCE: its time
-COLUMNS = 6
+EVENTS, ALERTS, OPEN, REST_UNTIL = range(4)
+OPENED_AT, SINCE = 4, 5  # the event that opened the last alert; the time at which it began
+WAITS, OFF = 6, 7  # events of what has to last before it is an alert; those of them that are off themselves
+BEGAN = 8  # the time at which it began
+COLUMNS = 9
 CLOSE_SHARE = 0.6
 BREAK = 1.5  # decades beyond A that an event within a rest needs
 RESTING = 0.9  # share of A from which strengths within a rest are drawn together
@@ -61,6 +69,37 @@ def strength(state: Int64, strangeness: float, open_at: float, hold: float) -> f
 
 
 @kernel
+def lasting(
+    state: Int64, strangeness: float, own: float, open_at: float, wait: float, time_us: int, began_us: int, is_off: bool
+) -> float:
+    """The strength of an event where only what lasts is an alert.
+
+    Args:
+        state: `(COLUMNS,)`; its wait changes.
+        strangeness: D.
+        own: the event's strength.
+        open_at: A.
+        wait: microseconds that it must last.
+        time_us: the event's time.
+        began_us: when it would have begun.
+        is_off: whether this event is out of the ordinary itself.
+    """
+    if state[OPEN] == 1:
+        return own
+    if strangeness < CLOSE_SHARE * open_at:
+        state[WAITS] = 0
+    if state[WAITS] == 0:
+        if own < open_at:
+            return own
+        state[OFF], state[BEGAN] = 0, began_us
+    state[WAITS] += 1
+    state[OFF] += 1 if is_off else 0
+    if time_us - state[BEGAN] >= wait and 2 * state[OFF] >= state[WAITS]:
+        return max(own, open_at)
+    return squeezed(own, open_at)
+
+
+@kernel
 def observe(
     config: AlertConfig, state: Int64, strangeness: float, own: float, open_at: float, day: float, time_us: int
 ) -> int:
@@ -83,7 +122,9 @@ def observe(
         state[OPEN] = 0
     elif own >= open_at:
         state[ALERTS] += 1
-        state[OPEN], state[OPENED_AT], state[SINCE] = 1, event, time_us
+        state[OPEN], state[OPENED_AT] = 1, event
+        state[SINCE] = state[BEGAN] if state[WAITS] > 0 else time_us
+        state[WAITS] = 0
         rest(config, state, event, day)
         return int(state[ALERTS])
     return 0

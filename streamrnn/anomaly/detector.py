@@ -6,7 +6,8 @@ tails and records: D is divided by 1 + .2 log10(1000 / n) while n < 1,000 values
 channels that look for records lose up to a decade until a week, or 2,016 events, but at least 1,500, have passed.
 
 An alert opens where the strength, D within rests (`alerts.py`), reaches what the accepted rate of false alarms asks
-for; the score is the same order as a probability (`rates.py`).
+for; the score is the same order as a probability (`rates.py`). A rule (`rules.py`) may ask for more: a side, a size, a
+time that it lasts.
 
 While an alert is open, the profiles that a strange target is held against (hour of day, hour of week) do not learn:
 a fault that lasts stays one. What lasts for `new_normal` is plainly no fault: the baselines move to it, and the alert
@@ -18,19 +19,19 @@ Everything is scored with what was known before the event; every statistic is up
 from __future__ import annotations
 
 from math import log10, sqrt
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from streamrnn.anomaly import (
+    alert_context,
     alerts,
     hourly_profile,
     moments,
-    peaks,
     rates,
     record_range,
     residuals,
+    rules,
     runs,
     tails,
     units,
@@ -53,16 +54,55 @@ from streamrnn.anomaly.channels import (
     WEEK,
     combined,
 )
+from streamrnn.anomaly.series import (
+    ABSENT,
+    AVERAGES,
+    FREEZE,
+    HIGHEST,
+    HOLD,
+    HOUR_COUNT,
+    HOUR_MEAN,
+    HOUR_SQUARES,
+    LOWEST,
+    NEAR,
+    OFF_COUNT,
+    OFF_MEAN,
+    PEAK,
+    RANGES,
+    RECENT,
+    RESIDUALS,
+    STRANGE,
+    VALUES,
+    WEEK_MEAN,
+    WEEKLY,
+    WHOLE,
+    AnomalyConfig,
+    AnomalySeries,
+    AnomalyShared,
+    allocate,
+    allocate_shared,
+)
 from streamrnn.kernels.jit import kernel
 
-__all__ = ["CHANNELS", "CHANNEL_NAMES", "AnomalyConfig", "AnomalySeries", "allocate", "observe"]
+__all__ = [
+    "CHANNELS",
+    "CHANNEL_NAMES",
+    "AnomalyConfig",
+    "AnomalySeries",
+    "AnomalyShared",
+    "allocate",
+    "allocate_shared",
+    "observe",
+    "pass_over",
+]
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 # Entries of the `outcome` array that `observe` writes; what follows them is working memory.
-SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION = range(7)
-OUTCOMES = 7 + 2 * CHANNELS
+SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION, DIRECTION = range(8)
+_WORK = 8
+OUTCOMES = _WORK + 3 * CHANNELS
 
 YOUNG, YOUNG_SLOPE = 1000.0, 0.2  # values; per decade of these
 WEEK_US, WEEK_EVENTS, LEAST_EVENTS = 7 * 86_400e6, 2016.0, 1500.0
@@ -73,90 +113,6 @@ NO_LIMIT = 2**62
 KNOWN = 2  # days after which an hour of the day is a baseline that a fault must not drag along
 LEAST_OPEN = 24  # events before an alert can be the new normal
 
-# Parts of `numbers`, per target.
-COUNTS = 8
-VALUES, STRANGE, HOUR_COUNT, HOUR_MEAN, HOUR_SQUARES, WEEK_MEAN, OFF_COUNT, OFF_MEAN = range(COUNTS)
-_WHOLE = COUNTS
-_NEAR = _WHOLE + moments.COLUMNS
-_RESIDUALS = _NEAR + moments.COLUMNS
-_AVERAGES = _RESIDUALS + residuals.COLUMNS
-_RANGE = _AVERAGES + 4
-_WEEK = _RANGE + record_range.COLUMNS
-_FROZEN = _WEEK + weekly_profile.COLUMNS
-_MISSING = _FROZEN + runs.COLUMNS
-NUMBERS = _MISSING + runs.COLUMNS
-HOLD, PEAK = range(2)
-
-
-class AnomalyConfig(NamedTuple):
-    """Sizes and rates of the scoring."""
-
-    targets: int
-    false_alarms: float = 1.0  # alerts to accept on normal data, per 1,000 events
-    false_alarms_per_day: float = 0.0  # > 0: alerts a day instead
-    for_all: bool = False  # these are for all series of the partition together
-    threshold: float = -1.0  # in [0, 1]: alerts open from this score on instead
-    new_normal: float = 86_400e6  # microseconds that a fault lasts at most
-    new_normal_events: int = 500
-    rest_share: float = 0.04
-    rest_least: int = 24
-    rest_most: int = 400
-
-
-class AnomalyShared(NamedTuple):
-    """What belongs to the partition as a whole."""
-
-    series: npt.NDArray[np.int64]  # (1,) series whose events have been scored
-
-
-def allocate_shared() -> AnomalyShared:
-    """State of a new partition."""
-    return AnomalyShared(np.zeros(1, np.int64))
-
-
-class AnomalySeries(NamedTuple):
-    """Anomaly state, one row per series; an all-zero row is a new series."""
-
-    doubles: Array  # (rows, targets, units.DOUBLES)
-    numbers: Singles  # (rows, targets, NUMBERS)
-    tails: Singles  # (rows, targets, 3, tails.COLUMNS): of residual, change, distance
-    lists: Singles  # (rows, targets, 4, peaks.COLUMNS): of level, spread, jump, week
-    hours: Singles  # (rows, targets, hourly_profile.HOURS, moments.COLUMNS)
-    hour_visits: npt.NDArray[np.uint8]  # (rows, targets, hourly_profile.HOURS)
-    week: npt.NDArray[np.int16]  # (rows, targets, weekly_profile.HOURS)
-    week_visits: npt.NDArray[np.uint8]  # (rows, targets, weekly_profile.HOURS)
-    times: Array  # (rows, runs.TIMES)
-    gaps: Singles  # (rows, peaks.COLUMNS)
-    rates: Singles  # (rows, rates.TRACKED): what the score corrects
-    held: Array  # (rows, 2): hold, the largest deviation since the alert opened
-    hour: npt.NDArray[np.int64]  # (rows,): number of the last event's hour since 1970
-    alert: npt.NDArray[np.int64]  # (rows, alerts.COLUMNS)
-
-
-def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
-    """State of `rows` new series."""
-    targets = (rows, config.targets)
-
-    def singles(*shape: int) -> Singles:
-        return np.zeros(shape, np.float32)
-
-    return AnomalySeries(
-        doubles=np.zeros((*targets, units.DOUBLES)),
-        numbers=singles(*targets, NUMBERS),
-        tails=singles(*targets, 3, tails.COLUMNS),
-        lists=singles(*targets, 4, peaks.COLUMNS),
-        hours=singles(*targets, hourly_profile.HOURS, moments.COLUMNS),
-        hour_visits=np.zeros((*targets, hourly_profile.HOURS), np.uint8),
-        week=np.zeros((*targets, weekly_profile.HOURS), np.int16),
-        week_visits=np.zeros((*targets, weekly_profile.HOURS), np.uint8),
-        times=np.zeros((rows, runs.TIMES)),
-        gaps=singles(rows, peaks.COLUMNS),
-        rates=singles(rows, rates.TRACKED),
-        held=np.zeros((rows, 2)),
-        hour=np.zeros(rows, np.int64),
-        alert=np.zeros((rows, alerts.COLUMNS), np.int64),
-    )
-
 
 @kernel
 def _begin_again(series: AnomalySeries, row: int, target: int, x: float) -> None:
@@ -164,7 +120,7 @@ def _begin_again(series: AnomalySeries, row: int, target: int, x: float) -> None
     doubles = series.doubles[row, target]
     size = doubles[units.HIGH] - doubles[units.LOW]
     units.begin(doubles, x, size)
-    series.numbers[row, target, :_FROZEN] = 0.0
+    series.numbers[row, target, :FREEZE] = 0.0
     series.tails[row, target] = 0.0
     series.lists[row, target] = 0.0
     series.hours[row, target] = 0.0
@@ -186,7 +142,7 @@ def _hour_is_over(series: AnomalySeries, row: int, target: int, hour: int) -> No
     hourly_profile.learn(
         series.hours[row, target], series.hour_visits[row, target], day, float(numbers[HOUR_MEAN]), variance, memory
     )
-    state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    state = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
     weekly_profile.learn(
         state, series.week[row, target], series.week_visits[row, target], week, float(numbers[WEEK_MEAN])
     )
@@ -197,7 +153,7 @@ def _hour_is_over(series: AnomalySeries, row: int, target: int, hour: int) -> No
 def _gather(series: AnomalySeries, row: int, target: int, hour: int, y: float, usual: float, deviation: float) -> None:
     """Add a value to what the hour that is going on will teach the profiles."""
     numbers = series.numbers[row, target]
-    state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    state = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
     numbers[HOUR_COUNT] += 1.0
     count = numbers[HOUR_COUNT]
     weekly = weekly_profile.moved(
@@ -220,63 +176,67 @@ def _new_normal(series: AnomalySeries, row: int, target: int) -> None:
             if series.hour_visits[row, target, hour] > 0:
                 series.hours[row, target, hour, hourly_profile.MEAN] += by
                 series.hour_visits[row, target, hour] = 1
-        state = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+        state = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
         weekly_profile.shift(state, series.week[row, target], series.week_visits[row, target], by)
-        numbers[_AVERAGES : _AVERAGES + 4] = 0.0
+        numbers[AVERAGES : AVERAGES + 4] = 0.0
     numbers[STRANGE], numbers[OFF_COUNT], numbers[OFF_MEAN] = 0.0, 0.0, 0.0
 
 
 @kernel
 def _value(
     series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, learns: bool, found: Array,
-    off: Array,
+    off: Array, sides: Array,
 ) -> None:  # fmt: skip
-    """Decades `found` `(CHANNELS,)` of one observed target, and how far it is `off` `(CHANNELS,)` in units.
+    """Decades `found` `(CHANNELS,)` of one observed target, how far it is `off` in units, and the `sides` they see.
 
     Then everything but the profiles' hours is learned from it.
     """
     doubles, numbers = series.doubles[row, target], series.numbers[row, target]
     found[FROZEN] = runs.observe(
-        numbers[_FROZEN : _FROZEN + runs.COLUMNS], numbers[VALUES] > 0.0 and x == doubles[units.LAST]
+        numbers[FREEZE : FREEZE + runs.COLUMNS], numbers[VALUES] > 0.0 and x == doubles[units.LAST]
     )
     if numbers[VALUES] == 0.0 and doubles[units.UNIT] == 0.0:
         units.begin(doubles, x, 0.0)
     elif doubles[units.UNIT] == 0.0 and x != doubles[units.ANCHOR]:
         units.begin(doubles, doubles[units.ANCHOR], abs(x - doubles[units.ANCHOR]))
     doubles[units.LAST] = x
-    whole = numbers[_WHOLE : _WHOLE + moments.COLUMNS]
+    whole = numbers[WHOLE : WHOLE + moments.COLUMNS]
     if units.outgrown(doubles, float(numbers[VALUES]), sqrt(whole[moments.VARIANCE]), x):
         _begin_again(series, row, target, x)
     seen, y = float(numbers[VALUES]), units.to_units(doubles, x)
-    error, of_errors = x - expected, numbers[_RESIDUALS : _RESIDUALS + residuals.COLUMNS]
+    error, of_errors = x - expected, numbers[RESIDUALS : RESIDUALS + residuals.COLUMNS]
     if abs(error) <= LARGEST_VALUE:  # false for NaN: nothing was expected
         unit = doubles[units.UNIT]
         error = min(max(error / unit, -units.LARGEST), units.LARGEST) if unit > 0.0 else 0.0
-        residuals.observe(of_errors, series.tails[row, target], error, found[ERROR : RESIDUAL + 1])
+        side = residuals.observe(of_errors, series.tails[row, target], error, found[ERROR : RESIDUAL + 1])
         off[ERROR], off[RESIDUAL] = error, error
+        sides[ERROR], sides[RESIDUAL] = side, side
     off[CHANGE] = y - of_errors[residuals.VALUE]
     found[CHANGE] = residuals.change(of_errors, series.tails[row, target, 1], y)
-    near = numbers[_NEAR : _NEAR + moments.COLUMNS]
+    near = numbers[NEAR : NEAR + moments.COLUMNS]
     off[DISTANCE] = y - near[moments.MEAN]
+    sides[CHANGE], sides[DISTANCE] = np.sign(off[DISTANCE]), np.sign(off[DISTANCE])
     found[DISTANCE] = moments.distance(near, series.tails[row, target, 2], y, seen)
     usual, deviation = hourly_profile.usual(
         series.hours[row, target], series.hour_visits[row, target], whole, hour % hourly_profile.HOURS
     )
-    off[LEVEL], off[SPREAD], off[JUMP] = y - usual, y - usual, y - usual
-    averages, lists = numbers[_AVERAGES : _AVERAGES + 4], series.lists[row, target]
+    off[LEVEL], off[SPREAD], off[JUMP], off[RANGE] = y - usual, y - usual, y - usual, y - usual
+    averages, lists = numbers[AVERAGES : AVERAGES + 4], series.lists[row, target]
     hourly_profile.observe(averages, lists, usual, deviation, y, seen, found[LEVEL : JUMP + 1])
-    record = numbers[_RANGE : _RANGE + record_range.COLUMNS]
+    sides[LEVEL], sides[JUMP] = np.sign(averages[0]), np.sign(averages[2] - averages[3])
+    record = numbers[RANGES : RANGES + record_range.COLUMNS]
     if y > record[record_range.HIGH]:
-        off[RANGE] = y - record[record_range.HIGH]
+        sides[RANGE] = 1.0
     elif y < record[record_range.LOW]:
-        off[RANGE] = y - record[record_range.LOW]
+        sides[RANGE] = -1.0
     found[RANGE] = record_range.observe(record, y, seen)
-    weekly = numbers[_WEEK : _WEEK + weekly_profile.COLUMNS]
+    weekly = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
     means, visits, at = series.week[row, target], series.week_visits[row, target], hour % weekly_profile.HOURS
-    off[WEEK] = weekly_profile.outside(weekly, means, visits, at, y)
+    off[WEEK] = y - means[at] * weekly[weekly_profile.QUANTUM]
     interval = series.times[row, runs.INTERVAL]
     per_hour = max(HOUR_US / interval, 1.0) if interval > 0.0 else 1.0
     found[WEEK] = weekly_profile.observe(weekly, means, visits, lists[3], at, y, per_hour)
+    sides[WEEK] = np.sign(weekly[weekly_profile.AVERAGE])
     if learns or series.hour_visits[row, target, hour % hourly_profile.HOURS] < KNOWN:
         _gather(series, row, target, hour, y, usual, deviation)
         moments.learn(whole, y, seen, moments.WHOLE_GAIN)
@@ -288,14 +248,29 @@ def _value(
 
 
 @kernel
-def _accepted(config: AnomalyConfig, shared: AnomalyShared, interval: float) -> float:
+def _show(shown: Array, x: float, known: bool, seen: float) -> float:
+    """Keep a value for an alert to show; 1 where it is above all `seen` before, -1 below, else 0."""
+    for k in range(RECENT - 1):
+        shown[k] = shown[k + 1]
+    shown[RECENT - 1] = x
+    if not known:
+        return 0.0
+    if seen == 0.0:
+        shown[HIGHEST], shown[LOWEST] = x, x
+    record = 1.0 if x > shown[HIGHEST] else -1.0 if x < shown[LOWEST] else 0.0
+    shown[HIGHEST], shown[LOWEST] = max(shown[HIGHEST], x), min(shown[LOWEST], x)
+    return record
+
+
+@kernel
+def _accepted(rule: Array, shared: AnomalyShared, interval: float) -> float:
     """Alerts per 1,000 events to accept."""
-    per_thousand = config.false_alarms
-    if config.false_alarms_per_day > 0.0:
-        per_thousand = 1000.0 * config.false_alarms_per_day * interval / DAY_US
-    if config.for_all:
+    per_thousand = rule[rules.FALSE_ALARMS]
+    if rule[rules.PER_DAY] > 0.0:
+        per_thousand = 1000.0 * rule[rules.PER_DAY] * interval / DAY_US
+    if rule[rules.FOR_ALL] > 0.0:
         per_thousand /= float(max(shared.series[0], 1))
-    return min(max(per_thousand, 1e-9), 1000.0)
+    return float(min(max(per_thousand, 1e-9), 1000.0))
 
 
 @kernel
@@ -308,34 +283,40 @@ def _waits(times: Array) -> float:
 
 @kernel
 def _strangeness(
-    series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, gap: float, open_at: float,
-    found: Array, off: Array,
-) -> tuple[float, int]:  # fmt: skip
-    """D of one target and its strongest channel, -1 for none."""
-    numbers = series.numbers[row, target]
+    rule: Array, series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, gap: float,
+    open_at: float, found: Array, off: Array, sides: Array, channels: Array,
+) -> tuple[float, int, float]:  # fmt: skip
+    """D of one target, its strongest channel (-1: none), whether a record; `channels` are raised to what was found."""
+    numbers, alert = series.numbers[row, target], series.alert[row]
     for k in range(CHANNELS):
-        found[k] = 0.0
-        off[k] = np.nan
-    learns = not (series.alert[row, alerts.OPEN] == 1 and numbers[STRANGE] > 0.0)
+        found[k], off[k], sides[k] = 0.0, np.nan, 0.0
+    learns = not ((alert[alerts.OPEN] == 1 or alert[alerts.WAITS] > 0) and numbers[STRANGE] > 0.0)
     known = abs(x) <= LARGEST_VALUE
-    found[MISSING] = runs.observe(numbers[_MISSING : _MISSING + runs.COLUMNS], not known)
+    record = _show(series.shown[row, target], x, known, float(numbers[VALUES]))
+    found[MISSING] = runs.observe(numbers[ABSENT : ABSENT + runs.COLUMNS], not known)
     found[GAP] = gap
     if known:
-        _value(series, row, target, hour, x, expected, learns, found, off)
+        _value(series, row, target, hour, x, expected, learns, found, off, sides)
         waits = _waits(series.times[row])
         for k in range(LEVEL, RANGE + 1):
             found[k] = max(found[k] - waits, 0.0)
+    for k in range(CHANNELS):
+        channels[k] = max(channels[k], found[k])
+    rules.keep_side(rule, found, sides)
     seen = max(float(numbers[VALUES]), 1.0)
     strangeness, channel = combined(found, seen)
     if seen < YOUNG:
         strangeness /= 1.0 + YOUNG_SLOPE * log10(YOUNG / seen)
+    if channel >= 0 and not rules.large_enough(rule, x, off[channel] * series.doubles[row, target, units.UNIT]):
+        strangeness = rules.squeezed(strangeness, open_at)
     numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at else 0.0
-    return strangeness, channel
+    return strangeness, channel, record
 
 
 @kernel
 def observe(
     config: AnomalyConfig,
+    rule: Array,
     shared: AnomalyShared,
     series: AnomalySeries,
     row: int,
@@ -347,11 +328,13 @@ def observe(
     upper: Array,
     channels: Array,
     outcome: Array,
+    context: Array,
 ) -> float:
     """Score one event of one series, then learn from it.
 
     Args:
-        config: sizes and rates.
+        config: sizes.
+        rule: `(rules.COLUMNS,)`, what an alert of this series has to be.
         shared: of the partition; changes.
         series: the state; row `row` changes.
         row: which series.
@@ -364,18 +347,23 @@ def observe(
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
         outcome: `(OUTCOMES,)`, written: score, 1.0 for an anomaly, its alert (0: none), the driving target (-1: none),
             strength, the strongest channel (-1: none), how far the value is off what that channel holds it against
-            (NaN: it says nothing of the value). The rest is working memory.
+            (NaN: it says nothing of the value), and 1.0 where that lies above, -1.0 below (0: neither). The rest is
+            working memory.
+        context: `(alert_context.COLUMNS,)`, written where an alert opens: what it may say of itself.
 
     Returns:
         The score in [0, 1]: 1 - P(a normal event is at least as strange).
     """
-    found, off = outcome[7 : 7 + CHANNELS], outcome[7 + CHANNELS :]
+    found, off = outcome[_WORK : _WORK + CHANNELS], outcome[_WORK + CHANNELS : _WORK + 2 * CHANNELS]
+    sides = outcome[_WORK + 2 * CHANNELS :]
     alert, held = series.alert[row], series.held[row]
+    last_us = int(series.times[row, runs.LAST_TIME])
+    silence = float(time_us - last_us) if last_us != 0 else 0.0
     gap = runs.silence(series.times[row], series.gaps[row], time_us)
     interval = series.times[row, runs.INTERVAL]
-    open_at = alerts.strength_for(_accepted(config, shared, interval), config.targets)
-    if config.threshold >= 0.0:
-        open_at = rates.strength_of(config.threshold)
+    open_at = alerts.strength_for(_accepted(rule, shared, interval), config.targets)
+    if rule[rules.THRESHOLD] >= 0.0:
+        open_at = rates.strength_of(rule[rules.THRESHOLD])
     hour = local_us // HOUR_US
     if alert[alerts.EVENTS] == 0:
         shared.series[0] += 1
@@ -385,18 +373,31 @@ def observe(
         series.hour[row] = hour
     for channel in range(CHANNELS):
         channels[channel] = 0.0
-    strangeness, driver, strongest, deviation = -1.0, -1, -1, np.nan
+    strangeness, driver, strongest, deviation, side, record = -1.0, -1, -1, np.nan, 0.0, 0.0
     for target in range(config.targets):
-        own, channel = _strangeness(series, row, target, hour, x[target], expected[target], gap, open_at, found, off)
-        for k in range(CHANNELS):
-            channels[k] = max(channels[k], found[k])
+        own, channel, extreme = _strangeness(
+            rule, series, row, target, hour, x[target], expected[target], gap, open_at, found, off, sides, channels
+        )
         if own > strangeness:
-            strangeness, driver, strongest = own, target, channel
+            strangeness, driver, strongest, record = own, target, channel, extreme
             deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
+            side = sides[channel] if channel >= 0 else 0.0
     held[HOLD] *= alerts.HOLD
     strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
     if strangeness >= open_at:
         held[HOLD] = open_at
+    began = last_us if strongest == GAP and 0 < last_us < time_us else time_us  # a silence has lasted when it ends
+    if rule[rules.LASTING] > 0.0:
+        is_off = strongest >= FROZEN
+        if not is_off and driver >= 0 and strangeness >= alerts.CLOSE_SHARE * open_at:
+            alert_context.describe(
+                series, row, driver, strongest, hour, deviation, record, silence,
+                x[driver], expected[driver], lower[driver], upper[driver], context,
+            )  # fmt: skip
+            is_off = not context[alert_context.LOWER] <= x[driver] <= context[alert_context.UPPER]
+        strength = alerts.lasting(
+            alert, strangeness, strength, open_at, rule[rules.LASTING], time_us, began, is_off=is_off
+        )
     day = DAY_US / interval if interval > 0.0 else 0.0
     rest = alerts.AlertConfig(config.rest_share, config.rest_least, config.rest_most)
     before, was_open = alert[alerts.ALERTS], alert[alerts.OPEN] == 1
@@ -416,6 +417,10 @@ def observe(
     # An alert's closing tells of the largest deviation while it was open.
     if number > before:
         held[PEAK] = 0.0
+        alert_context.describe(
+            series, row, driver, strongest, hour, deviation, record, silence,
+            x[driver], expected[driver], lower[driver], upper[driver], context,
+        )  # fmt: skip
     if number > 0 and abs(deviation) > abs(held[PEAK]):
         held[PEAK] = deviation
     elif before > 0 and alert[alerts.OPEN] == 0 and was_open and held[PEAK] != 0.0:
@@ -427,4 +432,13 @@ def observe(
     outcome[STRENGTH] = strength
     outcome[CHANNEL] = float(strongest)
     outcome[DEVIATION] = deviation
+    outcome[DIRECTION] = side
     return float(outcome[SCORE])
+
+
+@kernel
+def pass_over(series: AnomalySeries, row: int, time_us: int) -> None:
+    """An event that is to be ignored: nothing is learned from it but that the series is not silent."""
+    times = series.times[row]
+    if times[runs.LAST_TIME] != 0.0:
+        times[runs.LAST_TIME] = max(times[runs.LAST_TIME], float(time_us))

@@ -31,13 +31,14 @@ CAPPED_AFTER, CAP = 20.0, 4.0  # errors; running sizes: what one error teaches s
 OUTGROWN, OUTGROWN_GAIN = 4.0, 0.02  # mean |z| of three from which s learns faster: errors have another size
 MEAN_TO_SIGMAS = 0.8
 THREE = 3.0
+PREVAILS = 0.5
 FIRST_SHARE, FIRST_WEIGHT, SHARE_MEMORY = 0.02, 100.0, 2000.0  # beyond three sigmas, of a new series; errors
 LIGHT_SHARE, HEAVY_SHARE = 0.009, 0.015  # a Gaussian's is .0027
 RESIDUAL = Tail(1.4, 1.95, 10.0, 0.008)
 CHANGE = Tail(1.645, 2.576, 10.0, 0.008)
 LOG10_E = 0.4342944819032518
 # Entries of the state; all zero is new.
-ERRORS, SCALE, LAST, BEFORE, SHARE, COUNTED = range(6)  # LAST, BEFORE: |z| of the last two errors
+ERRORS, SCALE, LAST, BEFORE, SHARE, COUNTED = range(6)  # LAST, BEFORE: z of the last two errors
 VALUES, VALUE, STEP = range(6, 9)  # of changes
 COLUMNS = 9
 
@@ -73,8 +74,10 @@ def _gaussian(state: Singles, z: float) -> float:
 
 
 @kernel
-def observe(state: Singles, states: Singles, error: float, found: Doubles) -> None:
-    """Score one error, in units, then learn from it.
+def observe(state: Singles, states: Singles, error: float, found: Doubles) -> float:
+    """Score one error, in units, then learn from it; 1.0 if the last three lie above, -1.0 below, 0.0 neither.
+
+    A value that comes back after a spike is as far off its forecast as the spike was: neither side prevails.
 
     Args:
         state: `(COLUMNS,)`.
@@ -82,18 +85,22 @@ def observe(state: Singles, states: Singles, error: float, found: Doubles) -> No
         error: x - expected.
         found: `(2,)`, written: decades of error and residual.
     """
-    size, gain = abs(error), 1.0 / MEMORY
+    size, gain, side = abs(error), 1.0 / MEMORY, 0.0
     if state[ERRORS] >= WARM_UP:
         z = sigmas(size, float(state[SCALE]))
-        mean = (z + state[LAST] + state[BEFORE]) / 3.0
+        mean = (z + abs(state[LAST]) + abs(state[BEFORE])) / 3.0
+        together = (z if error >= 0.0 else -z) + state[LAST] + state[BEFORE]
+        if abs(together) >= PREVAILS * z:
+            side = 1.0 if together > 0.0 else -1.0
         state[BEFORE] = state[LAST]
-        state[LAST] = z
+        state[LAST] = z if error >= 0.0 else -z
         found[0] = _gaussian(state, z)
         found[1] = tails.rarity(RESIDUAL, states[0], mean)
         if mean > OUTGROWN:
             gain = OUTGROWN_GAIN
     state[ERRORS] = min(state[ERRORS] + 1.0, tails.MOST_SEEN)
     state[SCALE] = _learned(float(state[SCALE]), size, float(state[ERRORS]), gain)
+    return side
 
 
 @kernel

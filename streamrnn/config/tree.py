@@ -146,6 +146,27 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
 
 
+class IgnoredRange(Section):
+    """Events that are forecast, but neither learned from nor alerted on: a deployment, a test of load."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    begin: datetime = Field(alias="from")
+    """The first moment; without a zone it is in `event.time_zone`."""
+    end: datetime = Field(alias="to")
+    """The first moment that is not ignored any more."""
+    keys: Annotated[str, Field(min_length=1)] = "*"
+    """Of these series: a name or a pattern with `*`, `?` and `[..]`."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if (self.begin.tzinfo is None) != (self.end.tzinfo is None):
+            raise ValueError("write both times with their zone, or both without")
+        if self.end <= self.begin:
+            raise ValueError(f"ends at {self.end.isoformat()}, which is not after {self.begin.isoformat()}")
+        return self
+
+
 class EventConfig(Section):
     """How an input event is read (a JSON object, or a CSV row with the same names)."""
 
@@ -171,6 +192,9 @@ class EventConfig(Section):
     holidays: tuple[date, ...] = ()
     """Days that are like Sundays: a list, a file with a date per line, or a country such as `DE` or `US-CA` (extra
     `streamrnn[holidays]`)."""
+    ignore: tuple[IgnoredRange, ...] = ()
+    """Ranges of event time that are neither learned from nor alerted on: `[{from: 2026-03-01T22:00, to:
+    2026-03-02T02:00, keys: "web-*"}]`, `keys` where it is not for all."""
     targets: Names = ()
     """Fields to forecast; default: `value` (files without it: every numeric column)."""
     features: Names = ()
@@ -384,6 +408,14 @@ class FalseAlarms(Section):
     """Of each series, or of all series of a partition together."""
 
 
+def _number_alone(value: object) -> object:
+    """`2` is `{number: 2, per: 1000 events}`."""
+    return value if isinstance(value, (dict, FalseAlarms)) else {"number": value}
+
+
+FalseAlarmsOrNumber = Annotated[FalseAlarms, BeforeValidator(_number_alone, json_schema_input_type=float | FalseAlarms)]
+
+
 class Limit(Section):
     """What a target is not meant to cross."""
 
@@ -397,9 +429,42 @@ class Limit(Section):
         return self
 
 
-def _number_alone(value: object) -> object:
-    """`2` is `{number: 2, per: 1000 events}`."""
-    return value if isinstance(value, (dict, FalseAlarms)) else {"number": value}
+class Deviation(Section):
+    """How far off a value is; both have to be reached."""
+
+    absolute: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """In the units of the target."""
+    relative: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Over what was expected: 0.1 is 10 %."""
+
+
+def _deviation(value: object) -> object:
+    """`5` or `"10%"`."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"absolute": value}
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([0-9]{0,18}\.?[0-9]{1,18})\s*(%?)\s*", value)
+        if match is None:
+            raise ValueError(f'{value!r} is not a size; write for example 5 or "10%"')
+        return {"relative": float(match[1]) / 100} if match[2] else {"absolute": float(match[1])}
+    return value
+
+
+MinDeviation = Annotated[Deviation, BeforeValidator(_deviation, json_schema_input_type=float | str | Deviation)]
+Direction = Literal["both", "high", "low"]
+
+
+class AlertOverride(Section):
+    """What an alert of some series is instead; what is left out is as for all."""
+
+    keys: Annotated[str, Field(min_length=1)]
+    """Which series: a name, or a pattern with `*`, `?` and `[..]`. The first override that fits counts."""
+    direction: Direction | None = None
+    min_deviation: MinDeviation | None = None
+    only_if_lasting: Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=LONGEST)] | None = None
+    """`0` where the others have to last."""
+    threshold: float | None = Field(None, ge=0, le=1)
+    expected_false_alarms: FalseAlarmsOrNumber | None = None
 
 
 class AnomalyConfig(Section):
@@ -407,12 +472,19 @@ class AnomalyConfig(Section):
 
     threshold: float | None = Field(None, ge=0, le=1)
     """An alert opens from this `score` on; default: as `expected_false_alarms` asks."""
-    expected_false_alarms: Annotated[
-        FalseAlarms, BeforeValidator(_number_alone, json_schema_input_type=float | FalseAlarms)
-    ] = FalseAlarms()
+    expected_false_alarms: FalseAlarmsOrNumber = FalseAlarms()
     """Alerts to accept on normal data: a number (per 1,000 events), or `{number: 1, per: day, over: all}`."""
     new_normal_after: Seconds | None = None
     """A fault that lasts this long is the new normal; default: a day, or 500 events where these are shorter."""
+    direction: Direction = "both"
+    """Which values are alerts: too `high`, too `low`, or both. Frozen and missing values and gaps have no side."""
+    min_deviation: MinDeviation = Deviation()
+    """How far off a value must be to open an alert: in units of the target (`5`), or of what was expected (`"10%"`)."""
+    only_if_lasting: Seconds | None = None
+    """An alert opens only when something has been strange for this long; default: at once."""
+    overrides: tuple[AlertOverride, ...] = ()
+    """Other rules for some series: `[{keys: "web-*", direction: low, min_deviation: "10%"}]`; of `direction`,
+    `min_deviation`, `only_if_lasting`, `threshold` and `expected_false_alarms`. The first that fits a key counts."""
     explain: bool = False
     """Publish every channel and the strength beside the score."""
     limits: dict[str, Limit] = {}
@@ -695,7 +767,7 @@ class Config(Section):
         for name in ("preset", "horizon", "levels", "seasonality", "update_every"):
             if getattr(self.model, name) != getattr(plain, name):
                 yield f"model.{name}: only for task forecast"
-        for name in ("minimum", "maximum", "nonnegative", "integers"):
+        for name in ("ignore", "minimum", "maximum", "nonnegative", "integers"):
             if getattr(event, name) != getattr(EventConfig(), name):
                 yield f"event.{name}: only for task forecast"
         for name, value in self.anomaly:

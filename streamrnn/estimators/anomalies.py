@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from river import base
 
-from streamrnn.anomaly import detector
+from streamrnn.anomaly import alert_context, detector, rules
 from streamrnn.errors import ConfigurationError
 from streamrnn.estimators.encoding import FeatureEncoder, time_in
 from streamrnn.estimators.one_series import AHEAD, LIVE, ROWS, SECOND, OneSeries, Settings, copy_corner, copy_row
 
 Float64 = NDArray[np.float64]
+
+_RULE = rules.table(rules.Rule())[0]
 
 
 class RNNAnomalyDetector(base.AnomalyDetector):
@@ -122,9 +124,9 @@ class RNNAnomalyDetector(base.AnomalyDetector):
     def _score(self, row: int, model: OneSeries, time: int, values: Float64) -> float:
         answer = model.answer
         score = detector.observe(
-            self._anomaly_config, self._anomaly_shared, self._anomaly, row, time, time, values,
+            self._anomaly_config, _RULE, self._anomaly_shared, self._anomaly, row, time, time, values,
             answer.forecast[0], answer.lower[0, 0], answer.upper[0, 0],
-            np.zeros(detector.CHANNELS), np.zeros(detector.OUTCOMES),
+            np.zeros(detector.CHANNELS), np.zeros(detector.OUTCOMES), np.zeros(alert_context.COLUMNS),
         )  # fmt: skip
         return float(score)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streamrnn.anomaly import alert_context
 from streamrnn.anomaly.detector import CHANNELS
 from streamrnn.anomaly.early_warning import OUTCOMES
 from streamrnn.anomaly.episodes import ANOMALY, CHANGES, KINDS, NUMBER
@@ -32,7 +33,7 @@ class Answers(NamedTuple):
     forecast_median: Float64  # (events, horizon, targets)
     forecast_lower: Float64  # (events, levels, horizon, targets)
     forecast_upper: Float64  # (events, levels, horizon, targets)
-    score: Float64  # (events,)
+    score: Float64  # (events,) NaN: the event is to be ignored
     is_anomaly: npt.NDArray[np.bool_]  # (events,)
     alert: Int64  # (events,) number of the series' alert that the event belongs to, 0: none
     driver: Int64  # (events,) index of the target that drove the score, -1: none
@@ -41,10 +42,16 @@ class Answers(NamedTuple):
     drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
     strength: Float64  # (events,) what alerts are decided by
     deviation: Float64  # (events,) how far the driving target is off what its channel holds it against, NaN: no value
+    side: npt.NDArray[np.int8]  # (events,) 1: the driving channel sees it above what is usual, -1: below, 0: neither
+    context: Float64  # (events, alert_context.COLUMNS) where an alert opened: what it says of itself
     channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
     warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
     changes: Int64  # (events, kinds, 4) alerts and warnings that the event opened or closed (`anomaly/episodes.py`)
+
+    def told(self, event: int) -> alert_context.AlertContext:
+        """What the alert that an event opened says of itself."""
+        return alert_context.read(self.context[event])
 
     @property
     def opened(self) -> npt.NDArray[np.bool_]:
@@ -78,6 +85,8 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
         drift=np.zeros((events, targets), np.bool_),
         strength=np.zeros(events),
         deviation=unknown(),
+        side=np.zeros(events, np.int8),
+        context=unknown(alert_context.COLUMNS),
         channels=np.zeros((events, CHANNELS)),
         warning=unknown(OUTCOMES),
         warning_steps=unknown(horizon),

@@ -53,6 +53,8 @@ class Batch(NamedTuple):
     times: Int64  # (events,) microseconds since 1970
     x: Float64  # (events, targets), NaN where missing
     u: Float64  # (events, features), NaN where missing
+    rules: Int64  # (events,) row of the rule that says what is an alert
+    ignored: npt.NDArray[np.bool_]  # (events,) nothing is learned from it (x is NaN), and it is no alert
 
 
 @kernel
@@ -143,6 +145,7 @@ def bound(
 @kernel
 def score(
     config: detector.AnomalyConfig,
+    rules: Float64,
     shared: detector.AnomalyShared,
     series: detector.AnomalySeries,
     offsets: Int64,
@@ -155,9 +158,14 @@ def score(
     for i in range(len(batch.rows)):
         if answers.late[i]:
             continue
+        if batch.ignored[i]:
+            answers.score[i] = np.nan
+            detector.pass_over(series, batch.rows[i], batch.times[i])
+            continue
         channels = answers.channels[i]
         answers.score[i] = detector.observe(
             config,
+            rules[batch.rules[i]],
             shared,
             series,
             batch.rows[i],
@@ -169,6 +177,7 @@ def score(
             answers.upper[i, 0],
             channels,
             outcome,
+            answers.context[i],
         )
         answers.strength[i] = outcome[detector.STRENGTH]
         answers.is_anomaly[i] = outcome[detector.IS_ANOMALY] > 0
@@ -176,10 +185,12 @@ def score(
         answers.driver[i] = int(outcome[detector.DRIVER])
         answers.channel[i] = int(outcome[detector.CHANNEL])
         answers.deviation[i] = outcome[detector.DEVIATION]
+        answers.side[i] = int(outcome[detector.DIRECTION])
+        alert = series.alert[batch.rows[i]]
         episodes.observe(
             common.episodes[batch.rows[i], episodes.ANOMALY],
-            series.alert[batch.rows[i], alerts.OPEN] == 1,
-            batch.times[i],
+            alert[alerts.OPEN] == 1,
+            alert[alerts.SINCE],
             answers.driver[i],
             answers.channel[i],
             answers.changes[i, episodes.ANOMALY],
@@ -213,6 +224,9 @@ def warn(
             answers.warning_steps[i],
             answers.warning[i],
         )
+        if batch.ignored[i]:
+            answers.warning[i, early_warning.WARN] = 0.0
+            continue
         episodes.observe(
             common.episodes[batch.rows[i], episodes.WARNING],
             answers.warning[i, early_warning.WARN] > 0.0,

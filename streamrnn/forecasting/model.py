@@ -20,6 +20,7 @@ from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, interva
 from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
+from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, format_times, targets_of
@@ -73,7 +74,7 @@ class FoldConfig(NamedTuple):
 
 
 def _fold_config(config: Config) -> FoldConfig:
-    model, names, accepted = config.model, targets_of(config.event), config.anomaly.expected_false_alarms
+    model, names = config.model, targets_of(config.event)
     return FoldConfig(
         forecaster=forecaster.forecaster_config(
             preset=model.preset,
@@ -95,14 +96,7 @@ def _fold_config(config: Config) -> FoldConfig:
             levels=len(model.levels),
             pooled=model.weights == "partition",
         ),
-        anomaly=detector.AnomalyConfig(
-            targets=len(names),
-            false_alarms=accepted.number,
-            false_alarms_per_day=accepted.number if accepted.per == "day" else 0.0,
-            for_all=accepted.over == "all",
-            threshold=-1.0 if config.anomaly.threshold is None else config.anomaly.threshold,
-            **_new_normal(config.anomaly.new_normal_after),
-        ),
+        anomaly=detector.AnomalyConfig(targets=len(names), **_new_normal(config.anomaly.new_normal_after)),
         warning=early_warning.WarningConfig(len(names), model.horizon, 1, config.anomaly.warn_at or _WARN_AT),
         skip_late=config.event.late != "process",
     )
@@ -175,6 +169,7 @@ class ForecastModel(PartitionModel[Answers]):
         self._sense = _sense(config)
         self._warns = config.anomaly.warns
         self._limits = _limits(config)
+        self._rules, self._ignored = KeyRules(config.anomaly), IgnoredEvents(config.event)
         self._scratch = Scratch(scratch, np.zeros(detector.OUTCOMES))
         self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
         self._names, self._published = names, model.levels
@@ -199,7 +194,11 @@ class ForecastModel(PartitionModel[Answers]):
         return blank_answers(count, self._levels.shape[1], self._horizon, self._targets)
 
     def _fold(self, series: Series, decoded: Decoded, part: slice, rows: Int64, answers: Answers) -> None:
-        batch = Batch(rows, decoded.times[part], decoded.targets[part], decoded.features[part])
+        keys, times, values = decoded.keys[part], decoded.times[part], decoded.targets[part]
+        ignored = self._ignored.mask(keys, times)
+        if ignored.any():  # the forecast fills in what it does not see, and learns nothing from it
+            values = np.where(ignored[:, None], np.nan, values)
+        batch = Batch(rows, times, values, decoded.features[part], self._rules.numbers(keys), ignored)
         for run in self._passes(series, batch, Answers._make(array[part] for array in answers)):
             run()
 
@@ -255,6 +254,7 @@ class ForecastModel(PartitionModel[Answers]):
             partial(
                 fold.score,
                 config.anomaly,
+                self._rules.table,
                 shared.anomaly,
                 series.anomaly,
                 working.offsets,
@@ -344,7 +344,12 @@ class ForecastModel(PartitionModel[Answers]):
         the system can fork and nothing else runs.
         """
         batch = Batch(
-            np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, self._targets)), np.zeros((1, self._features))
+            np.zeros(1, np.int64),
+            np.zeros(1, np.int64),
+            np.zeros((1, self._targets)),
+            np.zeros((1, self._features)),
+            np.zeros(1, np.int64),
+            np.zeros(1, np.bool_),
         )
         passes = self._passes(self.series.arrays, batch, self._answers(1))
         forecast, others = passes[1], (passes[0], *passes[2:])

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, Field
 
+from streamrnn.records.alert_words import RULES, sentence
 from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.forecasts import Source
 from streamrnn.records.log import Message, Partition, headers_of
@@ -35,12 +36,25 @@ class AlertRecord(BaseModel):
     channel: str | None = Field(None, description="the strongest channel when it opened (anomaly)")
     score: float | None = Field(None, ge=0, le=1, description="of this event (anomaly)")
     strength: float | None = Field(None, ge=0, description="of this event: what alerts are decided by (anomaly)")
-    direction: Literal["up", "down"] | None = Field(
-        None, description="side on which the value lay when it opened; null: no value was strange (anomaly)"
+    direction: Literal["high", "low", "shape"] | None = Field(
+        None,
+        description="side on which the value lies; shape: it varies more than usual; null: neither (anomaly)",
     )
     size: float | None = Field(
         None, description="opened: the value less what its channel expected; closed: the largest such since (anomaly)"
     )
+    size_in_errors: float | None = Field(
+        None, description="size over the usual error of the forecast; null while none is known (opened anomaly)"
+    )
+    observed: float | None = Field(None, description="the target's value (opened anomaly)")
+    expected: float | None = Field(None, description="what its channel held the value against (opened anomaly)")
+    lower: float | None = Field(None, description="about nine in ten values lie above or at it, and below or at upper")
+    upper: float | None = None
+    recent: list[float | None] | None = Field(
+        None, description="the target's last values, its own at the end; null where one was missing (opened anomaly)"
+    )
+    rule: str | None = Field(None, description="what the channel looks for, in words (opened anomaly)")
+    text: str | None = Field(None, description="the alert in a sentence (opened anomaly)")
     probability: float | None = Field(None, ge=0, le=1, description="of a crossing, at this event (warning)")
     lead: float | None = Field(None, description="steps until the crossing, as far as one is expected (warning)")
 
@@ -75,12 +89,41 @@ def encode_alerts(
         if KINDS[kind] == "anomaly":
             document["channel"] = channels[channel] if channel >= 0 else None
             document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
-            size = float(answers.deviation[i])
-            document["direction"] = None if np.isnan(size) or size == 0.0 else "up" if size > 0.0 else "down"
-            document["size"] = None if np.isnan(size) else size
+            document |= _size(answers, i, document["channel"], opened=number > 0)
+            if number > 0:
+                document |= _told(decoded, answers, i, names, document["channel"])
         else:
             probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead
         key, stamp = decoded.keys[i].encode(), int(decoded.times[i]) // 1000
         messages.append(Message(key, orjson.dumps(document), headers_of(decoded.records[i]), stamp))
     return messages
+
+
+def _size(answers: Answers, i: int, channel: str | None, *, opened: bool) -> dict[str, Any]:
+    """Direction and size, of event `i`: of its channel where it opens an alert, else of the largest since."""
+    size, direction = float(answers.deviation[i]), None
+    side = int(answers.side[i]) if opened and answers.side[i] else np.sign(size)
+    if not np.isnan(size):
+        direction = "shape" if channel == "spread" else "high" if side > 0 else "low" if side < 0 else None
+    return {"direction": direction, "size": _number(size)}
+
+
+def _told(decoded: Decoded, answers: Answers, i: int, names: Sequence[str], channel: str | None) -> dict[str, Any]:
+    """What an alert says when it opens."""
+    target, told = max(int(answers.driver[i]), 0), answers.told(i)
+    observed = float(decoded.targets[i, target])
+    return {
+        "size_in_errors": _number(told.errors),
+        "observed": _number(observed),
+        "expected": _number(told.expected),
+        "lower": _number(told.lower),
+        "upper": _number(told.upper),
+        "recent": [_number(value) for value in told.recent],
+        "rule": RULES.get(channel or ""),
+        "text": sentence(names[target], channel or "", observed, float(answers.deviation[i]), told),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None

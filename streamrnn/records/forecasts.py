@@ -60,7 +60,7 @@ class Source(BaseModel):
 class Anomaly(BaseModel):
     """How surprising the event was."""
 
-    score: float = Field(ge=0, le=1)
+    score: float | None = Field(ge=0, le=1, description="null: the event is in a range of event.ignore")
     is_anomaly: bool
     alert: int | None = Field(None, description="events of one alert of a series share its number (anomalies only)")
     target: str | None = Field(None, description="the target that drove the score (anomalies only)")

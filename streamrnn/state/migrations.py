@@ -64,6 +64,21 @@ class Migration(NamedTuple):
     """The same for the part's arrays of the partition."""
 
 
+def _without_shown(fields: list[Field]) -> list[Field]:
+    """Of the anomalies: alerts that do not wait, and no values to show."""
+    return [
+        (name, kind, (6,)) if name == "alert" else (name, kind, shape)
+        for name, kind, shape in fields
+        if name != "shown"
+    ]
+
+
+def _with_shown(arrays: dict[str, Array]) -> dict[str, Array]:
+    shown = np.full((len(arrays["doubles"]), 7), np.nan)
+    shown[:, 5], shown[:, 6] = np.inf, -np.inf  # the extremes so far: not known, and never exceeded
+    return arrays | {"alert": np.r_[arrays["alert"], 0, 0, 0], "shown": shown}
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -72,6 +87,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 3, "0.1.0", "steps beyond the next have other experts, mixtures and a state of their own"),
     Refused("intervals", 2, "0.1.0", "intervals are tracked at some steps, with others between"),
     Refused("intervals", 3, "0.1.0", "the partition knows how wide the intervals of young series are"),
+    Migration("anomaly", 3, _without_shown, _with_shown),
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""

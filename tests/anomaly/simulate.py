@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.anomaly import alerts, detector, early_warning
+from streamrnn.anomaly import alert_context, alerts, detector, early_warning, rules
 from streamrnn.forecasting import intervals
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from tests.kernels import loop
@@ -51,6 +51,7 @@ class Scored(NamedTuple):
     channels: Array  # (count, CHANNELS)
     outcome: Array  # (count, OUTCOMES)
     open: npt.NDArray[np.bool_]  # (count, 1) whether an alert is open
+    context: Array  # (count, alert_context.COLUMNS) of what opened an alert
 
     @property
     def is_anomaly(self) -> npt.NDArray[np.bool_]:
@@ -68,6 +69,7 @@ class Scored(NamedTuple):
 @loop
 def _score(
     config: detector.AnomalyConfig,
+    rule: Array,
     shared: detector.AnomalyShared,
     series: detector.AnomalySeries,
     times: npt.NDArray[np.int64],
@@ -78,10 +80,12 @@ def _score(
     channels: Array,
     outcome: Array,
     is_open: npt.NDArray[np.bool_],
+    context: Array,
 ) -> None:
     for i in range(len(times)):
         score[i] = detector.observe(
             config,
+            rule,
             shared,
             series,
             0,
@@ -93,6 +97,7 @@ def _score(
             expected[i] + width,
             channels[i],
             outcome[i],
+            context[i],
         )
         is_open[i, 0] = series.alert[0, alerts.OPEN] == 1
 
@@ -104,6 +109,7 @@ def scored(
     config: detector.AnomalyConfig | None = None,
     state: detector.AnomalySeries | None = None,
     shared: detector.AnomalyShared | None = None,
+    rule: rules.Rule | None = None,
 ) -> Scored:
     """Score a whole series; values and expected are `(count, targets)`."""
     count, targets = values.shape
@@ -115,9 +121,11 @@ def scored(
         np.zeros((count, detector.CHANNELS)),
         np.zeros((count, detector.OUTCOMES)),
         np.zeros((count, 1), np.bool_),
+        np.full((count, alert_context.COLUMNS), np.nan),
     )
     _score(
         config,
+        rules.table(rule or rules.Rule())[0],
         shared or detector.allocate_shared(),
         state,
         times,

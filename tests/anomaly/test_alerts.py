@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streamrnn.anomaly import alerts, detector
+from streamrnn.anomaly.rules import Rule
 from streamrnn.evaluation import nab
 from tests.anomaly.simulate import INTERVAL, KINDS, START, scored, series
 
@@ -70,9 +71,9 @@ def test_strength_and_score_order_events_the_same_at_each_moment_and_above_the_o
 
 @pytest.mark.parametrize("accepted", [1.0, 0.25])
 def test_accepted_false_alarms_are_at_most_about_what_happens(accepted: float) -> None:
-    config = detector.AnomalyConfig(targets=1, false_alarms=accepted)
+    rule = Rule(false_alarms=accepted)
     rates = [
-        np.mean([scored(*series(kind, seed, COUNT), config=config).alert.max() for seed in range(6)]) / COUNT * 1000
+        np.mean([scored(*series(kind, seed, COUNT), rule=rule).alert.max() for seed in range(6)]) / COUNT * 1000
         for kind in KINDS
     ]
     assert max(rates) < 1.5 * accepted
@@ -97,21 +98,19 @@ def test_the_rate_is_that_at_every_interval(kind: str, seconds: int) -> None:
 def test_false_alarms_a_day() -> None:
     # Five-minute events: 288 a day, so that these are .29 and 3.5 per 1,000.
     for per_day, per_thousand in ((0.0833, 0.29), (1.0, 3.5)):
-        days = detector.AnomalyConfig(targets=1, false_alarms_per_day=per_day)
-        events = detector.AnomalyConfig(targets=1, false_alarms=per_thousand)
+        days, events = Rule(per_day=per_day), Rule(false_alarms=per_thousand)
         values, expected = series("AR(2)", 1, 5000)
-        a, b = scored(values, expected, config=days), scored(values, expected, config=events)
+        a, b = scored(values, expected, rule=days), scored(values, expected, rule=events)
         assert abs(int(a.alert.max()) - int(b.alert.max())) <= 1
 
 
 def test_false_alarms_of_all_series_together_are_divided_among_them() -> None:
     shared = detector.allocate_shared()
     shared.series[0] = 9
-    together = detector.AnomalyConfig(targets=1, false_alarms=10.0, for_all=True)
-    alone = detector.AnomalyConfig(targets=1, false_alarms=1.0)
+    together, alone = Rule(false_alarms=10.0, for_all=1.0), Rule(false_alarms=1.0)
     values, expected = series("heavy tails", 1, 5000)
-    a = scored(values, expected, config=together, shared=shared)
-    b = scored(values, expected, config=alone)
+    a = scored(values, expected, rule=together, shared=shared)
+    b = scored(values, expected, rule=alone)
     assert shared.series[0] == 10
     assert a.alert.tobytes() == b.alert.tobytes()
 
@@ -119,7 +118,7 @@ def test_false_alarms_of_all_series_together_are_divided_among_them() -> None:
 def test_a_threshold_is_one_on_the_score() -> None:
     values, expected = series("white noise", 0, 3000)
     for threshold in (0.9, 0.999, 1.0):
-        result = scored(values, expected, config=detector.AnomalyConfig(targets=1, threshold=threshold))
+        result = scored(values, expected, rule=Rule(threshold=threshold))
         opened = nab.first_events(result.alert.astype(np.int64))
         assert opened.any() == (threshold < 1)
         assert (result.score[opened] >= threshold - 1e-12).all()

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "learning": BOTTOM | {"kernels", "cells"},
     "anomaly": BOTTOM | {"kernels"},
     "forecasting.model": BOTTOM | {"config", "records", "state"} | NUMERICS,
+    "forecasting.key_rules": BOTTOM | {"anomaly", "config"},
     "forecasting.scorecard": BOTTOM | {"records"} | NUMERICS,
     "forecasting": BOTTOM | NUMERICS,
     "labelled": BOTTOM | {"config", "records", "state", "kernels", "cells", "learning"},

@@ -26,6 +26,16 @@ CONFIGS = {
     "held in bounds": configured(model__horizon=2, event__minimum=0, event__maximum=60, event__integers=True),
     "late ones dropped": configured(event__late="drop"),
     "late ones put aside": configured(event__late="dead-letter"),
+    "rules": configured(
+        anomaly__threshold=0.05,
+        anomaly__only_if_lasting="20m",
+        anomaly__overrides=[
+            {"keys": "series [01]*", "direction": "low", "only_if_lasting": 0},
+            {"keys": "series 2*", "min_deviation": "50%"},
+        ],
+        event__ignore=[{"from": "2026-01-01T03:00", "to": "2026-01-01T04:30", "keys": "series [0-3]*"}],
+        anomaly__limits={"value": {"upper": 30}},
+    ),
     "alerts": configured(model__horizon=3, anomaly__threshold=0.05, anomaly__limits={"value": {"upper": 30}}),
 }
 NAMES = st.sampled_from(sorted(CONFIGS))

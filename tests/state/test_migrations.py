@@ -68,6 +68,32 @@ ADDED = Migration(
 GONE = Refused("forecaster", 2, "0.1.0", "its network is another")
 
 
+def test_alerts_of_before_begin_to_show_their_values() -> None:
+    """Rows of an anomaly part that had no values to show are read, and what they do not know is never said."""
+    model = make_model(configured(event__targets=["a", "b"]))
+    now, before = present(), bytearray(present())
+    before[PARTS.index("anomaly")] = 2
+    anomaly = model.series.arrays.anomaly
+    names = [name for name, _, _ in model._layouts._fields]
+    assert "anomaly.shown" in names
+    anomaly.alert[0, :6] = np.arange(6)
+    [new] = get_rows(model.series.arrays, [0])
+    sizes = {name: int(np.prod(shape)) * np.dtype(kind).itemsize for name, kind, shape in model._layouts._fields}
+    old, at = b"", 0
+    for name in names:
+        part = new[at : at + sizes[name]]
+        at += sizes[name]
+        old += b"" if name == "anomaly.shown" else part[:48] if name == "anomaly.alert" else part
+    read = model._layouts.row(bytes(before), old)
+    assert len(read) == len(new)
+    start = sum(sizes[name] for name in names[: names.index("anomaly.shown")])
+    shown = np.frombuffer(read[start : start + sizes["anomaly.shown"]]).reshape(2, 7)
+    assert np.isnan(shown[:, :5]).all()
+    assert (shown[:, 5:] == [np.inf, -np.inf]).all()
+    assert model._layouts.row(now, new) == new
+    model.close()
+
+
 def reader(changes: Sequence[Refused | Migration] = (RENAMED, ADDED)) -> Reader:
     return Reader(PRESENT, "common", changes)
 

@@ -1,0 +1,94 @@
+"""An alert in words: what the value is, what it was held against, and how unusual that is as far as the past tells."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamrnn.anomaly.alert_context import AlertContext
+
+RULES = {
+    "error": "a value far off its forecast",
+    "residual": "values far off their forecasts",
+    "change": "a change larger than usual",
+    "distance": "a value far from the last fifty",
+    "level": "values that stay off what is usual at this hour of the day",
+    "spread": "values that vary more than usual",
+    "jump": "a step away from what is usual at this hour of the day",
+    "range": "a value outside all so far",
+    "week": "values unlike this hour of the week",
+    "frozen": "the same value again and again",
+    "missing": "values missing in a row",
+    "gap": "an unusual time between two events",
+}
+"""Which rule opened the alert, by its channel."""
+
+_DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+_UNITS = ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+
+
+def sentence(target: str, channel: str, observed: float, size: float, told: AlertContext) -> str:
+    """What the alert of `channel` says of `target`.
+
+    Args:
+        target: its name.
+        channel: the strongest channel.
+        observed: the value, NaN where it is missing.
+        size: how far it is off what the channel expected, NaN: no value is.
+        told: what the alert may say of itself.
+    """
+    if channel == "gap":
+        return f"an event came {_span(told.run)} after the one before it"
+    if channel == "missing":
+        return f"{target} has been missing for {told.run:.0f} events in a row"
+    if channel == "frozen":
+        return f"{target} has been {_number(observed, abs(observed))} for {told.run:.0f} events in a row"
+    if math.isnan(size):
+        return f"{target}: {RULES.get(channel, 'something unusual')}"
+    side = "above" if size > 0 else "below"
+    parts = [
+        f"{target} is {_number(observed, size)}, {_number(abs(size), size)} {side} the {_number(told.expected, size)} "
+        f"{_held_against(channel, told)}"
+    ]
+    if not math.isnan(told.lower):
+        parts.append(f"(nine in ten lie between {_number(told.lower, size)} and {_number(told.upper, size)})")
+    if not math.isnan(told.errors):
+        parts.append(f"and {told.errors:.1f} times the usual error of a forecast")
+    text = " ".join(parts)
+    if told.record != 0.0 and told.seen > 0:
+        since = datetime.fromtimestamp(told.first / 1e6, UTC)
+        than = "higher" if told.record > 0 else "lower"
+        text += f"; {than} than any of the {told.seen:,.0f} values since {since:%Y-%m-%d %H:%M} UTC"
+    return text
+
+
+def _held_against(channel: str, told: AlertContext) -> str:
+    hour = int(told.hour)
+    at = f"at {hour % 24:02d}:00"
+    if channel == "week":
+        return f"that is usual on {_DAYS[(hour // 24 + 3) % 7]} {at}, of which {told.weeks:.0f} are known"
+    if channel == "change":
+        return "before it"
+    if channel == "distance":
+        return "that the last fifty values have on average"
+    if channel in ("error", "residual"):
+        return "that was forecast"
+    if told.days > 0:
+        return f"that is usual {at}"
+    return "that is usual"
+
+
+def _number(value: float, size: float) -> str:
+    """With as many digits as the size of the deviation asks for."""
+    if not (1e-6 < abs(size) < 1e15 and abs(value) < 1e15):
+        return f"{value:.4g}"
+    return f"{value:,.{min(max(2 - math.floor(math.log10(abs(size))), 0), 8)}f}"
+
+
+def _span(seconds: float) -> str:
+    for unit, name in _UNITS:
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds:.3g} seconds"
