@@ -167,13 +167,17 @@ class Application:
         return json.dumps(logs, indent=1).replace("\\n", "\n")
 
 
-def generate(events: int, series: int, partitions: int, seed: int, start: int) -> Sequence[tuple[int, bytes, bytes]]:
-    """(partition, key, value) of every event."""
+def generate(
+    events: int, series: int, partitions: int, seed: int, start: int, *, outages: bool = False
+) -> Sequence[tuple[int, bytes, bytes]]:
+    """(partition, key, value) of every event; with `outages` every series drops for an hour, one after the other."""
     source = random.Random(seed)
     records = []
     for number in range(events):
         which, step = number % series, number // series
         value = round(10 * math.sin(step / 40 + which) + source.gauss(0, 1) + which, 4)
+        if outages and 0 <= step - 250 - which % 100 < 12:
+            value -= 60.0
         key = f"series-{which}"
         event = {"key": key, "time": start + step * 300, "value": value}
         records.append((which % partitions, key.encode(), json.dumps(event).encode()))
