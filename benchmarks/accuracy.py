@@ -124,7 +124,6 @@ ALONE: dict[str, dict[str, Any]] = {
     "no least squares, mixing, calendar (a GRU)": {"increments": True, "cell": GRU},
     "and no increments": {"increments": False, "cell": GRU},
     "an LRU instead, truncation 1": {"increments": True, "cell": LRU, "truncation": 1},
-    "an LRU instead, RTRL": {"increments": True, "cell": LRU, "learning": "rtrl"},
 }
 
 

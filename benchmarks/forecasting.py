@@ -98,14 +98,12 @@ def _still(config: forecaster.ForecasterConfig) -> dict[str, Any]:
     }
 
 
-def alone(
-    z: Float64, seed: int, *, increments: bool, cell: Any, learning: str = "tbptt", truncation: int = 16
-) -> Float64:
+def alone(z: Float64, seed: int, *, increments: bool, cell: Any, truncation: int = 16) -> Float64:
     """Forecasts (events, 7) of one network with a linear head, all of it trained by Adam, over standardized values."""
     steps = np.diff(z, axis=0, prepend=z[:1])
     learner = Learner(
         Network(cell(14, 32), Dense(32, 7)),
-        make_settings(truncation_length=truncation, horizon=1, clip=6.0, learning=learning),
+        make_settings(truncation_length=truncation, clip=6.0),
         make_loss("squared", targets=7),
         make_optimizer("adam", 1e-3, clip_norm=3.0),
         rows=1,
@@ -113,6 +111,8 @@ def alone(
         seed=seed,
     )
     inputs = np.concatenate([z, steps], axis=1)
-    made, _ = learner.learn_many(np.zeros(len(z), np.int64), inputs, steps if increments else z)
+    following = np.full_like(z, np.nan)  # what comes next is an event's target
+    following[:-1] = (steps if increments else z)[1:]
+    made, _ = learner.learn_many(np.zeros(len(z), np.int64), inputs, following)
     forecasts: Float64 = made + z if increments else made
     return forecasts

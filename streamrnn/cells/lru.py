@@ -6,10 +6,9 @@
     [a g] = [x Re(s') Im(s')] C + c
     y  = tanh(a) * sigmoid(g)
 
-sigmoid and the half-angle tangent parametrize the unit disc without exponentials or sines. Because lambda is diagonal,
-the derivative of s' by the recurrent parameters obeys a recurrence of its own and can be carried forward exactly
-(`learning/rtrl.py`). Shapes: x (input_size,) = (I,), y (hidden_size,) = (N,). Parameters: B (I, 2N) = [real imaginary],
-nu (N,), tau (N,), C (I + 2N, 2N), c (2N,). State: [Re(s) Im(s)].
+sigmoid and the half-angle tangent parametrize the unit disc without exponentials or sines. Shapes: x (input_size,) =
+(I,), y (hidden_size,) = (N,). Parameters: B (I, 2N) = [real imaginary], nu (N,), tau (N,), C (I + 2N, 2N), c (2N,).
+State: [Re(s) Im(s)].
 """
 
 # ruff: noqa: E741 (I inputs and l layers, as in the equations)

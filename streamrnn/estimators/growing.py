@@ -82,7 +82,7 @@ def grow_inputs(learner: Learner, inputs: int, seed: int) -> Learner:
         with_inputs(cell, inputs), learner.settings, learner.loss, learner.optimizer, seed=seed, dtype=learner.dtype
     )
     _move_weights(learner, grown, _new_inputs(cell, added))
-    steps = learner.series.tape.reshape(learner.settings.ring, -1)
+    steps = learner.series.tape.reshape(learner.settings.truncation_length, -1)
     begin = interface.input_size(cell)
     tape = np.insert(steps, [begin] * added, 0.0, axis=1)  # a step on the tape begins with its inputs
     grown.series.tape[:] = tape.reshape(1, -1)
@@ -100,8 +100,8 @@ def grow_outputs(learner: Learner, outputs: int, loss: Loss, seed: int) -> Learn
     )
     _move_weights(learner, grown, _new_outputs(cell, outputs - before))
     grown.series.tape[:] = learner.series.tape
-    steps = learner.series.pending.reshape(learner.settings.ring, -1)
-    pending = grown.series.pending.reshape(learner.settings.ring, -1)
+    steps = learner.series.pending.reshape(learner.settings.truncation_length, -1)
+    pending = grown.series.pending.reshape(learner.settings.truncation_length, -1)
     pending[:, :before] = steps[:, :before]
     pending[:, outputs : outputs + before] = steps[:, before : 2 * before]
     pending[:, 2 * outputs] = steps[:, 2 * before]

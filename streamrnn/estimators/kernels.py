@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamrnn.cells import cell as interface
 from streamrnn.kernels.jit import kernel
 from streamrnn.labelled.linear import (
-    Line,
+    LinearModel,
     Scales,
     fill,
     learn_classification,
@@ -56,7 +56,14 @@ def _ask_network(cell: Any, parameters: Floats, state: Floats, phi: Float64, roo
 
 @kernel
 def predict_targets(
-    cell: Any, parameters: Floats, state: Floats, scales: Scales, line: Line, room: Room, x: Float64, out: Float64
+    cell: Any,
+    parameters: Floats,
+    state: Floats,
+    scales: Scales,
+    line: LinearModel,
+    room: Room,
+    x: Float64,
+    out: Float64,
 ) -> None:
     """The prediction (targets,) for the raw inputs x (inputs,), to `out`."""
     fill(scales.inputs, x, line.phi)
@@ -68,7 +75,8 @@ def predict_targets(
 @kernel
 def learn_targets(
     cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
-    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: Line, room: Room, x: Float64, y: Float64,
+    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: LinearModel, room: Room, x: Float64,
+    y: Float64,
 ) -> None:  # fmt: skip
     """Learn from the raw inputs x (inputs,) and targets y (targets,), which are overwritten."""
     learn_moments(scales.inputs, x)
@@ -84,8 +92,8 @@ def learn_targets(
 
 @kernel
 def predict_classes(
-    cell: Any, parameters: Floats, state: Floats, scales: Scales, line: Line, room: Room, x: Float64, own: Float64,
-    out: Float64,
+    cell: Any, parameters: Floats, state: Floats, scales: Scales, line: LinearModel, room: Room, x: Float64,
+    own: Float64, out: Float64,
 ) -> None:  # fmt: skip
     """The probabilities (classes,) of the classes for the raw inputs x (inputs,), to `out`; `own` is working room."""
     fill(scales.inputs, x, line.phi)
@@ -96,8 +104,8 @@ def predict_classes(
 @kernel
 def learn_classes(
     cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
-    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: Line, room: Room, x: Float64, label: Float64,
-    own: Float64, said: Float64,
+    series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: LinearModel, room: Room, x: Float64,
+    label: Float64, own: Float64, said: Float64,
 ) -> None:  # fmt: skip
     """Learn from the raw inputs x (inputs,) and the number of the class in label (1,), NaN where it is not known."""
     learn_moments(scales.inputs, x)

@@ -58,7 +58,7 @@ def make_plan(plan: Plan) -> Plan:
         raise ConfigurationError("learning_rate is 0 or more")
     if plan.most_features < 1:
         raise ConfigurationError("max_features is at least 1")
-    make_settings(truncation_length=plan.truncation_length, update_every=plan.update_every, horizon=0)
+    make_settings(truncation_length=plan.truncation_length, update_every=plan.update_every)
     return plan
 
 
@@ -77,7 +77,7 @@ class OnlineNetwork:
         self.encoder = FeatureEncoder(plan.most_features)
         self.learner: Learner | None = None
         self.scales = linear.new_scales(0, 0)
-        self.line: linear.Line
+        self.line: linear.LinearModel
         self.room: kernels.Room
 
     @property
@@ -102,7 +102,6 @@ class OnlineNetwork:
                 make_settings(
                     truncation_length=plan.truncation_length,
                     update_every=plan.update_every,
-                    horizon=0,
                     clip=linear.CLIP,
                 ),
                 self._loss(),

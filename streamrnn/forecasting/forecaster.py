@@ -22,7 +22,7 @@ from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_
 from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import ROOM, Seen, all_steps, learn_all
-from streamrnn.forecasting.experts.readout import forecast_step, learn_readout, readout_size, reawaken
+from streamrnn.forecasting.experts.readout import boost_covariance, forecast_step, learn_readout, readout_size
 from streamrnn.forecasting.experts.recurrent import (
     RecurrentScratch,
     RecurrentSeries,
@@ -365,9 +365,11 @@ def _adapt(config: ForecasterConfig, f: Float32) -> None:
     out_of_line()
     at = config.at
     for j in range(config.recurrent.networks):
-        reawaken(f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, config.reawaken)
+        boost_covariance(
+            f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, config.covariance_boost
+        )
     if at.linear > 0:
-        reawaken(f, at.autoregression, at.linear, config.autoregression.blocks, config.reawaken)
+        boost_covariance(f, at.autoregression, at.linear, config.autoregression.blocks, config.covariance_boost)
 
 
 @kernel

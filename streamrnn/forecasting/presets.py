@@ -45,7 +45,7 @@ class ForecasterConfig(NamedTuple):
     first_covariance: float  # times that of every block; 0: nothing is ever learned
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
-    reawaken: float  # of the first covariance, added on a drift alarm
+    covariance_boost: float  # of the first covariance, added on a drift alarm
     inputs: int
     at: Layout
     recurrent: RecurrentConfig
@@ -65,7 +65,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "cross": 0,
         "periodic": True,
         "harmonics": 4,
-        "reawaken": 0.15,
+        "covariance_boost": 0.15,
         "full_covariance": False,
     },
     "standard": {
@@ -77,7 +77,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "cross": 0,
         "periodic": False,
         "harmonics": 4,
-        "reawaken": 1.0,
+        "covariance_boost": 1.0,
         "full_covariance": False,
     },
     "full": {
@@ -89,7 +89,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "cross": 3,
         "periodic": False,
         "harmonics": 8,
-        "reawaken": 0.03,
+        "covariance_boost": 0.03,
         "full_covariance": True,
     },
 }
@@ -174,7 +174,7 @@ def forecaster_config(
         first_covariance=1.0,
         step_experts=0,
         experts=0,
-        reawaken=chosen["reawaken"],
+        covariance_boost=chosen["covariance_boost"],
         inputs=0,
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,

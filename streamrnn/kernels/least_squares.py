@@ -1,4 +1,4 @@
-"""Recursive least squares (RLS) with forgetting, on the packed upper triangle of its precision.
+"""Recursive least squares (RLS) with forgetting, on the packed upper triangle of its covariance.
 
 For features phi (m,), weights w (m,) of one output and its error e = y - w.phi, with forgetting factor lam:
 
@@ -43,14 +43,14 @@ def packed_size(features: int) -> int:
 
 
 @kernel
-def start_precision(precision: Floats, features: int, initial: float) -> None:
+def start_covariance(covariance: Floats, features: int, initial: float) -> None:
     """P = initial I, packed."""
     out_of_line()
     for k in range(features * (features + 1) // 2):
-        precision[k] = 0.0
+        covariance[k] = 0.0
     k = 0
     for i in range(features):
-        precision[k] = initial
+        covariance[k] = initial
         k += features - i
 
 
@@ -71,7 +71,7 @@ def dot(a: Floats, b: Floats) -> float:
 
 
 @kernel
-def find_gain(precision: Floats, phi: Floats, gain: Floats) -> float:
+def find_gain(covariance: Floats, phi: Floats, gain: Floats) -> float:
     """Write g = P phi to `gain` (m,) and return q = phi.g.
 
     One pass over P serves both triangles: a row's products with phi, and phi_i times the row. Four rows go at once, so
@@ -88,31 +88,31 @@ def find_gain(precision: Floats, phi: Floats, gain: Floats) -> float:
         w = m - i
         k0, k1, k2, k3 = k, k + w - 1, k + 2 * w - 3, k + 3 * w - 6
         p0, p1, p2, p3 = item(phi, i), item(phi, i + 1), item(phi, i + 2), item(phi, i + 3)
-        r0, r1 = load_full(precision, k0), load_from(precision, k1, 1)
-        r2, r3 = load_from(precision, k2, 2), load_from(precision, k3, 3)
+        r0, r1 = load_full(covariance, k0), load_from(covariance, k1, 1)
+        r2, r3 = load_from(covariance, k2, 2), load_from(covariance, k3, 3)
         f, g = load_full(phi, i), load_full(gain, i)
         b0, b1, b2, b3 = r0 * f, r1 * f, r2 * f, r3 * f
         g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
         store_full(gain, i, g)
         for j in range(n, w, n):
             left = w - j
-            r0, r1 = load(precision, k0 + j, left), load(precision, k1 + j, left)
-            r2, r3 = load(precision, k2 + j, left), load(precision, k3 + j, left)
+            r0, r1 = load(covariance, k0 + j, left), load(covariance, k1 + j, left)
+            r2, r3 = load(covariance, k2 + j, left), load(covariance, k3 + j, left)
             f, g = load(phi, i + j, left), load(gain, i + j, left)
             b0, b1 = multiply_add(r0, f, b0), multiply_add(r1, f, b1)
             b2, b3 = multiply_add(r2, f, b2), multiply_add(r3, f, b3)
             g = multiply_add(p3, r3, multiply_add(p2, r2, multiply_add(p1, r1, multiply_add(p0, r0, g))))
             store(gain, i + j, left, g)
-        gain[i] += float(total(b0)) - p0 * precision[k0]
-        gain[i + 1] += float(total(b1)) - p1 * precision[k1 + 1]
-        gain[i + 2] += float(total(b2)) - p2 * precision[k2 + 2]
-        gain[i + 3] += float(total(b3)) - p3 * precision[k3 + 3]
+        gain[i] += float(total(b0)) - p0 * covariance[k0]
+        gain[i + 1] += float(total(b1)) - p1 * covariance[k1 + 1]
+        gain[i + 2] += float(total(b2)) - p2 * covariance[k2 + 2]
+        gain[i + 3] += float(total(b3)) - p3 * covariance[k3 + 3]
         i, k = i + 4, k3 + w
     while i < m:
         left, p = m - i, phi[i]
-        row = load(precision, k, left)
+        row = load(covariance, k, left)
         store(gain, i, left, multiply_add(p, row, load(gain, i, left)))
-        gain[i] += float(total(row * load(phi, i, left))) - p * precision[k]
+        gain[i] += float(total(row * load(phi, i, left))) - p * covariance[k]
         i, k = i + 1, k + left
     return dot(phi, gain)
 
@@ -128,15 +128,15 @@ def learn_weights(weights: Floats, gain: Floats, q: float, forgetting: float, er
 
 
 @kernel
-def learn_precision(precision: Floats, gain: Floats, q: float, forgetting: float, initial: float) -> None:
+def learn_covariance(covariance: Floats, gain: Floats, q: float, forgetting: float, initial: float) -> None:
     """P <- (P - g g' / (lam + q)) / lam, guarded."""
     out_of_line()
     m = gain.size
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
-    trace, limit = inverse * _diagonal(precision, m) - factor * dot(gain, gain), WINDUP * m * initial
+    trace, limit = inverse * _diagonal(covariance, m) - factor * dot(gain, gain), WINDUP * m * initial
     if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
-        start_precision(precision, m, initial)
+        start_covariance(covariance, m, initial)
         return
     if trace > limit:  # after long forgetting that is at every event: scaled back in the same pass
         inverse *= limit / trace
@@ -146,65 +146,65 @@ def learn_precision(precision: Floats, gain: Floats, q: float, forgetting: float
         # Row after row, but in vectors that lie where the cache's lines do, whichever row their lanes belong to: one
         # that crosses a line costs twice, and rows begin anywhere.
         scaled, row, end = -gain[0] * factor, 0, m
-        k = until_aligned(precision)
-        store(precision, 0, k, multiply_add(scaled, load_full(gain, 0), load_full(precision, 0) * inverse))
+        k = until_aligned(covariance)
+        store(covariance, 0, k, multiply_add(scaled, load_full(gain, 0), load_full(covariance, 0) * inverse))
         while True:
             j = i + k - row
             while end - k >= n:
-                store_full(precision, k, multiply_add(scaled, load_full(gain, j), load_full(precision, k) * inverse))
+                store_full(covariance, k, multiply_add(scaled, load_full(gain, j), load_full(covariance, k) * inverse))
                 j, k = j + n, k + n
             left, i, row = end - k, i + 1, end
             if m - i < n:
-                before = load(precision, k, left) * inverse
-                store(precision, k, left, multiply_add(scaled, load(gain, j, left), before))
+                before = load(covariance, k, left) * inverse
+                store(covariance, k, left, multiply_add(scaled, load(gain, j, left), before))
                 k = row
                 break
             following = -gain[i] * factor
             if left > 0:
                 both = join(left, splat(gain, scaled), splat(gain, following))
                 gains = join(left, load(gain, j, left), load_from(gain, i - left, left))
-                store_full(precision, k, multiply_add(both, gains, load_full(precision, k) * inverse))
+                store_full(covariance, k, multiply_add(both, gains, load_full(covariance, k) * inverse))
                 k += n
             scaled, end = following, row + m - i
     while i < m:
         scaled, left = -gain[i] * factor, m - i
-        row = load(precision, k, left) * inverse
-        store(precision, k, left, multiply_add(scaled, load(gain, i, left), row))
+        row = load(covariance, k, left) * inverse
+        store(covariance, k, left, multiply_add(scaled, load(gain, i, left), row))
         i, k = i + 1, k + left
 
 
 @kernel
-def _diagonal(precision: Floats, m: int) -> float:
+def _diagonal(covariance: Floats, m: int) -> float:
     """The trace of P, as four sums so that none waits for another."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     i, k = 0, 0
     while i + 4 <= m:
         w = m - i
-        a += precision[k]
-        b += precision[k + w]
-        c += precision[k + 2 * w - 1]
-        d += precision[k + 3 * w - 3]
+        a += covariance[k]
+        b += covariance[k + w]
+        c += covariance[k + 2 * w - 1]
+        d += covariance[k + 3 * w - 3]
         i, k = i + 4, k + 4 * w - 6
     while i < m:
-        a += precision[k]
+        a += covariance[k]
         i, k = i + 1, k + m - i
     return (a + b) + (c + d)
 
 
 @kernel
 def learn(
-    precision: Floats, weights: Floats, phi: Floats, gain: Floats, error: float, forgetting: float, initial: float
+    covariance: Floats, weights: Floats, phi: Floats, gain: Floats, error: float, forgetting: float, initial: float
 ) -> None:
     """One whole update for one output; `gain` (m,) is working room."""
-    q = find_gain(precision, phi, gain)
+    q = find_gain(covariance, phi, gain)
     learn_weights(weights, gain, q, forgetting, error)
-    learn_precision(precision, gain, q, forgetting, initial)
+    learn_covariance(covariance, gain, q, forgetting, initial)
 
 
 @kernel
-def reawaken(precision: Floats, features: int, amount: float) -> None:
+def boost_covariance(covariance: Floats, features: int, amount: float) -> None:
     """P <- P + amount I: learn fast again, because what was learned may no longer hold."""
     k = 0
     for i in range(features):
-        precision[k] += amount
+        covariance[k] += amount
         k += features - i

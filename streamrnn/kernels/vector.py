@@ -327,24 +327,6 @@ def transpose_tile(_: Any, source: Any, at: Any, stride: Any, target: Any, to: A
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
 
 
-@intrinsic
-def prefetch(_: Any, array: Any, offset: Any) -> Any:
-    """Have the cache line of array[offset] brought to the second level of the cache, without waiting for it."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        name = "llvm.prefetch.p0"
-        function = builder.module.globals.get(name)
-        if function is None:
-            form = ir.FunctionType(ir.VoidType(), [pointer.type, _INT, _INT, _INT])
-            function = ir.Function(builder.module, form, name)
-        builder.call(function, [pointer, *(ir.Constant(_INT, v) for v in (0, 2, 1))])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
-
 def _define_operator(symbol: Any, instruction: str) -> None:
     @infer_global(symbol)  # type: ignore[no-untyped-call]
     class _Typing(AbstractTemplate):

@@ -30,7 +30,7 @@ from streamrnn.labelled.linear import (
     COUNT,
     INITIAL,
     LEAST,
-    Line,
+    LinearModel,
     fill,
     learn_classification,
     learn_moments,
@@ -216,9 +216,9 @@ def regress(
             continue
         learned = series.learned if config.own_weights else shared.learned
         slot = row if config.own_weights else 0
-        line = Line(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
+        line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
         if learned.weights.counters[slot, STARTED] == 0:
-            least_squares.start_precision(line.precision, line.phi.size, INITIAL)
+            least_squares.start_covariance(line.covariance, line.phi.size, INITIAL)
             prepare(learned.weights, slot, scratch.initial)
         _arrive(counters, numbers, batch, i)
         moments = learned.targets[slot]
@@ -353,10 +353,10 @@ def classify(
             if answers.said[i, label] > LEAST:  # not of a class that was unknown then
                 answers.error[i] = abs(math.log(answers.said[i, label]))
         _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
-        loss = Loss(config.loss.kind, config.loss.parameter, config.loss.targets, known)
+        loss = Loss(config.loss.kind, config.loss.delta, config.loss.targets, known)
         _replay(config, loss, learned, slot, series, row, lag, float(label), scratch)
         _mix(learned, slot, known, scratch)
-        line = Line(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
+        line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
         learn_trust(line, scratch.own[:known], scratch.made[:known], label)
         learn_classification(line, scratch.own[:known], label)
 
@@ -365,5 +365,5 @@ def classify(
 def _mix(learned: Learned, slot: int, known: int, scratch: LabelledScratch) -> None:
     """What line and network make of the known classes, to the first entries of `scratch.both`."""
     out_of_line()
-    line = Line(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
+    line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
     weigh(line, scratch.own[:known], scratch.made[:known], scratch.both[:known])

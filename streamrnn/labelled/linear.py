@@ -28,7 +28,7 @@ CLIP = 8.0  # deviations
 INTENDED_ERROR = 20.0  # deviations the network's target may be away from the line at most
 MEMORY = 10_000.0  # events that means and deviations are over, at most
 FORGETTING = 0.999
-INITIAL = 1.0  # precision of new weights
+INITIAL = 1.0  # covariance of new weights
 RATE = 0.1
 DISCOUNT = 0.99
 LEAST = 1e-9  # a probability
@@ -43,11 +43,11 @@ class Scales(NamedTuple):
     targets: Float64  # (3, targets)
 
 
-class Line(NamedTuple):
+class LinearModel(NamedTuple):
     """A linear model; m = 1 + inputs."""
 
     weights: Float64  # (outputs, m)
-    precision: Float64  # packed (m, m) for regression; (outputs, m) sums of squared gradients for classification
+    covariance: Float64  # packed (m, m) for regression; (outputs, m) sums of squared gradients for classification
     phi: Float64  # (m,)
     gain: Float64  # (m,)
     trust: Float64  # (2,) discounted log likelihood of line and network; classification only
@@ -58,18 +58,18 @@ def new_scales(inputs: int, targets: int) -> Scales:
     return Scales(np.zeros((3, inputs)), np.zeros((3, targets)))
 
 
-def new_regression_line(inputs: int, targets: int) -> Line:
+def new_regression_line(inputs: int, targets: int) -> LinearModel:
     """A line that predicts 0."""
     m = 1 + inputs
-    precision = np.zeros(least_squares.packed_size(m))
-    least_squares.start_precision(precision, m, INITIAL)
-    return Line(np.zeros((targets, m)), precision, np.zeros(m), np.zeros(m), np.zeros(2))
+    covariance = np.zeros(least_squares.packed_size(m))
+    least_squares.start_covariance(covariance, m, INITIAL)
+    return LinearModel(np.zeros((targets, m)), covariance, np.zeros(m), np.zeros(m), np.zeros(2))
 
 
-def new_classification_line(inputs: int, classes: int) -> Line:
+def new_classification_line(inputs: int, classes: int) -> LinearModel:
     """A line that finds all classes equally likely."""
     m = 1 + inputs
-    return Line(np.zeros((classes, m)), np.zeros((classes, m)), np.zeros(m), np.zeros(m), np.zeros(2))
+    return LinearModel(np.zeros((classes, m)), np.zeros((classes, m)), np.zeros(m), np.zeros(m), np.zeros(2))
 
 
 def grown_scales(scales: Scales, inputs: int, targets: int) -> Scales:
@@ -80,23 +80,23 @@ def grown_scales(scales: Scales, inputs: int, targets: int) -> Scales:
     return grown
 
 
-def grown_regression_line(line: Line, inputs: int, targets: int) -> Line:
+def grown_regression_line(line: LinearModel, inputs: int, targets: int) -> LinearModel:
     """The same line with room for more inputs or targets."""
     grown = new_regression_line(inputs, targets)
     before, after = line.phi.size, grown.phi.size
     grown.weights[: len(line.weights), :before] = line.weights
     square = np.eye(after) * INITIAL
-    square[np.triu_indices(before)] = line.precision  # new features begin at the end of phi
-    grown.precision[:] = square[np.triu_indices(after)]
+    square[np.triu_indices(before)] = line.covariance  # new features begin at the end of phi
+    grown.covariance[:] = square[np.triu_indices(after)]
     return grown
 
 
-def grown_classification_line(line: Line, inputs: int, classes: int) -> Line:
+def grown_classification_line(line: LinearModel, inputs: int, classes: int) -> LinearModel:
     """The same line with room for more inputs or classes."""
     grown = new_classification_line(inputs, classes)
     before = line.phi.size
     grown.weights[: len(line.weights), :before] = line.weights
-    grown.precision[: len(line.weights), :before] = line.precision
+    grown.covariance[: len(line.weights), :before] = line.covariance
     grown.trust[:] = line.trust
     return grown
 
@@ -129,7 +129,7 @@ def fill(moments: Float64, x: Float64, phi: Float64) -> None:
 
 
 @kernel
-def predict_number(line: Line, moments: Float64, k: int, network: float) -> float:
+def predict_number(line: LinearModel, moments: Float64, k: int, network: float) -> float:
     """What line and network together say of target k, in its own units."""
     said = least_squares.dot(line.weights[k], line.phi)
     said += network if math.isfinite(network) else 0.0
@@ -138,7 +138,7 @@ def predict_number(line: Line, moments: Float64, k: int, network: float) -> floa
 
 
 @kernel
-def left_over(line: Line, moments: Float64, k: int, y: float) -> float:
+def left_over(line: LinearModel, moments: Float64, k: int, y: float) -> float:
     """What the line leaves of target k to the network, in deviations; NaN where the target is missing."""
     variance = moments[VARIANCE, k]
     target = (y - moments[MEAN, k]) / math.sqrt(variance) if variance > 0.0 else 0.0
@@ -147,25 +147,25 @@ def left_over(line: Line, moments: Float64, k: int, y: float) -> float:
 
 
 @kernel
-def learn_regression(line: Line, errors: Float64) -> None:
+def learn_regression(line: LinearModel, errors: Float64) -> None:
     """Learn from the line's errors (targets,) at phi; a missing one (NaN) teaches its target nothing."""
-    q = least_squares.find_gain(line.precision, line.phi, line.gain)
+    q = least_squares.find_gain(line.covariance, line.phi, line.gain)
     for k in range(errors.size):
         if math.isfinite(errors[k]):
             least_squares.learn_weights(line.weights[k], line.gain, q, FORGETTING, errors[k])
-    least_squares.learn_precision(line.precision, line.gain, q, FORGETTING, INITIAL)
-    # Forgetting makes the precision of what is never excited (a feature that is gone) grow for ever: it stops at the
+    least_squares.learn_covariance(line.covariance, line.gain, q, FORGETTING, INITIAL)
+    # Forgetting makes the covariance of what is never excited (a feature that is gone) grow for ever: it stops at the
     # value it began with, by scaling that row and column.
     m = line.phi.size
     at = 0
     for i in range(m):
-        if line.precision[at] > INITIAL:
-            share = math.sqrt(INITIAL / line.precision[at])
+        if line.covariance[at] > INITIAL:
+            share = math.sqrt(INITIAL / line.covariance[at])
             for j in range(m - i):
-                line.precision[at + j] *= share
+                line.covariance[at + j] *= share
             above = i
             for r in range(i + 1):
-                line.precision[above] *= share
+                line.covariance[above] *= share
                 above += m - r - 1
         at += m - i
 
@@ -185,19 +185,19 @@ def softmax(scores: Float64, classes: int) -> None:
 
 
 @kernel
-def learn_classification(line: Line, probabilities: Float64, label: int) -> None:
+def learn_classification(line: LinearModel, probabilities: Float64, label: int) -> None:
     """Learn from what the line had said of the classes, and the one that came."""
     for c in range(probabilities.size):
         off = probabilities[c] - (1.0 if c == label else 0.0)
         for k in range(line.phi.size):
             slope = off * line.phi[k]
-            line.precision[c, k] += slope * slope
+            line.covariance[c, k] += slope * slope
             if slope != 0.0:
-                line.weights[c, k] -= RATE * slope / math.sqrt(line.precision[c, k])
+                line.weights[c, k] -= RATE * slope / math.sqrt(line.covariance[c, k])
 
 
 @kernel
-def weigh(line: Line, own: Float64, network: Floats, out: Float64) -> None:
+def weigh(line: LinearModel, own: Float64, network: Floats, out: Float64) -> None:
     """Mix what line and network say of the classes; `own` becomes the line's probabilities."""
     classes = out.size
     for c in range(classes):
@@ -211,7 +211,7 @@ def weigh(line: Line, own: Float64, network: Floats, out: Float64) -> None:
 
 
 @kernel
-def learn_trust(line: Line, own: Float64, network: Floats, label: int) -> None:
+def learn_trust(line: LinearModel, own: Float64, network: Floats, label: int) -> None:
     """Learn how well the line's probabilities and the network's outputs had foretold the class that came."""
     top, total = float(network[0]), 0.0
     for k in range(own.size):

@@ -126,7 +126,7 @@ def labelled_config(
     return LabelledConfig(
         cell=Network(cell(inputs), Dense(hidden_size, outputs)),
         inputs=inputs,
-        settings=make_settings(truncation_length=truncation_length, horizon=0, clip=linear.CLIP),
+        settings=make_settings(truncation_length=truncation_length, clip=linear.CLIP),
         loss=make_loss("cross_entropy", classes=most_classes) if most_classes else make_loss("squared"),
         optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip),
         pending=pending,

@@ -2,7 +2,7 @@
 
 `step` runs the cell for one event and leaves the step on the tape of its series, a ring of the last `ring` steps.
 `flow_back` takes the derivatives of the loss by the outputs of the last steps and adds up the gradient of all weights
-over the window that ends `lag` steps ago. The gradient stops at the window's edge; the state does not: it is never
+over the window that ends with the newest step. The gradient stops at the window's edge; the state does not: it is never
 reset between windows.
 """
 
@@ -62,7 +62,7 @@ def padded(count: int) -> int:
 
 
 def new_series(cell: Any, rows: int, ring: int, dtype: Any = np.float32) -> Series:
-    """Zeros for `rows` new series whose tapes hold `ring` steps (truncation length + the longest lag)."""
+    """Zeros for `rows` new series whose tapes hold `ring` steps."""
     return Series(
         np.zeros(rows, np.int64),
         aligned_zeros((rows, interface.state_size(cell)), dtype),
@@ -129,14 +129,14 @@ def step(
 
 
 @kernel
-def window_steps(ring: int, series: Series, row: int, lag: int, truncation_length: int) -> int:
-    """How many steps the window that ends `lag` steps before the newest one has: up to `truncation_length`."""
-    return max(0, min(truncation_length, int(series.steps[row]) - lag, ring - lag))
+def window_steps(ring: int, series: Series, row: int) -> int:
+    """How many steps the window that ends with the newest one has: up to `ring`."""
+    return min(ring, int(series.steps[row]))
 
 
 @kernel
 def flow_back(
-    cell: Any, ring: int, weights: Weights, slot: int, series: Series, row: int, lag: int, steps: int,
+    cell: Any, ring: int, weights: Weights, slot: int, series: Series, row: int, steps: int,
     scratch: Scratch, wanted: bool,
 ) -> None:  # fmt: skip
     """Fill scratch.gradient from scratch.d_outputs (steps, output_size), oldest step first.
@@ -144,7 +144,7 @@ def flow_back(
     `steps` is at most `window_steps(...)`. Where `wanted`, scratch.d_inputs (steps, input_size) is filled too.
     """
     out_of_line()
-    first = series.steps[row] - lag - steps
+    first = series.steps[row] - steps
     window = Window(0, interface.step_size(cell), ring, first, steps)
     gradient = scratch.gradient
     for j in range(gradient.size):

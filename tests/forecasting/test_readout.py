@@ -5,11 +5,11 @@ import pytest
 
 from streamrnn.forecasting.experts.readout import (
     Blocks,
+    boost_covariance,
     forecast_step,
     learn_readout,
     make_blocks,
     readout_size,
-    reawaken,
 )
 
 
@@ -73,8 +73,8 @@ def test_blocks_of_nothing_are_left_out() -> None:
     assert readout_size(make_blocks()) == 0
 
 
-def test_reawakening_adds_to_the_diagonal() -> None:
+def test_a_boost_adds_to_the_diagonal() -> None:
     blocks = make_blocks((2, 0.1), (1, 0.2))
     f = np.zeros(readout_size(blocks), np.float32)
-    reawaken(f, 0, 3, blocks, 0.5)
+    boost_covariance(f, 0, 3, blocks, 0.5)
     np.testing.assert_allclose(f[7:], [0.05, 0.0, 0.05, 0.1])

@@ -17,6 +17,7 @@ from streamrnn.learning import tbptt
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import make_loss
 from streamrnn.learning.optimizers import RESTORED, SHORTENED, SKIPPED, UPDATES, make_optimizer, prepare, update
+from tests.learning.looking import look_ahead
 
 BODIES = {
     "mlp": make_mlp(1, (16,)),
@@ -58,8 +59,9 @@ def forecast_errors(name: str, x: np.ndarray, dtype=np.float32) -> tuple[np.ndar
     )
     errors, rows = np.zeros(len(x)), np.zeros(100, np.int64)
     for begin in range(0, len(x), 100):
-        part = x[begin : begin + 100, None]
-        errors[begin : begin + 100] = 2.0 * learner.learn_many(rows, part, part)[1]
+        following = x[begin + 1 : begin + 101, None]  # the target of an event is the next value
+        part = x[begin : begin + len(following), None]
+        errors[begin + 1 : begin + 101] = 2.0 * learner.learn_many(rows[: len(part)], part, following)[1]
         for kept in (learner.weights.parameters, learner.weights.good, learner.series.state):
             assert np.all(np.isfinite(kept))
         assert np.all(np.isfinite(learner.weights.first_moment))
@@ -82,9 +84,7 @@ def test_recovers_from_a_troubled_stretch(name, size):
 def test_missing_targets_teach_nothing():
     x = clean_stream()[:500, None]
     body = BODIES["gru"]
-    learner = Learner(
-        Network(body, Dense(16, 1)), make_settings(horizon=0), make_loss("squared"), make_optimizer("adam", 0.01)
-    )
+    learner = Learner(Network(body, Dense(16, 1)), make_settings(), make_loss("squared"), make_optimizer("adam", 0.01))
     rows = np.zeros(250, np.int64)
     learner.learn_many(rows, x[:250], x[:250])
     before = learner.weights.parameters.copy()
@@ -144,7 +144,7 @@ def test_one_event_never_moves_its_prediction_past_the_target(name, kind, rate):
     body = BODIES[name]
     learner = Learner(
         Network(body, Dense(output_size(body), 1)),
-        make_settings(truncation_length=4, horizon=0),
+        make_settings(truncation_length=4),
         make_loss("squared"),
         make_optimizer(kind, rate),
     )
@@ -156,7 +156,7 @@ def test_one_event_never_moves_its_prediction_past_the_target(name, kind, rate):
         made, _ = learner.learn_many(row, x, y)
         after_state = learner.series.state.copy()
         learner.series.state[:] = state
-        again = learner.look_ahead(x[0])
+        again = look_ahead(learner, x[0])
         learner.series.state[:] = after_state
         error, error_after = made[0, 0] - y[0, 0], again[0] - y[0, 0]
         assert error_after * error >= -1e-5 * error * error

@@ -30,7 +30,7 @@ def test_learns_the_classes(stream, optimizer, rate):
     x, y = stream(6000, np.random.default_rng(0))
     learner = Learner(
         Network(make_mlp(2, (16, 16), feedback="none"), Dense(16, 2)),
-        make_settings(truncation_length=1, horizon=0),
+        make_settings(truncation_length=1),
         make_loss("cross_entropy", classes=2),
         make_optimizer(optimizer, rate),
     )
@@ -43,7 +43,7 @@ def test_learns_the_classes(stream, optimizer, rate):
 def test_no_hidden_layer_cannot_learn_xor():
     x, y = xor(4000, np.random.default_rng(0))
     learner = Learner(
-        Dense(2, 2), make_settings(truncation_length=1, horizon=0), make_loss("cross_entropy", classes=2),
+        Dense(2, 2), make_settings(truncation_length=1), make_loss("cross_entropy", classes=2),
         make_optimizer("adam", 0.01),
     )  # fmt: skip
     logits, _ = learner.learn_many(np.zeros(len(y), np.int64), x, y[:, None])

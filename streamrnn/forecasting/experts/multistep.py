@@ -440,7 +440,7 @@ def _learn(
         f[config.changes + k] = change + max(1.0 / (n - k), 0.001) * (e - change)
     covariance = f[config.covariance : config.covariance + m * (m + 1) // 2]
     if not covariance[0] > 0.0:
-        least_squares.start_precision(covariance, m, config.initial_covariance)
+        least_squares.start_covariance(covariance, m, config.initial_covariance)
     chosen = step_groups.scrambled(n, 0, config.knots)
     wave = _wave(clock, phases, 0)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
@@ -467,7 +467,7 @@ def _learn(
         f[config.errors + knot] = variance + max(0.01, 1.0 / (n - k)) * (error * error - variance)
         _learn_weights(config, f, config.weights, m, scratch, k, error / (config.forgetting + q))
         if knot == chosen:
-            least_squares.learn_precision(covariance, gain, q, config.forgetting, config.initial_covariance)
+            least_squares.learn_covariance(covariance, gain, q, config.forgetting, config.initial_covariance)
 
 
 @kernel
@@ -498,7 +498,7 @@ def _learn_joint(config: AheadConfig, z: Float64, f: Float32, scratch: Multistep
         return
     covariance = f[config.joint_covariance : config.joint_covariance + m * (m + 1) // 2]
     if not covariance[0] > 0.0:
-        least_squares.start_precision(covariance, m, config.initial_covariance)
+        least_squares.start_covariance(covariance, m, config.initial_covariance)
     _fill_joint(scratch, f[_origin(config, n - 1 - H)], H, inverse)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
     q = least_squares.find_gain(covariance, phi, gain)
@@ -518,7 +518,7 @@ def _learn_joint(config: AheadConfig, z: Float64, f: Float32, scratch: Multistep
         f[at] = variance + max(0.01, 1.0 / (n - H)) * (error * error - variance)
         _learn_weights(config, f, config.joint_weights, m, scratch, k, error / (config.forgetting + q))
     if any_known:
-        least_squares.learn_precision(covariance, gain, q, config.forgetting, config.initial_covariance)
+        least_squares.learn_covariance(covariance, gain, q, config.forgetting, config.initial_covariance)
 
 
 @kernel

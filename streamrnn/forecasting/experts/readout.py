@@ -68,7 +68,7 @@ def learn_readout(f: Floats, at: int, m: int, blocks: Blocks, step: float, forge
         p = at + 1 + 2 * m
         for b in range(MOST_BLOCKS):
             size = blocks.sizes[b]
-            least_squares.start_precision(f[p : p + packed(size)], size, blocks.initials[b])
+            least_squares.start_covariance(f[p : p + packed(size)], size, blocks.initials[b])
             p += packed(size)
         f[at] = 1.0
     if not math.isfinite(error):  # the expert starts again
@@ -93,7 +93,7 @@ def learn_readout(f: Floats, at: int, m: int, blocks: Blocks, step: float, forge
         if size > 0:
             own = gain[o : o + size]
             q = least_squares.dot(phi[o : o + size], own)
-            least_squares.learn_precision(f[p : p + packed(size)], own, q, forgetting, blocks.initials[b])
+            least_squares.learn_covariance(f[p : p + packed(size)], own, q, forgetting, blocks.initials[b])
             o += size
             p += packed(size)
     f[at] += VARIANCE_RATE * (error * error - f[at])
@@ -106,11 +106,11 @@ def packed(size: int) -> int:
 
 
 @kernel
-def reawaken(f: Floats, at: int, m: int, blocks: Blocks, share: float) -> None:
+def boost_covariance(f: Floats, at: int, m: int, blocks: Blocks, share: float) -> None:
     """Learn fast again, because what was learned may no longer hold: P <- P + `share` of the first one."""
     p: Any = at + 1 + 2 * m
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
         if size > 0:
-            least_squares.reawaken(f[p : p + packed(size)], size, share * blocks.initials[b])
+            least_squares.boost_covariance(f[p : p + packed(size)], size, share * blocks.initials[b])
             p += packed(size)

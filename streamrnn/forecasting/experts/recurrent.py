@@ -116,7 +116,7 @@ def learn_network(
     out_of_line()
     outputs = cells.output_size(config.cell)
     ring = config.truncation_length
-    steps = tbptt.window_steps(ring, tapes, net, 0, ring)
+    steps = tbptt.window_steps(ring, tapes, net)
     variance = max(f[at], 1e-6)
     slope = clip(step - forecast_step(f, at, m), ERROR_CLIP * math.sqrt(variance)) / variance
     if steps == 0 or not math.isfinite(slope):
@@ -127,7 +127,7 @@ def learn_network(
         d[k] = 0.0
     for k in range(outputs):
         d[newest + k] = -slope * f[at + 1 + k]
-    tbptt.flow_back(config.cell, ring, weights, net, tapes, net, 0, steps, scratch, False)
+    tbptt.flow_back(config.cell, ring, weights, net, tapes, net, steps, scratch, False)
     optimizers.update(config.optimizer, weights, net, scratch.gradient, math.inf)
 
 
