@@ -78,15 +78,16 @@ class WarningSeries(NamedTuple):
     usual: Array  # (rows, targets, 5): the usual range
 
 
-def allocate(config: WarningConfig, rows: int) -> WarningSeries:
-    """State of `rows` new series."""
+def allocate(config: WarningConfig, rows: int, *, wanted: bool = True) -> WarningSeries:
+    """State of `rows` new series, without a number in it where no warnings are `wanted`."""
+    horizon, targets, bins, weights = (config.horizon, config.targets, BINS, 3) if wanted else (0, 0, 0, 0)
     return WarningSeries(
-        events=np.zeros((rows, 2), np.int64),
-        pending=np.zeros((rows, config.horizon, config.horizon + 3), np.float32),
-        weights=np.zeros((rows, 3)),
-        covariance=np.zeros((rows, 3, 3)),
-        bins=np.zeros((rows, 2, BINS, 2)),
-        usual=np.zeros((rows, config.targets, 5)),
+        events=np.zeros((rows, 2 if wanted else 0), np.int64),
+        pending=np.zeros((rows, horizon, horizon + 3), np.float32),
+        weights=np.zeros((rows, weights)),
+        covariance=np.zeros((rows, weights, weights)),
+        bins=np.zeros((rows, 2, bins, 2)),
+        usual=np.zeros((rows, targets, 5)),
     )
 
 

@@ -7,6 +7,8 @@ first. A season is a cycle cut into `bins` phases, one per event where they fit;
     BY_EVENTS  sampling intervals: a period found in the values (`cycles.py`)
     BY_ROWS    rows of a calendar day, where days have a fixed number of rows and a long night without any
 
+The bins of both together are at most `most_bins`; where there are more phases than that, several share a bin.
+
 Positions are counted in sampling intervals by time, not in events, so a gap of missing events shifts no phase; where
 gaps are no multiples of the interval every event counts as one. Bins are centered on multiples of period / bins, so
 that events of a month or a week stay in theirs.
@@ -143,15 +145,14 @@ def _end_day(clock: Int64, declared: tuple[int, int], most_bins: int) -> int:
     clock[DAYS] = clock[DAYS] + 1 if rows == clock[ROWS] else 1
     clock[ROWS] = rows
     season = clock[season_at(0)]
-    night = min(
-        clock[GAP], 10 * np.int64(DAY)
-    )  # long, and longer than the gaps of a day that is as short as the night lets it be
+    # Long, and longer than the gaps of a day that is as short as the night lets it be.
+    night = min(clock[GAP], 10 * np.int64(DAY))
     is_night = 10 * night >= DAY and night * (rows - 1) >= 3 * (DAY - min(night, np.int64(DAY)))
     known = season[KIND] == BY_ROWS and season[PERIOD] == rows
     if clock[DAYS] < EQUAL_DAYS or declared[0] > 0 or known or not is_night or rows < 4 or rows > MOST_EVENTS:
         return 0
-    season[KIND], season[PERIOD], season[BINS] = BY_ROWS, rows, min(rows, np.int64(most_bins))
-    return 1
+    season[KIND], season[PERIOD], season[BINS] = BY_ROWS, rows, 0
+    return give_bins(clock, most_bins)
 
 
 @kernel
@@ -164,12 +165,8 @@ def _settle(clock: Int64, declared: tuple[int, int], most_bins: int) -> int:
         most = MOST_EVENTS if candidate == DAY else (MOST_OF_WEEK if candidate == WEEK else MOST_OF_YEAR)
         if s < MOST_SEASONS and candidate > 0 and (high > 0 or 2 * interval <= candidate <= most * interval):
             season = clock[season_at(s)]
-            bins = bins_of(candidate, interval, most_bins)
-            if season[KIND] == NONE or (
-                season[KIND] == BY_TIME and (season[PERIOD] != candidate or 10 * abs(season[BINS] - bins) > bins)
-            ):
-                season[KIND], season[PERIOD], season[BINS] = BY_TIME, candidate, bins
-                changed |= 1 << s
+            if season[KIND] == NONE or (season[KIND] == BY_TIME and season[PERIOD] != candidate):
+                season[KIND], season[PERIOD], season[BINS] = BY_TIME, candidate, 0
             s += 1
     while s < MOST_SEASONS:
         season = clock[season_at(s)]
@@ -177,20 +174,54 @@ def _settle(clock: Int64, declared: tuple[int, int], most_bins: int) -> int:
             season[KIND] = season[PERIOD] = season[BINS] = 0
             changed |= 1 << s
         s += 1
+    return changed | give_bins(clock, most_bins)
+
+
+@kernel
+def give_bins(clock: Int64, most_bins: int) -> int:
+    """Share the bins between the seasons: one a phase where there is room, else a whole number of phases each.
+
+    A season without bins is a new one. Returns which seasons have other bins than before; one whose number would change
+    little keeps it, because interval and phases are never known exactly.
+    """
+    one, two = clock[season_at(0)], clock[season_at(1)]
+    first, second = _phases(clock, one), _phases(clock, two)
+    if first + second > most_bins:
+        first = _shared(first, max(most_bins // 2, most_bins - second) if second > 0 else most_bins)
+        second = _shared(second, most_bins - first)
+    changed, full = 0, False
+    for _ in range(2):
+        if 10 * abs(one[BINS] - first) > first or (full and one[BINS] != first):
+            one[BINS] = first
+            changed |= 1
+        if 10 * abs(two[BINS] - second) > second or (full and two[BINS] != second):
+            two[BINS] = second
+            changed |= 2
+        full = one[BINS] + two[BINS] > most_bins
     return changed
 
 
 @kernel
-def bins_of(period: int, interval: int, most_bins: int) -> int:
-    """Phases of a cycle of `period` microseconds, one per event where they fit."""
-    bins = (period + interval // 2) // interval
-    if period == YEAR and 11 <= bins <= 13:  # months and weeks are not of one length
+def _shared(phases: int, most: int) -> int:
+    """Bins for so many phases, at most `most`."""
+    return phases // ((phases + most - 1) // most) if phases > most else phases
+
+
+@kernel
+def _phases(clock: Int64, season: Int64) -> int:
+    """Phases that a season has, one per event; 0: there is no such season."""
+    if season[KIND] == NONE:
+        return 0
+    period = season[PERIOD]
+    if season[KIND] != BY_TIME:
+        return int(period)
+    interval = max(np.int64(1), clock[INTERVAL])
+    phases = (period + interval // 2) // interval
+    if period == YEAR and 11 <= phases <= 13:  # months and weeks are not of one length
         return 12
-    if period == YEAR and 51 <= bins <= 53:
+    if period == YEAR and 51 <= phases <= 53:
         return 52
-    if period == WEEK and bins > most_bins >= 168:
-        return 168
-    return int(max(np.int64(2), min(np.int64(bins), np.int64(most_bins))))
+    return int(max(np.int64(2), phases))
 
 
 @kernel

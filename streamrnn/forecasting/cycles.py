@@ -32,6 +32,7 @@ from streamrnn.forecasting.calendar import (
     PERIOD,
     TICK,
     TICKS,
+    give_bins,
     season_at,
 )
 from streamrnn.forecasting.scaling import clip
@@ -70,7 +71,7 @@ def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, s
     Args:
         clock: of the series; its seasons may change.
         ring: its last steps.
-        most_bins: longest period that has a bin per sampling interval.
+        most_bins: of both seasons together.
         steps: `(RING,)` working room.
         shares: `(RING // 2 + 2,)` working room.
         means: the same.
@@ -89,7 +90,7 @@ def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, s
         mean += steps[i] / n
     for i in range(n):
         steps[i] -= mean
-    longest = min(n // 2, most_bins)
+    longest = min(n // 2, RING // 2)
     first = _highest(steps, n, longest, shares, means)
     power = 0.0
     for i in range(n):
@@ -105,8 +106,8 @@ def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, s
             or (two[KIND] == BY_TIME and abs(two[PERIOD] - first * clock[INTERVAL]) <= clock[INTERVAL])
         ):  # fmt: skip
             return 0
-        two[KIND], two[PERIOD], two[BINS] = BY_EVENTS, first, first
-        return 2
+        two[KIND], two[PERIOD], two[BINS] = BY_EVENTS, first, 0
+        return give_bins(clock, most_bins)
     found, changed = first, 0
     if one[KIND] == BY_EVENTS and one[PERIOD] <= longest and shares[int(one[PERIOD])] > 0.8 * shares[first]:
         found = int(one[PERIOD])  # no less true than before
@@ -121,15 +122,13 @@ def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, s
             second = _highest(steps, n, longest, shares, means)
     low, high = (min(found, second), max(found, second)) if second > 0 and second != found else (found, 0)
     if one[KIND] != BY_EVENTS or one[PERIOD] != low:
-        one[KIND], one[PERIOD], one[BINS] = BY_EVENTS, low, low
-        changed |= 1
+        one[KIND], one[PERIOD], one[BINS] = BY_EVENTS, low, 0
     if high > 0 and (two[KIND] == NONE or (two[KIND] == BY_EVENTS and two[PERIOD] != high)):
-        two[KIND], two[PERIOD], two[BINS] = BY_EVENTS, high, high
-        changed |= 2
+        two[KIND], two[PERIOD], two[BINS] = BY_EVENTS, high, 0
     elif high == 0 and two[KIND] == BY_EVENTS and two[PERIOD] == low:
         two[KIND] = two[PERIOD] = two[BINS] = 0
         changed |= 2
-    return changed
+    return changed | give_bins(clock, most_bins)
 
 
 @kernel

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting import blending, calendar, cycles, drift
-from streamrnn.forecasting.calendar import BINS, CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, season_at
-from streamrnn.forecasting.experts import multistep, pooled, seasonal, seasonal_levels
+from streamrnn.forecasting.calendar import CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, TICK, season_at
+from streamrnn.forecasting.experts import multistep, pooled, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import ROOM, Seen, all_steps, learn_all
 from streamrnn.forecasting.experts.readout import boost_covariance, forecast_step, learn_readout, readout_size
@@ -56,6 +56,7 @@ __all__ = [
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int8 = NDArray[np.int8]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0
@@ -70,6 +71,7 @@ class ForecasterSeries(NamedTuple):
     cycles: Int8  # (rows, cycles.RING) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
+    visits: UInt8  # (rows, targets, Layout.bins) of the seasons' bins
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
@@ -91,6 +93,7 @@ class ForecasterScratch(NamedTuple):
     phases: Float64  # (MOST_SEASONS, horizon + 1)
     cycles: tuple[Float64, Float64, Float64]  # working room of `look_for_periods`
     recent: Float64  # (targets, values) newest first
+    past: Float64  # (cycles.RING + 1,) the same of the first target, the older ones from its steps
     inverses: Float64  # (targets,) 1 / sigma
     features: Float64  # standardized
     inputs: Float64
@@ -120,6 +123,7 @@ def allocate(
         cycles=np.zeros((rows, cycles.RING), np.int8),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles + further_size()), np.float32),
+        visits=np.zeros((rows, T, at.bins), np.uint8),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
         pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
@@ -131,6 +135,7 @@ def allocate(
         phases=np.zeros((MOST_SEASONS, H + 1)),
         cycles=(np.zeros(cycles.RING), np.zeros(cycles.RING // 2 + 2), np.zeros(cycles.RING // 2 + 2)),
         recent=np.zeros((T, at.values)),
+        past=np.zeros(max(cycles.RING + 1, at.values)),
         inverses=np.zeros(T),
         features=np.zeros(config.features),
         inputs=np.zeros(config.inputs),
@@ -172,7 +177,7 @@ def observe(
     """
     out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
-    changed = calendar.observe_time(clock, time, config.periods, config.bins, scratch.offsets)
+    changed = calendar.observe_time(clock, time, config.periods, config.at.bins, scratch.offsets)
     _fill_phases(clock, phases, scratch.offsets)
     scale_features(series.features[row], u, config.memory, scratch.features)
     events = clock[EVENTS]
@@ -185,8 +190,12 @@ def observe(
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
+        v = series.visits[row, i]
         _put(config, z, events, x[i])
         newest_first(z, at.history, at.values, events, recent)
+        for s in range(MOST_SEASONS):
+            if changed >> s & 1:
+                _replay(config, z, f, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
         if teach and not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             step = clip((x[i] - recent[1]) / z[at.scale + SIGMA], STEP_CLIP)
             for j in range(recurrent.networks):
@@ -196,7 +205,7 @@ def observe(
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
-            seen = Seen(recent, events, 1.0 / sigma, z, f, at, config.bins, clock, phases, scratch.room)
+            seen = Seen(recent, events, 1.0 / sigma, z, f, v, at, clock, phases, scratch.room)
             learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
             pooled.learn_pooled(config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.gain, scratch.gains)
             blending.learn_blend(
@@ -207,30 +216,36 @@ def observe(
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, f)
-        _remember(config, z, f, clock, phases, math.isnan(x[i]), recent)
+        if z[at.scale + SEEN] > 0.0:
+            multistep.learn(
+                config.ahead, series.multistep, scratch.multistep, row, i, z, f, v, at, clock, phases, recent,
+                math.isnan(x[i]), z[at.scale + SIGMA],
+            )  # fmt: skip
+        _remember(config, z, f, v, clock, phases, math.isnan(x[i]), recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
     step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
     cycles.remember_step(series.cycles[row], clock, math.nan if math.isnan(x[0]) else step)
     if config.periods[0] == 0:
-        changed |= cycles.look_for_periods(
-            clock, series.cycles[row], config.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
+        found = cycles.look_for_periods(
+            clock, series.cycles[row], at.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
         )
-    if changed:
-        for i in range(config.targets):
-            z, f = series.numbers[row, i], series.singles[row, i]
-            for s in range(MOST_SEASONS):
-                if changed >> s & 1:
-                    _replay_period(config, z, f, clock, s, scratch.offsets, scratch.recent[i], events)
-        _fill_phases(clock, phases, scratch.offsets)
+        if found:
+            for i in range(config.targets):
+                z, f, v = series.numbers[row, i], series.singles[row, i], series.visits[row, i]
+                known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
+                for s in range(MOST_SEASONS):
+                    if found >> s & 1:
+                        _replay(config, z, f, v, clock, s, scratch.offsets, scratch.past, known, 0)
+            _fill_phases(clock, phases, scratch.offsets)
     for i in range(config.targets):
-        z, f = series.numbers[row, i], series.singles[row, i]
+        z, f, v = series.numbers[row, i], series.singles[row, i], series.visits[row, i]
         recent, inverse = scratch.recent[i], scratch.inverses[i]
         if z[at.scale + SEEN] == 0.0:
             for k in range(config.horizon):
                 forecast[k, i] = median[k, i] = math.nan
             continue
         fill_inputs(
-            scratch.inputs, z, f, at, config.seasons, config.bins, clock, phases[:, 1], recent, scratch.features,
+            scratch.inputs, z, f, v, at, config.seasons, clock, phases[:, 1], recent, scratch.features,
             config.harmonics,
         )  # fmt: skip
         for j in range(recurrent.networks):
@@ -241,11 +256,7 @@ def observe(
             )  # fmt: skip
         scratch.experts[1 + recurrent.networks] = (z[at.scale + MEAN] - recent[0]) * inverse
         e = 2 + recurrent.networks
-        season = clock[season_at(0)]
-        scratch.experts[e] = 0.0
-        if season[KIND] != NONE:
-            here, there = calendar.bin_of(phases[0, 0], season[BINS]), calendar.bin_of(phases[0, 1], season[BINS])
-            scratch.experts[e] = seasonal.step_of_season(z, f, at, config.bins, here, there, inverse)
+        scratch.experts[e] = season_tables.step_of_season(z, f, v, at, clock, phases)
         e += 1
         if config.autoregression.lags > 0:
             phi = at.autoregression + 1 + at.linear
@@ -262,17 +273,17 @@ def observe(
             )
             scratch.experts[e] = forecast_step(f, at.autoregression, at.linear)
             e += 1
-        pooled.fill_pooled(z, f, at, config.bins, clock, phases, recent, inverse)
+        pooled.fill_pooled(z, f, v, at, clock, phases, recent, inverse)
         scratch.experts[e] = pooled.pooled_step(together, f, at)
         scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(f, at)
-        scratch.experts[e + 2] = seasonal.step_a_period_ago(z, f, at, config.bins, clock, 1, phases[1, 1], inverse)
-        seen = Seen(recent, events, inverse, z, f, at, config.bins, clock, phases, scratch.room)
+        scratch.experts[e + 2] = season_tables.step_a_period_ago(z, f, v, at, clock, 1, phases[1, 1], inverse)
+        seen = Seen(recent, events, inverse, z, f, v, at, clock, phases, scratch.room)
         e = all_steps(FURTHER, seen, at.singles, scratch.experts, e + 3)
         scratch.experts[e] = -recent[0] * inverse
         _blend(config, z, f, experience, recent[0], inverse, scratch.experts, scratch.weights, forecast, median, i)
-        multistep.observe(
-            config.ahead, series.multistep, scratch.multistep, row, i, clock, scratch.offsets, phases, changed,
-            recent[0], math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
+        multistep.forecast_far(
+            config.ahead, series.multistep, scratch.multistep, row, i, z, f, v, at, clock, phases, recent,
+            math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
         )  # fmt: skip
 
 
@@ -309,22 +320,38 @@ def _fill_phases(clock: Int64, phases: Float64, offsets: Int64) -> None:
 
 
 @kernel
-def _replay_period(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, s: int, offsets: Int64, recent: Float64,
-    events: int,
+def _past(ring: Int8, clock: Int64, sigma: float, recent: Float64, target: int, past: Float64) -> int:
+    """Write the newest values of a target to `past`, newest first; returns how many of them are known.
+
+    Beyond what its history holds the first target's are put together from the steps that periods are looked for in.
+    """
+    known = min(int(clock[EVENTS]), recent.size)
+    for age in range(known):
+        past[age] = recent[age]
+    if target > 0 or known < recent.size:
+        return known
+    tick = clock[TICK]
+    count = min(int(tick), cycles.RING)
+    for age in range(known, count):
+        past[age] = past[age - 1] - ring[(tick - age + 1) % cycles.RING] / cycles.UNIT * sigma
+    return max(known, count)
+
+
+@kernel
+def _replay(
+    config: ForecasterConfig, z: Float64, f: Float32, v: UInt8, clock: Int64, s: int, offsets: Int64, past: Float64,
+    known: int, newest: int,
 ) -> None:  # fmt: skip
-    """Fill the tables of season `s`, just found, from the history."""
+    """Fill the tables of season `s`, which is another than before, from the `known` values at past[newest:]."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
-    seasonal.forget_seasonal(z, f, at, config.bins, s)
-    if clock[season_at(s)][KIND] == NONE:
+    season_tables.forget(z, f, v, at, clock, s)
+    if clock[season_at(s)][KIND] == NONE or z[at.scale + SEEN] == 0.0:
         return
-    for age in range(min(events, at.values) - 2, -1, -1):
+    for age in range(known - 2, newest - 1, -1):
         phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
-        step = clip((recent[age] - recent[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        if s == 0:
-            seasonal_levels.observe_levels(z, f, at, config.bins, clock, phase, recent[age])
-        seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phase, recent[age], step, sigma)
+        step = clip((past[age] - past[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
+        season_tables.observe(z, f, v, at, clock, s, phase, past[age], step, sigma)
 
 
 @kernel
@@ -336,6 +363,7 @@ def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
     elif not missing:
         for k in range(at.values):
             z[at.history + k] = x
+        z[at.base] = x
 
 
 @kernel
@@ -374,9 +402,10 @@ def _adapt(config: ForecasterConfig, f: Float32) -> None:
 
 @kernel
 def _remember(
-    config: ForecasterConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, missing: bool, recent: Float64
-) -> None:
-    """Move scale, levels and seasonal tables."""
+    config: ForecasterConfig, z: Float64, f: Float32, v: UInt8, clock: Int64, phases: Float64, missing: bool,
+    recent: Float64,
+) -> None:  # fmt: skip
+    """Move scale, means and the seasons' tables."""
     out_of_line()
     at = config.at
     if missing and z[at.scale + SEEN] == 0.0:
@@ -387,13 +416,12 @@ def _remember(
     if not missing:
         step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         observe_scale(z[at.scale : at.drift], value, value - previous, config.warmup, config.memory)
-    seasonal_levels.observe_means(z, at, clock, value, missing)
-    if not missing:
-        seasonal_levels.observe_levels(z, f, at, config.bins, clock, phases[0, 0], value)
-    if not missing:
         pooled.observe_average(z, at, value, z[at.scale + SEEN])
+    season_tables.observe_means(z, at, clock, value, missing)
+    sigma = z[at.scale + SIGMA]
+    season_tables.move_base(z, f, v, at, clock, recent, sigma)
     for s in range(MOST_SEASONS):
-        seasonal.observe_seasonal(z, f, at, config.bins, clock, s, phases[s, 0], value, step, z[at.scale + SIGMA])
+        season_tables.observe(z, f, v, at, clock, s, phases[s, 0], value, step, sigma)
 
 
 @kernel

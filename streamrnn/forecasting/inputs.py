@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
-from streamrnn.forecasting.layout import LAST, LEVELS, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
+from streamrnn.forecasting.experts.season_tables import last_at, level_at, place
+from streamrnn.forecasting.layout import AGO, LEVELS, NOW_SIZE, STEP, SURPRISE, Layout
 from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.floating]
 
@@ -39,7 +41,7 @@ def input_count(features: int, seasons: int, harmonics: int) -> int:
 
 @kernel
 def fill_inputs(
-    out: Float64, z: Float64, f: Float32, at: Layout, seasons: int, bins: int, clock: Int64, phases: Float64,
+    out: Float64, z: Float64, f: Float32, v: UInt8, at: Layout, seasons: int, clock: Int64, phases: Float64,
     recent: Float64, u: Float64, harmonics: int,
 ) -> None:  # fmt: skip
     """Write the inputs of one target; phases (seasons,) of the next event, recent (values,) newest first, u scaled."""
@@ -56,17 +58,16 @@ def fill_inputs(
     k = 4
     for s in range(seasons):
         season = clock[season_at(s)]
-        table, now = at.table + s * TABLE_ROWS * bins, at.now + s * NOW_SIZE
+        now = at.now + s * NOW_SIZE
         if season[KIND] == NONE:
             for j in range(4 + 2 * harmonics):
                 out[k + j] = 0.0
         else:
-            b = bin_of(phases[s], season[BINS])
-            known = f[at.visits + s * bins + b] > 0
-            before = z[table + LAST * bins + b]
-            out[k] = clip((before - x) * inverse, CLIP) if known else 0.0
-            out[k + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, CLIP) if known else 0.0
-            out[k + 2] = clip(z[table + STEP * bins + b], CLIP)
+            b = place(at, season, s, bin_of(phases[s], season[BINS]))
+            known, before = v[b] > 0, last_at(f, v, at, clock, s, phases[s])
+            out[k] = clip((before + z[at.base] - x) * inverse, CLIP) if known else 0.0
+            out[k + 1] = clip((before - z[now + AGO]) * inverse, CLIP) if known else 0.0
+            out[k + 2] = clip(float(f[at.table + STEP * at.bins + b]), CLIP)
             out[k + 3] = clip(z[now + SURPRISE], CLIP)
             for j in range(harmonics):
                 angle = 2.0 * math.pi * (j + 1) * phases[s]
@@ -75,9 +76,11 @@ def fill_inputs(
         k += 4 + 2 * harmonics
     season = clock[season_at(0)]
     b = bin_of(phases[0], season[BINS]) if season[KIND] != NONE else 0
-    known = season[KIND] != NONE and f[at.visits + b] > 0
+    known = season[KIND] != NONE and v[b] > 0
     for j in range(LEVELS):
-        out[k + j] = clip((z[at.levels + j * bins + b] - x) * inverse, CLIP) if known else 0.0
+        out[k + j] = 0.0
+        if known:
+            out[k + j] = clip((level_at(f, v, at, clock, 0, phases[0], j) + z[at.base] - x) * inverse, CLIP)
         out[k + LEVELS + j] = clip((z[at.means + j] - x) * inverse, CLIP)
     k += 2 * LEVELS
     out[k] = clip(math.log(clock[GAP] / clock[INTERVAL]), CLIP) if clock[GAP] > 0 else 0.0

@@ -6,22 +6,34 @@ from kernel to kernel is what numba spends its compile time on, and one run of m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import DRIFT_SIZE
 from streamrnn.forecasting.experts.readout import Blocks, readout_size
 from streamrnn.forecasting.scaling import SCALE_SIZE
 
-# Per season and bin.
-LAST, STEP, DEVIATION, RATIO = 0, 1, 2, 3
-LEVEL = 4
-TABLE_ROWS = 5
-# Per season: about the newest value.
-PERIOD_AGO, SURPRISE, PERIOD_MEAN, VALUES = 0, 1, 2, 3
-NOW_SIZE = 4
-# Levels per bin, and running means.
-LEVELS = 3
+# Rows of the seasons' table, one number per bin; bins of both seasons lie in one row, see `season_tables.py`.
+LAST: Final = 0
+STEP: Final = 1
+LEVEL: Final = 2
+TABLE_ROWS: Final = 3
+# Of the first season alone, besides: two slower levels and the ratio to the running mean.
+SLOW_LEVELS: Final = 2
+QUOTIENT: Final = 2
+SLOW_ROWS: Final = 3
+LEVELS: Final = 1 + SLOW_LEVELS  # of the first season, and running means
+# Per season, float64.
+SUM: Final = 0  # of the bins' last values
+FILLED: Final = 1  # bins with a value
+AGO: Final = 2  # what was last seen at the newest event's phase before that event, less the base
+SURPRISE: Final = 3  # of the newest step, sigmas
+VISIT: Final = 4  # bin of the open visit + 1
+TOTAL: Final = 5  # sum and
+COUNT: Final = 6  # number of its values
+CLOSED: Final = 7  # bin of the visit before + 1, still to be written
+CLOSED_MEAN: Final = 8  # of its values
+NOW_SIZE: Final = 9
 
 
 class Layout(NamedTuple):
@@ -32,9 +44,8 @@ class Layout(NamedTuple):
     drift: int  # DRIFT_SIZE
     history: int  # ring of `values` values, missing ones filled in
     values: int
-    table: int  # (seasons, TABLE_ROWS, bins)
+    base: int  # what the seasons' tables are less
     now: int  # (seasons, NOW_SIZE)
-    levels: int  # (LEVELS, bins)
     means: int  # (LEVELS,)
     average: int  # running mean of about ten values
     numbers: int
@@ -46,22 +57,25 @@ class Layout(NamedTuple):
     linear: int  # m
     own: int  # the series' own readout beside the pooled one
     pooled_step: int  # what the pooled one expects of the next event, sigmas
-    visits: int  # (seasons, bins)
+    table: int  # (TABLE_ROWS, bins)
+    bins: int  # of both seasons together
+    slow: int  # (SLOW_ROWS, slow_bins)
+    slow_bins: int
     blend: int  # mixtures of the next step, `blending.py`
     singles: int
 
 
 def make_layout(
-    *, values: int, seasons: int, bins: int, networks: int, readout: Blocks, linear: Blocks, own: Blocks, blend: int,
+    *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, own: Blocks, blend: int,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other."""
+    slow_bins = bins // 2
     sizes = {
         "scale": SCALE_SIZE,
         "drift": DRIFT_SIZE,
         "history": values,
-        "table": seasons * TABLE_ROWS * bins,
+        "base": 1,
         "now": MOST_SEASONS * NOW_SIZE,
-        "levels": LEVELS * bins,
         "means": LEVELS,
         "average": 1,
     }
@@ -70,7 +84,8 @@ def make_layout(
         "autoregression": readout_size(linear),
         "own": readout_size(own),
         "pooled_step": 1,
-        "visits": seasons * bins,
+        "table": TABLE_ROWS * bins,
+        "slow": SLOW_ROWS * slow_bins,
         "blend": blend,
     }
     at: dict[str, int] = {}
@@ -83,6 +98,8 @@ def make_layout(
     return Layout(
         **at,
         values=values,
+        bins=bins,
+        slow_bins=slow_bins,
         readout_stride=readout_size(readout),
         readout=sum(readout.sizes),
         linear=sum(linear.sizes),

@@ -28,6 +28,7 @@ from streamrnn.records.forecasts import encode
 from streamrnn.records.latest import Opened, forecast_steps, numbers, open_alerts, origin
 from streamrnn.records.log import Message, Partition
 from streamrnn.state import settings
+from streamrnn.state.arrays import row_bytes
 from streamrnn.state.partition_model import PartitionModel
 
 Float64 = npt.NDArray[np.float64]
@@ -159,15 +160,15 @@ class ForecastModel(PartitionModel[Answers]):
             history=np.zeros((1, targets, bounds.COLUMNS), np.int32),
             episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
         )
+        self._warns = config.anomaly.warns
         rows = Series(
             common,
             series,
             intervals.allocate(self._config.intervals, 1),
             detector.allocate(self._config.anomaly, 1),
-            early_warning.allocate(self._config.warning, 1),
+            early_warning.allocate(self._config.warning, 1, wanted=self._warns),
         )
         self._sense = _sense(config)
-        self._warns = config.anomaly.warns
         self._limits = _limits(config)
         self._rules, self._ignored = KeyRules(config.anomaly), IgnoredEvents(config.event)
         self._scratch = Scratch(scratch, np.zeros(detector.OUTCOMES))
@@ -185,6 +186,7 @@ class ForecastModel(PartitionModel[Answers]):
                 detector.allocate_shared(),
             ),
             rows,
+            optional=row_bytes(early_warning.allocate(self._config.warning, 1)),
         )
 
     def _blank_answers(self, decoded: Decoded) -> Answers:

@@ -37,7 +37,7 @@ class ForecasterConfig(NamedTuple):
     horizon: int
     seasons: int
     periods: tuple[int, int]  # microseconds, 0: find it
-    bins: int
+    bins: int  # of both seasons together
     harmonics: int
     warmup: float
     memory: float
@@ -166,7 +166,7 @@ def forecaster_config(
         horizon=horizon,
         seasons=seasons,
         periods=(int(periods[0]), int(periods[1])),
-        bins=288,
+        bins=_BINS,
         harmonics=chosen["harmonics"],
         warmup=200.0,
         memory=2000.0,
@@ -187,6 +187,7 @@ def forecaster_config(
 
 
 _FIRST_COVARIANCE = 0.05
+_BINS = 192  # of both seasons: the day and the week of hourly data
 _HIDDEN_APART = 16  # units from which on the hidden state has a block of its own
 
 
@@ -216,8 +217,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     )
     longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
-        values=max(256, longest + 4),
-        seasons=MOST_SEASONS,
+        values=max(32, longest + 4, config.ahead.values if config.ahead is not None else 0),
         bins=config.bins,
         networks=config.recurrent.networks,
         readout=recurrent.blocks,

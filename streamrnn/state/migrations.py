@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamrnn.errors import SnapshotMismatch, SnapshotVersion
-from streamrnn.state.arrays import Array, RowBytes, layout
+from streamrnn.state.arrays import Array, RowBytes, layout, row_bytes
 
 PARTS = ("common", "forecaster", "intervals", "anomaly", "warning", "labelled")
 """In the order of the versions in a record's header. Never reorder; add at the end."""
@@ -89,6 +89,8 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("intervals", 3, "0.1.0", "the partition knows how wide the intervals of young series are"),
     Migration("anomaly", 3, _without_shown, _with_shown),
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
+    Refused("forecaster", 5, "0.1.0", "the next step and the far ones share one table of seasons, in single precision"),
+    Refused("warning", 2, "0.1.0", "a series has it only where warnings are asked for"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 
@@ -109,9 +111,20 @@ def present(changes: Sequence[Refused | Migration] | None = None) -> Versions:
 class Reader:
     """Brings stored rows and shared arrays to the present layout."""
 
-    def __init__(self, rows: tuple[Any, ...], own: str, changes: Sequence[Refused | Migration] | None = None) -> None:
-        """`rows` has the present layout; an array that no part names belongs to the part `own`."""
+    def __init__(
+        self,
+        rows: tuple[Any, ...],
+        own: str,
+        changes: Sequence[Refused | Migration] | None = None,
+        *,
+        optional: int = 0,
+    ) -> None:
+        """`rows` has the present layout; an array that no part names belongs to the part `own`.
+
+        The last part of a row may be left out; where it is not, it has `optional` bytes.
+        """
         self._own, self._changes = own, CHANGES if changes is None else changes
+        self._size, self._optional = row_bytes(rows), optional
         self._fields = layout(rows)
         self.versions = present(self._changes)
         self._parts = sorted({self._part(name)[0] for name, _, _ in self._fields}, key=PARTS.index)
@@ -158,7 +171,7 @@ class Reader:
         Raises `SnapshotVersion` where the layout is refused, ValueError where the bytes are too few or too many.
         """
         if versions == self.versions:
-            return data
+            return self._with_or_without(data)
         if versions not in self._older:
             self.check(versions)
             self._older[versions] = self._fields_before(versions)
@@ -177,6 +190,14 @@ class Reader:
             np.ascontiguousarray(_fitting(arrays, *self._part(name), kind, shape)).tobytes()
             for name, kind, shape in self._fields
         )
+
+    def _with_or_without(self, data: RowBytes) -> RowBytes:
+        """A row whose optional part is there if and only if it is in the present layout; a new one is zero."""
+        if self._optional and len(data) == self._size - self._optional:
+            return bytes(data) + bytes(self._optional)
+        if self._optional and len(data) == self._size + self._optional:
+            return data[: self._size]
+        return data
 
     def _fields_before(self, versions: Versions) -> list[tuple[str, Field]]:
         """The fields of a row of these versions in order, each with its part."""

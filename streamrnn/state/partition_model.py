@@ -57,12 +57,15 @@ class PartitionModel(ABC, Generic[Answers]):
     part: ClassVar[str]
     """The part of the layout to which the arrays belong that no part names (`migrations.PARTS`)."""
 
-    def __init__(self, config: Config, settings: Settings, shared: Any, rows: Any) -> None:
-        """`settings` are those of `known_settings` with their present values, `rows` the arrays of one new series."""
+    def __init__(self, config: Config, settings: Settings, shared: Any, rows: Any, *, optional: int = 0) -> None:
+        """`settings` are those of `known_settings` with their present values, `rows` the arrays of one new series.
+
+        The last part of a row may be there or not, as settings that are free to change say: `optional` bytes if it is.
+        """
         assert settings.keys() <= self.known_settings.keys(), settings.keys() - self.known_settings.keys()
         self._settings: Settings = _plain(settings)
         self._application = config.application_id
-        self._layouts = migrations.Reader(rows, self.part)
+        self._layouts = migrations.Reader(rows, self.part, optional=optional)
         self.shared = shared
         self._late_is_dead = config.event.late == "dead-letter"
         state = config.state

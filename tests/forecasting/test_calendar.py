@@ -25,7 +25,7 @@ MINUTE = HOUR // 60
 def clock_after(times: np.ndarray, declared: tuple[int, int] = (0, 0)) -> np.ndarray:
     clock = np.zeros(CLOCK_SIZE, np.int64)
     for time in times:
-        calendar.observe_time(clock, time, declared, 288, UTC)
+        calendar.observe_time(clock, time, declared, 192, UTC)
     return clock
 
 
@@ -37,11 +37,12 @@ def months(count: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("interval", "periods"),
     [
-        (MINUTE, [(DAY, 288), (WEEK, 168)]),
-        (5 * MINUTE, [(DAY, 288), (WEEK, 168)]),
+        (MINUTE, [(DAY, 96), (WEEK, 96)]),
+        (5 * MINUTE, [(DAY, 96), (WEEK, 96)]),
+        (HOUR // 2, [(DAY, 48), (WEEK, 112)]),
         (HOUR, [(DAY, 24), (WEEK, 168)]),
         (12 * HOUR, [(DAY, 2), (WEEK, 14)]),
-        (DAY, [(WEEK, 7), (YEAR, 288)]),
+        (DAY, [(WEEK, 7), (YEAR, 182)]),
         (WEEK, [(YEAR, 52)]),
     ],
 )

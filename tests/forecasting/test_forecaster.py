@@ -59,7 +59,7 @@ def test_scratch_carries_nothing() -> None:
         when = np.array([t * HOUR])
         for array in (dirty.scratch.phases, dirty.scratch.phi, dirty.scratch.gain, dirty.scratch.experts,
                       dirty.scratch.recent, dirty.scratch.inputs, dirty.scratch.inverses,
-                      dirty.scratch.multistep.recent, dirty.scratch.multistep.phi, dirty.scratch.multistep.gain,
+                      dirty.scratch.past, dirty.scratch.multistep.phi, dirty.scratch.multistep.gain,
                       dirty.scratch.multistep.weights, dirty.scratch.multistep.seen, dirty.scratch.multistep.here,
                       dirty.scratch.multistep.next, dirty.scratch.multistep.experts,
                       dirty.scratch.multistep.mixing, dirty.scratch.multistep.joint_phi):  # fmt: skip

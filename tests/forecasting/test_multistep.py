@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from streamrnn.forecasting import step_groups
-from streamrnn.forecasting.calendar import BY_EVENTS
+from streamrnn.forecasting.calendar import BY_EVENTS, CLOCK_SIZE, give_bins, season_at
 from streamrnn.forecasting.experts import multistep, season_tables
+from streamrnn.forecasting.layout import LEVELS
+from streamrnn.forecasting.presets import forecaster_config
 from tests.forecasting.streams import HOUR, Forecaster
 
 
@@ -54,35 +56,71 @@ def test_a_ramp_is_followed_as_a_straight_line_would(noise: float) -> None:
         assert mae(model.median, x, step, 1000) < (1.5 * 3.2 if noise else 2.0)
 
 
+class Table:
+    """The seasons' tables of one target, alone."""
+
+    def __init__(self, period: int, bins: int) -> None:
+        self.at = forecaster_config(preset="lite").at
+        self.z, self.f = np.zeros(self.at.numbers), np.zeros(self.at.singles, np.float32)
+        self.v = np.zeros(self.at.bins, np.uint8)
+        self.clock = np.zeros(CLOCK_SIZE, np.int64)
+        self.clock[season_at.py_func(0)] = BY_EVENTS, period, bins
+        self.period = period
+
+    def observe(self, t: int, x: float) -> None:
+        phase = t % self.period / self.period
+        season_tables.observe(self.z, self.f, self.v, self.at, self.clock, 0, phase, x, 0.0, 0.0)
+
+    def seen(self, phase: float, back: int, recent: np.ndarray) -> np.ndarray:
+        out = np.zeros(1 + LEVELS)
+        assert season_tables.seen(self.z, self.f, self.v, self.at, self.clock, 0, phase, back, recent, self.period, out)
+        return out
+
+
 def test_origins_see_a_table_as_it_was() -> None:
     random = np.random.default_rng(0)
     period, n = 6, 80
     x = random.standard_normal(n)
-    most, levels = season_tables.MOST_BINS[0], season_tables.LEVELS[0]
-    numbers = np.zeros(season_tables.NUMBERS)
-    table = np.zeros(season_tables.table_size(0), np.float32)
-    season = np.array([BY_EVENTS, period, period])
-    before = []
+    table = Table(period, period)
+    phase, before = n % period / period, {}
     for t in range(n):
-        before.append(table.copy())
-        season_tables.observe(numbers, table, season, most, levels, period, t % period / period, x[t], 0.0)
-    out = np.zeros(1 + levels)
+        if t % period == n % period and t >= period:
+            before[t] = table.seen(phase, 0, x)
+        table.observe(t, x[t])
     recent = np.concatenate([[np.nan], x[::-1]])  # the newest of all, n, has come and is not in the table
     for back in range(5):
-        b = n % period
-        assert season_tables.seen(table, most, levels, b, back, recent, period, 0.0, out)
-        was = before[n - period * back] if back else table
-        expected = [was[j * most + b] for j in range(1 + levels)]
-        np.testing.assert_allclose(out, expected, atol=2e-6)
+        expected = before[n - period * back] if back else table.seen(phase, 0, recent)
+        np.testing.assert_allclose(table.seen(phase, back, recent), expected, atol=2e-6)
 
 
-def test_a_bin_of_several_events_is_written_when_its_visit_is_over() -> None:
-    numbers = np.zeros(season_tables.NUMBERS)
-    table = np.zeros(season_tables.table_size(1), np.float32)
-    season = np.array([BY_EVENTS, 8, 2])
-    for t, x in enumerate([1.0, 3.0, 5.0, 7.0, 9.0, 9.0]):
-        season_tables.observe(numbers, table, season, 168, 1, 8, (t + 2) % 8 / 8, x, 0.0)
-        assert table[1] == (0.0 if t < 4 else 4.0), "the mean of the visit's four values, once it is left"
+def test_a_bin_of_several_events_is_written_when_the_next_visit_is_over() -> None:
+    table = Table(12, 3)
+    for t, x in enumerate([1.0, 3.0, 5.0, 7.0, 9.0, 9.0, 8.0, 8.0, 8.0, 8.0]):
+        table.observe(t + 2, x)  # bins 1, 1, 1, 1, 2, 2, 2, 2, 0, 0
+        assert table.f[table.at.table + 1] == (0.0 if t < 8 else 4.0), "the mean of the visit's four values"
+
+
+def test_between_bins_of_several_events_the_table_is_interpolated() -> None:
+    table = Table(288, 96)
+    for t in range(3 * 288):
+        table.observe(t, float(t % 288))
+    for phase in (0.25, 0.25 + 1 / 288, 0.25 + 2 / 288):
+        assert table.seen(phase, 0, np.zeros(4))[0] == pytest.approx(288 * phase, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(24, 168), (169, 2016), (288, 2016), (7, 365), (250, 0), (191, 1), (3, 5)]
+)
+def test_two_seasons_share_the_bins(first: int, second: int) -> None:
+    clock = np.zeros(CLOCK_SIZE, np.int64)
+    clock[season_at.py_func(0)] = BY_EVENTS, first, 0
+    clock[season_at.py_func(1)] = (BY_EVENTS, second, 0) if second else (0, 0, 0)
+    assert give_bins(clock, 192) == (3 if second else 1)
+    one, two = (int(clock[season_at.py_func(s)][2]) for s in range(2))
+    assert 0 < one + two <= 192
+    assert one == first or (first > 96 and one >= 64)
+    assert two == second or (second > 96 and two >= 64)
+    assert give_bins(clock, 192) == 0, "settled"
 
 
 def test_groups_and_knots_cover_every_step_once() -> None:

@@ -179,6 +179,24 @@ def test_rows_that_were_replaced_or_deleted_are_not_refused(monkeypatch: pytest.
     assert not unread.refused
 
 
+def test_warnings_may_be_asked_for_later_and_given_up_again() -> None:
+    """What is free to change must not make a state unreadable, though only those who warn keep something for it."""
+    from streamrnn.records.events import EventDecoder
+
+    warning = configured(anomaly__warn_at=0.9, model__horizon=4)
+    silent = configured(model__horizon=4)
+    events, sizes = EventDecoder(CONFIG.event).decode(EVENTS), []
+    stored: list[Message] = []
+    for config in (silent, warning, silent):
+        model = make_model(config)
+        if stored:
+            assert restore(model, stored) == 30
+        model.process(events)
+        stored = list(model.snapshot(30, whole=True))
+        sizes.append(model.bytes_per_series)
+    assert sizes[0] == sizes[2] < sizes[1]
+
+
 def test_state_of_another_pipeline_is_refused() -> None:
     here, there = Partition("events", 0), Partition("orders", 0)
     model = make_model(CONFIG)

@@ -23,6 +23,7 @@ from streamrnn.kernels.jit import CALLEE_OPTIONS
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,8 +40,8 @@ class Seen(NamedTuple):
     inverse: float  # 1 / sigma; 0 while sigma is unknown
     z: Float64  # the target's row of float64, laid out by `at`
     f: Float32  # its row of float32
+    v: UInt8  # visits of the seasons' bins, see `season_tables.py`
     at: Layout
-    bins: int  # of a season's table
     clock: Int64  # see `calendar.py`
     phases: Float64  # (seasons, horizon + 1): of the newest event and those to come
     room: Float64  # (ROOM,) to work in; nothing in it is kept

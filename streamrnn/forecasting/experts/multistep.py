@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting import step_groups
 from streamrnn.forecasting.calendar import (
+    BINS,
     BY_TIME,
     DAY,
     KIND,
@@ -39,11 +40,11 @@ from streamrnn.forecasting.calendar import (
     NONE,
     PERIOD,
     bin_of,
-    phase_after,
     season_at,
 )
 from streamrnn.forecasting.experts import season_tables
-from streamrnn.forecasting.experts.season_tables import LEVELS, MOST_BINS
+from streamrnn.forecasting.experts.season_tables import LEVELS_OF, MOST
+from streamrnn.forecasting.layout import AGO, FILLED, LEVELS, NOW_SIZE, SUM, Layout
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels import least_squares
 from streamrnn.kernels.jit import kernel
@@ -51,6 +52,7 @@ from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 KNOTS: Final = 24
@@ -60,7 +62,7 @@ HARMONICS: Final = 2
 MEANS: Final = 3
 MEAN_RATIO = 0.3
 PERIOD_UNKNOWN = 24.0
-FEATURES: Final = 1 + MEANS + 2 + LEVELS[0] + 2 + LEVELS[1] + LAGS + 1 + 8 * HARMONICS
+FEATURES: Final = 1 + MEANS + 2 + LEVELS_OF[0] + 2 + LEVELS_OF[1] + LAGS + 1 + 8 * HARMONICS
 JOINT_FEATURES: Final = 1 + JOINT_LAGS + 1
 EXPERTS: Final = 4 + 5 * MOST_SEASONS + 4
 WINDOW: Final = 24  # values of the drift and of the running median
@@ -69,9 +71,7 @@ LEAST_CHANGE = 0.5  # sigmas
 LAG_CLIP = 6.0
 STEP_ONE_CLIP = 8.0
 ERROR_CLIP = 4.0
-SUSTAINED = 8  # values that must be so far away
-REBASE = 30_000.0  # sigmas between the series and the base of its tables
-MOST = 1e15
+FARTHEST = 1e15  # sigmas
 DRIFT_BOUND = 2.0  # times the running change over k steps
 WAVES: Final = 512
 
@@ -82,12 +82,10 @@ PERIOD_MEAN: Final = 4  # of both seasons
 LEVEL: Final = 6  # slowest level of the first season
 KNOWN: Final = 7
 ORIGIN: Final = 8
-# Numbers (doubles): events since the first value, base of the tables, then
+# Numbers (doubles): events since the first value, and the running means.
 COUNT: Final = 0
-BASE: Final = 1
-MEANS_AT: Final = 2
-SEASONS_AT: Final = 5
-RING_AT: Final = SEASONS_AT + MOST_SEASONS * season_tables.NUMBERS
+MEANS_AT: Final = 1
+NUMBERS: Final = MEANS_AT + MEANS
 
 
 class AheadConfig(NamedTuple):
@@ -96,11 +94,10 @@ class AheadConfig(NamedTuple):
     horizon: int
     knots: int
     groups: int
-    values: int  # of the ring
+    values: int  # that must be remembered
     forgetting: float
     initial_covariance: float
     # offsets into the singles
-    tables: int
     origins: int
     changes: int
     errors: int
@@ -116,7 +113,7 @@ class AheadConfig(NamedTuple):
 class MultistepSeries(NamedTuple):
     """State per series and target."""
 
-    numbers: Float64  # (rows, targets, RING_AT + values)
+    numbers: Float64  # (rows, targets, NUMBERS)
     singles: Float32  # (rows, targets, AheadConfig.singles)
 
 
@@ -129,12 +126,11 @@ class MultistepScratch(NamedTuple):
     bounds: Int64  # (groups + 1,) first step of every group of steps
     slots: Int64  # (groups + 1,)
     waves: Float64  # (WAVES, 2 HARMONICS)
-    recent: Float64  # (values,) newest first
     phi: Float32
     joint_phi: Float32
     gain: Float32
     weights: Float32
-    seen: Float64  # (MOST_SEASONS, 1 + LEVELS)
+    seen: Float64  # (MOST_SEASONS, 1 + levels)
     here: Float64
     next: Float64
     experts: Float64  # (EXPERTS,)
@@ -147,8 +143,17 @@ def ahead_config(horizon: int) -> AheadConfig | None:
     if horizon < 2:
         return None
     knots, bounds = min(KNOTS, horizon - 1), step_groups.group_bounds(horizon)
+    at, offset = {}, 0
+    for name, size in _sizes(horizon, knots).items():
+        at[name] = offset
+        offset += size
+    return AheadConfig(horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, 0.05, **at, singles=offset)
+
+
+def _sizes(horizon: int, knots: int) -> dict[str, int]:
+    """Singles of every part, in order."""
+    bounds = step_groups.group_bounds(horizon)
     sizes = {
-        "tables": season_tables.table_size(0) + season_tables.table_size(1),
         "origins": (horizon + 1) * ORIGIN,
         "changes": horizon + 1,
         "errors": 2 * knots,
@@ -159,22 +164,23 @@ def ahead_config(horizon: int) -> AheadConfig | None:
         "mixtures": 2 * (len(bounds) - 1) * step_groups.mixture_size(EXPERTS),
         "slots": int(step_groups.slots_of(bounds)[-1]) * (step_groups.SLOT + EXPERTS),
     }
-    at, offset = {}, 0
-    for name, size in sizes.items():
-        at[name] = offset
-        offset += -(-size // 16) * 16
-    return AheadConfig(horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, 0.05, **at, singles=offset)
+    return {name: -(-size // 16) * 16 for name, size in sizes.items()}
+
+
+def parts(config: AheadConfig) -> dict[str, int]:
+    """Singles of every part, by a name to be read."""
+    return {name.replace("_", " "): size for name, size in _sizes(config.horizon, config.knots).items()}
 
 
 def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[MultistepSeries, MultistepScratch]:
     """State of `rows` new series, and working room."""
     if config is None:
         empty = MultistepSeries(np.zeros((rows, targets, 0)), np.zeros((rows, targets, 0), np.float32))
-        horizon, knots, groups, values = 1, 1, 1, 1
+        horizon, knots, groups = 1, 1, 1
     else:
-        horizon, knots, groups, values = config.horizon, config.knots, config.groups, config.values
+        horizon, knots, groups = config.horizon, config.knots, config.groups
         empty = MultistepSeries(
-            np.zeros((rows, targets, RING_AT + values)), np.zeros((rows, targets, config.singles), np.float32)
+            np.zeros((rows, targets, NUMBERS)), np.zeros((rows, targets, config.singles), np.float32)
         )
     at = knot_steps(horizon, knots)
     below = np.clip(np.searchsorted(at, np.arange(horizon + 1), "right") - 1, 0, knots - 1)
@@ -189,14 +195,13 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
         bounds=bounds.astype(np.int64),
         slots=step_groups.slots_of(bounds),
         waves=np.stack([f(h * angle) for h in range(1, HARMONICS + 1) for f in (np.sin, np.cos)], axis=1),
-        recent=np.zeros(values),
         phi=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
         joint_phi=np.zeros(JOINT_FEATURES, np.float32),
         gain=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
         weights=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
-        seen=np.zeros((MOST_SEASONS, 1 + max(LEVELS))),
-        here=np.zeros((MOST_SEASONS, 1 + max(LEVELS))),
-        next=np.zeros((MOST_SEASONS, 1 + max(LEVELS))),
+        seen=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
+        here=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
+        next=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
         experts=np.zeros(EXPERTS),
         sorted=np.zeros(WINDOW),
         mixing=np.zeros((2 * groups, EXPERTS)),
@@ -214,13 +219,11 @@ def knot_steps(horizon: int, knots: int) -> NDArray[np.int64]:
 
 
 @kernel
-def observe(
-    config: AheadConfig | None, series: MultistepSeries, scratch: MultistepScratch, row: int, i: int, clock: Int64,
-    offsets: Int64, phases: Float64, changed: int, x: float, missing: bool, sigma: float, step_one: float,
-    forecast: Float64,
-    median: Float64,
+def learn(
+    config: AheadConfig | None, series: MultistepSeries, scratch: MultistepScratch, row: int, i: int, z: Float64,
+    f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
 ) -> None:  # fmt: skip
-    """Learn from one event of target `i`, then forecast.
+    """Learn from one event of target `i`, before the seasons' tables do.
 
     Args:
         config: sizes.
@@ -228,13 +231,40 @@ def observe(
         scratch: working room.
         row: of the series.
         i: the target.
+        z: its numbers at `at`, with the seasons' tables.
+        f: the same, singles.
+        v: visits of the tables' bins.
+        at: where things lie in them.
         clock: of the series.
-        offsets: table of local time, see `calendar.py`.
         phases: `(MOST_SEASONS, horizon + 1)` from the newest event on.
-        changed: bit s: season s is another than before.
-        x: the newest value, filled in where missing.
-        missing: whether it was.
+        recent: `(values,)` newest first, filled in where missing.
+        missing: whether the newest is.
         sigma: unit of the target's scale, 0 while it has none.
+    """
+    out_of_line()
+    if config is None:
+        return
+    own, far = series.numbers[row, i], series.singles[row, i]
+    own[COUNT] += 1.0
+    inverse = 1.0 / sigma if sigma > 0.0 else 0.0
+    known = not missing and sigma > 0.0
+    slots = far[config.slots : config.singles]
+    step_groups.come(far[config.mixtures :], slots, scratch.slots, EXPERTS, recent, inverse, known)
+    if known:
+        _learn(config, int(own[COUNT]), far, scratch, Season(z, f, v, at, clock, phases), recent, inverse)
+    if sigma > 0.0:
+        _learn_joint(config, int(own[COUNT]), far, scratch, recent, inverse)
+
+
+@kernel
+def forecast_far(
+    config: AheadConfig | None, series: MultistepSeries, scratch: MultistepScratch, row: int, i: int, z: Float64,
+    f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
+    step_one: float, forecast: Float64, median: Float64,
+) -> None:  # fmt: skip
+    """Forecast the steps 2.. once the seasons' tables have seen the event; arguments besides those of `learn`:
+
+    Args:
         step_one: forecast of the next step, original units.
         forecast: `(horizon,)`, means of steps 2.. are written.
         median: `(horizon,)`, the same for the medians.
@@ -242,84 +272,22 @@ def observe(
     out_of_line()
     if config is None:
         return
-    z, f = series.numbers[row, i], series.singles[row, i]
-    recent = scratch.recent
-    _put(config, z, x, recent)
+    own, far = series.numbers[row, i], series.singles[row, i]
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
-    _move_base(config, z, f, recent, x, sigma)
-    if changed:
-        for s in range(MOST_SEASONS):
-            if changed >> s & 1:
-                _replay(config, z, f, clock, offsets, s, recent, sigma)
-    known = not missing and sigma > 0.0
-    slots = f[config.slots : config.singles]
-    step_groups.come(f[config.mixtures :], slots, scratch.slots, EXPERTS, recent, inverse, known)
-    if known:
-        _learn(config, z, f, scratch, clock, phases, sigma, inverse)
-    if sigma > 0.0:
-        _learn_joint(config, z, f, scratch, inverse)
-    _remember(config, z, f, clock, phases, x, missing, sigma, step_one)
-    _forecast(config, z, f, scratch, clock, phases, sigma, inverse, step_one, forecast, median)
+    season = Season(z, f, v, at, clock, phases)
+    _remember(config, own, far, season, recent[0], missing, sigma, step_one)
+    _forecast(config, own, far, scratch, season, recent, sigma, inverse, step_one, forecast, median)
 
 
-@kernel
-def _season(s: int) -> slice:
-    """Where the numbers of season `s` lie."""
-    return slice(SEASONS_AT + s * season_tables.NUMBERS, SEASONS_AT + (s + 1) * season_tables.NUMBERS)
+class Season(NamedTuple):
+    """What a target's seasons are read from."""
 
-
-@kernel
-def _table(config: AheadConfig, s: int) -> slice:
-    """Where the table of season `s` lies."""
-    first = config.tables if s == 0 else config.tables + (2 + LEVELS[0]) * MOST_BINS[0]
-    return slice(first, first + (2 + LEVELS[s]) * MOST_BINS[s])
-
-
-@kernel
-def _put(config: AheadConfig, z: Float64, x: float, recent: Float64) -> None:
-    """Put the value into the ring and copy that to `recent`, newest first."""
-    size, n = config.values, int(z[COUNT])
-    if n == 0:
-        for j in range(size):
-            z[RING_AT + j] = x
-        z[BASE] = x
-    z[RING_AT + n % size] = x
-    z[COUNT] = n + 1.0
-    newest = n % size
-    for j in range(newest + 1):
-        recent[j] = z[RING_AT + newest - j]
-    for j in range(newest + 1, size):
-        recent[j] = z[RING_AT + size + newest - j]
-
-
-@kernel
-def _move_base(config: AheadConfig, z: Float64, f: Float32, recent: Float64, x: float, sigma: float) -> None:
-    """Let the base follow a series that has gone far away, not one spike."""
-    far, near = REBASE * sigma, math.inf
-    for j in range(SUSTAINED):
-        near = min(near, abs(recent[j] - z[BASE]))
-    by = x - z[BASE]
-    if sigma > 0.0 and near > far and abs(by) < MOST * sigma:
-        z[BASE] = x
-        for s in range(MOST_SEASONS):
-            season_tables.shift(z[_season(s)], f[_table(config, s)], MOST_BINS[s], LEVELS[s], by)
-
-
-@kernel
-def _replay(
-    config: AheadConfig, z: Float64, f: Float32, clock: Int64, offsets: Int64, s: int, recent: Float64, sigma: float
-) -> None:
-    """Fill the table of season `s`, which is another than before, from the ring; the newest value comes later."""
-    season, numbers, table = clock[season_at(s)], z[_season(s)], f[_table(config, s)]
-    season_tables.forget(numbers, table)
-    if season[KIND] == NONE:
-        return
-    events = season_tables.events_of(clock, season)
-    for age in range(min(int(z[COUNT]), recent.size) - 1, 0, -1):
-        season_tables.observe(
-            numbers, table, season, MOST_BINS[s], LEVELS[s], events, phase_after(clock, season, -age, offsets),
-            recent[age] - z[BASE], sigma,
-        )  # fmt: skip
+    z: Float64
+    f: Float32
+    v: UInt8
+    at: Layout
+    clock: Int64
+    phases: Float64
 
 
 @kernel
@@ -330,21 +298,21 @@ def _back(k: int, events: int) -> int:
 
 @kernel
 def _fill(
-    config: AheadConfig, scratch: MultistepScratch, origin: Float32, age: int, x: float, base: float,
+    config: AheadConfig, scratch: MultistepScratch, origin: Float32, recent: Float64, age: int, base: float,
     has: tuple[bool, bool], wave: int, limit: float, inverse: float,
 ) -> None:  # fmt: skip
-    """Phi of a step from the origin `age` events ago whose value is `x`.
+    """Phi of a step from the origin `age` events ago.
 
-    scratch.seen holds the seasons' last values and levels at the step's phase, original units.
+    scratch.seen holds the seasons' last values and levels at the step's phase, less `base`.
     """
-    phi, recent = scratch.phi, scratch.recent
+    phi, x = scratch.phi, recent[age]
     phi[0] = 1.0
     for j in range(MEANS):
         phi[1 + j] = clip(float(origin[MEAN + j]) * inverse, limit)
     o = 1 + MEANS
     fallback = phi[o - 1]
     for s in range(MOST_SEASONS):
-        count = 1 + LEVELS[s]
+        count = 1 + LEVELS_OF[s]
         for j in range(count):
             phi[o + j] = clip((scratch.seen[s, j] + base - x) * inverse, limit) if has[s] else fallback
         if has[s]:
@@ -423,12 +391,13 @@ def _bounded(config: AheadConfig, f: Float32, k: int) -> float:
 
 @kernel
 def _learn(
-    config: AheadConfig, z: Float64, f: Float32, scratch: MultistepScratch, clock: Int64, phases: Float64,
-    sigma: float, inverse: float,
+    config: AheadConfig, n: int, f: Float32, scratch: MultistepScratch, season: Season, recent: Float64,
+    inverse: float,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago; before tables and origins move on."""
     out_of_line()
-    H, m, n, recent = config.horizon, FEATURES, int(z[COUNT]), scratch.recent
+    H, m, clock, phases = config.horizon, FEATURES, season.clock, season.phases
+    base = season.z[season.at.base]
     x = recent[0]
     most = min(H, n - 1)
     for k in range(1, most + 1):
@@ -453,11 +422,11 @@ def _learn(
             break
         origin = f[_origin(config, n - 1 - k)]
         has = (
-            _look(config, z, f, one, 0, phases[0, 0], _back(k, events_one), events_one, recent, scratch.seen[0]),
-            _look(config, z, f, two, 1, phases[1, 0], _back(k, events_two), events_two, recent, scratch.seen[1]),
+            _look(season, 0, phases[0, 0], _back(k, events_one), events_one, recent, scratch.seen[0]),
+            _look(season, 1, phases[1, 0], _back(k, events_two), events_two, recent, scratch.seen[1]),
         )
         change = _bounded(config, f, k)
-        _fill(config, scratch, origin, k, recent[k], z[BASE], has, wave, BOUND * max(change, 1.0), inverse)
+        _fill(config, scratch, origin, recent, k, base, has, wave, BOUND * max(change, 1.0), inverse)
         q = least_squares.find_gain(covariance, phi, gain)
         _weights_of(config, f, config.weights, m, scratch, k)
         error = clip((x - recent[k]) * inverse, BOUND * change) - least_squares.dot(weights, phi)
@@ -471,15 +440,11 @@ def _learn(
 
 
 @kernel
-def _look(
-    config: AheadConfig, z: Float64, f: Float32, season: Int64, s: int, phase: float, back: int, events: int,
-    recent: Float64, out: Float64,
-) -> bool:  # fmt: skip
+def _look(season: Season, s: int, phase: float, back: int, events: int, recent: Float64, out: Float64) -> bool:
     """Last value and levels of season `s` at `phase`, as they were `back` visits ago; whether there were any."""
-    if season[KIND] == NONE:
-        return False
-    b = bin_of(phase, season_tables.bins_used(season, MOST_BINS[s]))
-    return season_tables.seen(f[_table(config, s)], MOST_BINS[s], LEVELS[s], b, back, recent, events, z[BASE], out)
+    return season_tables.seen(
+        season.z, season.f, season.v, season.at, season.clock, s, phase, back, recent, events, out
+    )
 
 
 @kernel
@@ -490,16 +455,18 @@ def _origin(config: AheadConfig, number: int) -> slice:
 
 
 @kernel
-def _learn_joint(config: AheadConfig, z: Float64, f: Float32, scratch: MultistepScratch, inverse: float) -> None:
+def _learn_joint(
+    config: AheadConfig, n: int, f: Float32, scratch: MultistepScratch, recent: Float64, inverse: float
+) -> None:
     """Learn from the origin H events ago, all of whose steps have come: one phi and one gain for all of them."""
     out_of_line()
-    H, m, n, recent = config.horizon, JOINT_FEATURES, int(z[COUNT]), scratch.recent
+    H, m = config.horizon, JOINT_FEATURES
     if n <= H + 1:
         return
     covariance = f[config.joint_covariance : config.joint_covariance + m * (m + 1) // 2]
     if not covariance[0] > 0.0:
         least_squares.start_covariance(covariance, m, config.initial_covariance)
-    _fill_joint(scratch, f[_origin(config, n - 1 - H)], H, inverse)
+    _fill_joint(scratch, recent, f[_origin(config, n - 1 - H)], H, inverse)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
     q = least_squares.find_gain(covariance, phi, gain)
     any_known = False
@@ -522,8 +489,8 @@ def _learn_joint(config: AheadConfig, z: Float64, f: Float32, scratch: Multistep
 
 
 @kernel
-def _fill_joint(scratch: MultistepScratch, origin: Float32, age: int, inverse: float) -> None:
-    phi, recent = scratch.phi, scratch.recent
+def _fill_joint(scratch: MultistepScratch, recent: Float64, origin: Float32, age: int, inverse: float) -> None:
+    phi = scratch.phi
     phi[0] = 1.0
     for j in range(JOINT_LAGS):
         phi[1 + j] = clip((recent[age + j] - recent[age + j + 1]) * inverse, LAG_CLIP)
@@ -532,11 +499,11 @@ def _fill_joint(scratch: MultistepScratch, origin: Float32, age: int, inverse: f
 
 @kernel
 def _remember(
-    config: AheadConfig, z: Float64, f: Float32, clock: Int64, phases: Float64, x: float, missing: bool, sigma: float,
-    step_one: float,
+    config: AheadConfig, z: Float64, f: Float32, season: Season, x: float, missing: bool, sigma: float, step_one: float
 ) -> None:  # fmt: skip
-    """Move means and tables, and keep what this event, as an origin, knows."""
+    """Move the means, and keep what this event, as an origin, knows."""
     out_of_line()
+    clock, at, base = season.clock, season.at, season.z[season.at.base]
     n = int(z[COUNT])
     one = clock[season_at(0)]
     rate = 1.0 / PERIOD_UNKNOWN
@@ -544,72 +511,61 @@ def _remember(
         rate = 1.0 / max(season_tables.events_of(clock, one), PERIOD_UNKNOWN)
     origin = f[_origin(config, n - 1)]
     for j in range(MEANS):
-        at = MEANS_AT + j
         if n == 1:
-            z[at] = x
+            z[MEANS_AT + j] = x
         elif not missing:
             limit = season_tables.CLIP * sigma if sigma > 0.0 else math.inf
-            z[at] += max(rate, 1.0 / n) * clip(x - z[at], limit)
+            z[MEANS_AT + j] += max(rate, 1.0 / n) * clip(x - z[MEANS_AT + j], limit)
         rate *= MEAN_RATIO
-        origin[MEAN + j] = clip(z[at] - x, MOST)
+        origin[MEAN + j] = clip(z[MEANS_AT + j] - x, MOST)
     for s in range(MOST_SEASONS):
-        season, numbers = clock[season_at(s)], z[_season(s)]
-        if season[KIND] != NONE and not missing:
-            season_tables.observe(
-                numbers, f[_table(config, s)], season, MOST_BINS[s], LEVELS[s], season_tables.events_of(clock, season),
-                phases[s, 0], x - z[BASE], sigma,
-            )  # fmt: skip
-        mean = (
-            z[BASE] - x + numbers[season_tables.SUM] / numbers[season_tables.FILLED]
-            if (numbers[season_tables.FILLED] > 0)
-            else z[MEANS_AT] - x
-        )
+        now = at.now + s * NOW_SIZE
+        filled = season.z[now + FILLED]
+        mean = base - x + season.z[now + SUM] / filled if filled > 0 else z[MEANS_AT] - x
         origin[PERIOD_MEAN + s] = clip(mean, MOST)
     origin[LEVEL] = 0.0
     if one[KIND] != NONE:
-        most = MOST_BINS[0]
-        b = bin_of(phases[0, 0], season_tables.bins_used(one, most))
-        table = f[_table(config, 0)]
-        if table[(1 + LEVELS[0]) * most + b] > 0:
-            origin[LEVEL] = clip(float(table[LEVELS[0] * most + b]) + z[BASE] - x, MOST)
+        b = bin_of(season.phases[0, 0], one[BINS])
+        if season.v[b] > 0:
+            level = season_tables.level_at(season.f, season.v, at, clock, 0, season.phases[0, 0], LEVELS - 1)
+            origin[LEVEL] = clip(level + base - x, MOST)
     origin[STEP_ONE] = clip(step_one - x, MOST) if math.isfinite(step_one) else 0.0
     origin[KNOWN] = 0.0 if missing else 1.0
 
 
 @kernel
 def _forecast(
-    config: AheadConfig, z: Float64, f: Float32, scratch: MultistepScratch, clock: Int64, phases: Float64,
+    config: AheadConfig, z: Float64, f: Float32, scratch: MultistepScratch, season: Season, recent: Float64,
     sigma: float, inverse: float, step_one: float, forecast: Float64, median: Float64,
 ) -> None:  # fmt: skip
     """Mix the experts of every step, and let each group of steps keep one of them until its value comes."""
     out_of_line()
-    H, n, recent = config.horizon, int(z[COUNT]), scratch.recent
+    H, n, clock, phases, at = config.horizon, int(z[COUNT]), season.clock, season.phases, season.at
     x = recent[0]
     if not sigma > 0.0:
         for k in range(2, H + 1):
             forecast[k - 1] = median[k - 1] = x
         return
     _weigh(config, f, scratch)
-    one, two = clock[season_at(0)], clock[season_at(1)]
     table_one, table_two = scratch.here, scratch.next
     has_here = (
-        _look(config, z, f, one, 0, phases[0, 0], 0, 1, recent, table_one[0]),
-        _look(config, z, f, two, 1, phases[1, 0], 0, 1, recent, table_one[1]),
+        _look(season, 0, phases[0, 0], 0, 1, recent, table_one[0]),
+        _look(season, 1, phases[1, 0], 0, 1, recent, table_one[1]),
     )
     has_next = (
-        _look(config, z, f, one, 0, phases[0, 1], 0, 1, recent, table_two[0]),
-        _look(config, z, f, two, 1, phases[1, 1], 0, 1, recent, table_two[1]),
+        _look(season, 0, phases[0, 1], 0, 1, recent, table_two[0]),
+        _look(season, 1, phases[1, 1], 0, 1, recent, table_two[1]),
     )
     origin = f[_origin(config, n - 1)]
-    experts, base = scratch.experts, z[BASE] - x
+    experts, base = scratch.experts, season.z[at.base] - x
     window = max(H, WINDOW) if n > max(H, WINDOW) else WINDOW
     drift = (x - recent[window]) / window * inverse if n > window else 0.0
     usual = _median(recent, min(n, WINDOW), scratch.sorted) - x
-    ago = z[_season(0)][season_tables.AGO] + z[BASE]
+    ago = season.z[at.now + AGO] + base + x
     held = float(origin[STEP_ONE]) * inverse
     phi, weights = scratch.phi[:FEATURES], scratch.weights[:FEATURES]
     joint_phi, joint_weights = scratch.joint_phi[:JOINT_FEATURES], scratch.weights[:JOINT_FEATURES]
-    _fill_joint(scratch, origin, 0, inverse)
+    _fill_joint(scratch, recent, origin, 0, inverse)
     for j in range(JOINT_FEATURES):
         joint_phi[j] = scratch.phi[j]
     stride = step_groups.SLOT + EXPERTS
@@ -618,13 +574,13 @@ def _forecast(
         chosen = low + step_groups.scrambled(n, 100 + g, high - low)
         for k in range(low, high):
             has = (
-                _look(config, z, f, one, 0, phases[0, k], 0, 1, recent, scratch.seen[0]),
-                _look(config, z, f, two, 1, phases[1, k], 0, 1, recent, scratch.seen[1]),
+                _look(season, 0, phases[0, k], 0, 1, recent, scratch.seen[0]),
+                _look(season, 1, phases[1, k], 0, 1, recent, scratch.seen[1]),
             )
             change = _bounded(config, f, k)
             limit = BOUND * change
             wave = _wave(clock, phases, k)
-            _fill(config, scratch, origin, 0, x, z[BASE], has, wave, BOUND * max(change, 1.0), inverse)
+            _fill(config, scratch, origin, recent, 0, base + x, has, wave, BOUND * max(change, 1.0), inverse)
             _weights_of(config, f, config.weights, FEATURES, scratch, k)
             experts[0] = 0.0
             experts[1] = least_squares.dot(weights, phi)
@@ -632,21 +588,21 @@ def _forecast(
             experts[2] = least_squares.dot(joint_weights, joint_phi)
             experts[3] = held
             for s in range(MOST_SEASONS):
-                at = 4 + 5 * s
+                e = 4 + 5 * s
                 for j in range(5):
-                    experts[at + j] = 0.0
+                    experts[e + j] = 0.0
                 if has[s]:
                     seen = scratch.seen[s]
                     level = 2 if s == 0 else 1  # the level of the middle memory
-                    experts[at] = (seen[0] + base) * inverse
-                    experts[at + 1] = (seen[level] + base) * inverse
+                    experts[e] = (seen[0] + base) * inverse
+                    experts[e + 1] = (seen[level] + base) * inverse
                     if has_here[s]:
-                        experts[at + 2] = (seen[0] - z[_season(s)][season_tables.AGO]) * inverse
-                        experts[at + 3] = (seen[level] - table_one[s, level]) * inverse
+                        experts[e + 2] = (seen[0] - season.z[at.now + s * NOW_SIZE + AGO]) * inverse
+                        experts[e + 3] = (seen[level] - table_one[s, level]) * inverse
                     if has_next[s]:
-                        experts[at + 4] = held + (seen[level] - table_two[s, level]) * inverse
+                        experts[e + 4] = held + (seen[level] - table_two[s, level]) * inverse
             experts[EXPERTS - 4] = float(origin[MEAN + MEANS - 1]) * inverse
-            there = scratch.seen[0, 0] + z[BASE]
+            there = scratch.seen[0, 0] + base + x
             positive = has[0] and has_here[0] and x > 0.0 and ago > 0.0 and there > 0.0
             experts[EXPERTS - 3] = x * (there / ago - 1.0) * inverse if positive else experts[6]
             experts[EXPERTS - 2] = usual * inverse
@@ -665,7 +621,7 @@ def _forecast(
                         f[slot + step_groups.LEFT] = f[slot + step_groups.STEP] = k
                         f[slot + step_groups.MIXED], f[slot + step_groups.MIXED + 1] = mean, middle
                         for j in range(EXPERTS):
-                            f[slot + step_groups.SLOT + j] = clip(experts[j], MOST)
+                            f[slot + step_groups.SLOT + j] = clip(experts[j], FARTHEST)
                         break
 
 

@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
 from streamrnn.forecasting.experts.readout import Blocks, forecast_step, learn_readout
+from streamrnn.forecasting.experts.season_tables import last_at, level_at, place
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
-from streamrnn.forecasting.layout import LAST, LEVEL, NOW_SIZE, PERIOD_AGO, STEP, SURPRISE, TABLE_ROWS, Layout
+from streamrnn.forecasting.layout import AGO, NOW_SIZE, STEP, SURPRISE, Layout
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 LAGS: Final = 8
@@ -62,7 +64,7 @@ def learn_pooled(
 
 @kernel
 def fill_pooled(
-    z: Float64, f: Float32, at: Layout, bins: int, clock: Int64, phases: Float64, recent: Float64, inverse: float
+    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, inverse: float
 ) -> None:
     """Write phi of the next event to its place at f[at.own]; phases (MOST_SEASONS, horizon + 1)."""
     out_of_line()
@@ -75,16 +77,17 @@ def fill_pooled(
         season = clock[season_at(s)]
         if season[KIND] != NONE:
             here, there = bin_of(phases[s, 0], season[BINS]), bin_of(phases[s, 1], season[BINS])
-            table, now, visits = at.table + s * TABLE_ROWS * bins, at.now + s * NOW_SIZE, at.visits + s * bins
-            if f[visits + there] > 0:
-                before, level = z[table + LAST * bins + there], z[table + LEVEL * bins + there]
-                f[o] = clip((before - x) * inverse, LEVEL_CLIP)
-                f[o + 1] = clip((before - z[now + PERIOD_AGO]) * inverse, LAG_CLIP)
-                f[o + 2] = clip(z[table + STEP * bins + there], LAG_CLIP)
+            now, base, k = at.now + s * NOW_SIZE, z[at.base] - x, place(at, season, s, there)
+            if v[k] > 0:
+                before = last_at(f, v, at, clock, s, phases[s, 1])
+                level = level_at(f, v, at, clock, s, phases[s, 1], 0)
+                f[o] = clip((before + base) * inverse, LEVEL_CLIP)
+                f[o + 1] = clip((before - z[now + AGO]) * inverse, LAG_CLIP)
+                f[o + 2] = clip(float(f[at.table + STEP * at.bins + k]), LAG_CLIP)
                 f[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
-                f[o + 4] = clip((level - x) * inverse, LEVEL_CLIP)
-                if f[visits + here] > 0:
-                    f[o + 5] = clip((level - z[table + LEVEL * bins + here]) * inverse, LEVEL_CLIP)
+                f[o + 4] = clip((level + base) * inverse, LEVEL_CLIP)
+                if v[place(at, season, s, here)] > 0:
+                    f[o + 5] = clip((level - level_at(f, v, at, clock, s, phases[s, 0], 0)) * inverse, LEVEL_CLIP)
         o += PER_SEASON
     f[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
 

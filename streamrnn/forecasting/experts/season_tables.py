@@ -1,13 +1,22 @@
-"""What a target's seasons say of steps far ahead: per phase the last value and levels of several memories.
+"""What is usual at this phase of a season, per target; the next step and the far ones read the same table.
 
-For every bin of a season, in original units less a base that follows the series (singles keep their precision then):
+For every bin: the last value seen in it, the running mean step into it S (sigmas), and a running level, all but S in
+original units less a base that follows the series, so that singles keep their precision; of the first season also its
+ratio Q to the mean m over one period, where m > 0:
 
-    last                 the value of the newest visit
-    level_j += max(rate_j, 1 / visits) (x - level_j)        rates .3, .12, .048 of the first season, .3 of the second
+    S[bin] += max(.1, 1 / visits) (step - S[bin])
+    level_j[bin] += max(rate_j, 1 / visits) (x - level_j[bin])        rates .3 and, of the first season, .12 and .048
+    Q[bin] += max(.3, 1 / visits) (x / m - Q[bin])
+
+The step that is usual at the next event's phase is the most informative single input there is on daily data.
+
+Bins of both seasons share one run of memory: the first season's from its beginning, the second's from its end. The slow
+levels of a first season with more bins than there is room for them stand for several bins each. A bin that several
+events of one visit fall into takes their mean as its value, and what is said of a phase is interpolated between bins.
+Such a visit is written when the one after it is over: what is known of a phase is then a period old all around it.
 
 A forecast made k events ago saw a bin before the visits that lay between; `seen` takes their updates back, so that what
-is learned from is what was known. A bin that several events of one visit fall into is written once, with their mean,
-when the visit is over: else an origin would find in it what came after.
+is learned from is what was known.
 """
 
 from __future__ import annotations
@@ -18,41 +27,61 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting.calendar import BINS, BY_TIME, INTERVAL, KIND, NONE, PERIOD, bin_of
-from streamrnn.forecasting.scaling import clip
+from streamrnn.forecasting.calendar import BINS, BY_TIME, INTERVAL, KIND, MOST_SEASONS, NONE, PERIOD, bin_of, season_at
+from streamrnn.forecasting.layout import (
+    AGO,
+    CLOSED,
+    CLOSED_MEAN,
+    COUNT,
+    FILLED,
+    LEVEL,
+    LEVELS,
+    NOW_SIZE,
+    QUOTIENT,
+    SLOW_LEVELS,
+    SLOW_ROWS,
+    STEP,
+    SUM,
+    SURPRISE,
+    TABLE_ROWS,
+    TOTAL,
+    VISIT,
+    Layout,
+)
+from streamrnn.forecasting.scaling import LOW, SEEN, SIGMA, clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
-LEVELS: Final = (3, 1)  # of the two seasons
+LEVELS_OF: Final = (LEVELS, 1)  # of the two seasons
+STEP_RATE = 0.1
 RATE, RATIO = 0.3, 0.4
-MOST_BINS: Final = (288, 168)
+MEAN_RATIO = 0.3
+PERIOD_UNKNOWN = 24.0
+STEP_CLIP = 8.0
 CLIP = 20.0  # sigmas one value moves a level at most
 MOST = 1e37
-
-# Numbers per season (doubles).
-SUM: Final = 0  # of the bins' last values
-FILLED: Final = 1  # bins with a value
-AGO: Final = 2  # last value of the newest event's bin before that event, less the base
-VISIT: Final = 3  # bin of the open visit + 1
-TOTAL: Final = 4  # sum and
-COUNT: Final = 5  # number of its values
-NUMBERS: Final = 6
-
-
-def table_size(season: int) -> int:
-    """Singles of a season's table: last, levels and visits of every bin."""
-    return (2 + LEVELS[season]) * MOST_BINS[season]
+MOST_QUOTIENT = 100.0
+MOST_VISITS: Final = 255
+SUSTAINED: Final = 8  # values that must be far away
+REBASE = 30_000.0  # sigmas between the series and the base of its tables
+FARTHEST = 1e15
 
 
 @kernel
-def bins_used(season: Int64, most: int) -> int:
-    """Bins of the table of a season that has more phases than there are bins: a whole number of phases each."""
-    bins = season[BINS]
-    return int(bins // ((bins + most - 1) // most)) if bins > most else int(bins)
+def place(at: Layout, season: Int64, s: int, b: int) -> int:
+    """Where bin `b` of season `s` lies within a row of the table."""
+    return b if s == 0 else int(at.bins - season[BINS] + b)
+
+
+@kernel
+def slow_factor(at: Layout, bins: int) -> int:
+    """Bins of the first season that share a slow level."""
+    return (bins + at.slow_bins - 1) // at.slow_bins
 
 
 @kernel
@@ -65,104 +94,265 @@ def events_of(clock: Int64, season: Int64) -> int:
 
 
 @kernel
-def forget(numbers: Float64, table: Float32) -> None:
-    """Start a season's table again; numbers (NUMBERS,), table (table_size,)."""
-    for j in range(numbers.size):
-        numbers[j] = 0.0
-    for j in range(table.size):
-        table[j] = 0.0
+def forget(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int) -> None:
+    """Start season `s` again, because its period changed; v (bins,) counts visits."""
+    season = clock[season_at(s)]
+    for j in range(NOW_SIZE):
+        z[at.now + s * NOW_SIZE + j] = 0.0
+    for b in range(season[BINS]):
+        k = place(at, season, s, b)
+        v[k] = 0
+        for j in range(TABLE_ROWS):
+            f[at.table + j * at.bins + k] = 0.0
+    if s == 0:
+        for j in range(SLOW_ROWS * at.slow_bins):
+            f[at.slow + j] = 0.0
 
 
 @kernel
 def observe(
-    numbers: Float64, table: Float32, season: Int64, most: int, levels: int, events: int, phase: float, x: float,
+    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, x: float, step: float,
     sigma: float,
 ) -> None:  # fmt: skip
-    """Take in the value `x` (less the base) at `phase`; `events` of one period."""
+    """Learn, for season `s`, from the value `x` at `phase`, `step` sigmas above the one before.
+
+    A `step` of NaN says that the value is missing and `x` our own forecast: nothing is learned.
+    """
     out_of_line()
-    bins = bins_used(season, most)
-    b = bin_of(phase, bins)
-    if 2 * events > 3 * bins:  # several events a visit
-        if numbers[VISIT] > 0 and numbers[VISIT] != b + 1:
-            _write(numbers, table, most, levels, int(numbers[VISIT]) - 1, numbers[TOTAL] / numbers[COUNT], sigma)
-            numbers[TOTAL] = numbers[COUNT] = 0.0
-        numbers[VISIT] = b + 1
-        numbers[TOTAL] += x
-        numbers[COUNT] += 1.0
-        visits = table[(1 + levels) * most + b]
-        numbers[AGO] = float(table[b]) if visits > 0 else x
+    season = clock[season_at(s)]
+    if season[KIND] == NONE:
         return
-    _write(numbers, table, most, levels, b, x, sigma)
-
-
-@kernel
-def _write(numbers: Float64, table: Float32, most: int, levels: int, b: int, x: float, sigma: float) -> None:
-    visits = table[(1 + levels) * most + b]
-    x = clip(x, MOST)
-    if visits == 0:
-        numbers[FILLED] += 1.0
-        numbers[SUM] += x
-        numbers[AGO] = x
-        for j in range(1 + levels):
-            table[j * most + b] = x
+    now, y = at.now + s * NOW_SIZE, clip(x - z[at.base], MOST)
+    b = bin_of(phase, season[BINS])
+    k = place(at, season, s, b)
+    visits = float(v[k])
+    z[now + AGO] = last_at(f, v, at, clock, s, phase) if visits > 0 else y
+    if math.isnan(step):
+        z[now + SURPRISE] = 0.0
+        return
+    several = many_a_visit(clock, season)
+    if several and z[now + VISIT] != b + 1:
+        if z[now + CLOSED] > 0:
+            _write(z, f, v, at, season, s, int(z[now + CLOSED]) - 1, z[now + CLOSED_MEAN], sigma)
+        z[now + CLOSED] = z[now + VISIT]
+        z[now + CLOSED_MEAN] = z[now + TOTAL] / max(z[now + COUNT], 1.0)
+        z[now + VISIT] = b + 1
+        z[now + TOTAL] = z[now + COUNT] = 0.0
+    usual = at.table + STEP * at.bins + k
+    z[now + SURPRISE] = step - f[usual]
+    known = z[now + COUNT] if several and visits == 0 else visits
+    f[usual] += max(STEP_RATE, 1.0 / (known + 1.0)) * (clip(step, STEP_CLIP) - f[usual])
+    if several:
+        z[now + TOTAL] += y
+        z[now + COUNT] += 1.0
     else:
-        last = float(table[b])
-        numbers[SUM] += x - last
-        numbers[AGO] = last
-        table[b] = x
-        rate, limit = RATE, CLIP * sigma if sigma > 0.0 else math.inf
-        for j in range(levels):
-            level = float(table[(1 + j) * most + b])
-            table[(1 + j) * most + b] = level + max(rate, 1.0 / (visits + 1.0)) * clip(x - level, limit)
-            rate *= RATIO
-    table[(1 + levels) * most + b] = min(visits + np.float32(1.0), np.float32(1e6))
+        _write(z, f, v, at, season, s, b, y, sigma)
 
 
 @kernel
-def shift(numbers: Float64, table: Float32, most: int, levels: int, by: float) -> None:
+def _write(
+    z: Float64, f: Float32, v: UInt8, at: Layout, season: Int64, s: int, b: int, y: float, sigma: float
+) -> None:  # fmt: skip
+    """A visit of bin `b` had the value `y`, less the base."""
+    k, now = place(at, season, s, b), at.now + s * NOW_SIZE
+    visits, last, level = float(v[k]), at.table + k, at.table + LEVEL * at.bins + k
+    limit = CLIP * sigma if sigma > 0.0 else math.inf
+    before, below = float(f[last]), float(f[level])
+    f[last] = y
+    f[level] = below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit) if visits > 0 else y
+    if visits == 0:
+        z[now + FILLED] += 1.0
+    z[now + SUM] += float(f[last]) - before
+    if s == 0:
+        factor = slow_factor(at, season[BINS])
+        rate = RATE
+        for j in range(SLOW_LEVELS):
+            rate *= RATIO
+            slow = at.slow + j * at.slow_bins + b // factor
+            if visits == 0 and (factor == 1 or f[slow] == 0.0):
+                f[slow] = y
+            else:
+                pace = max(rate, 1.0 / (visits + 1.0)) / factor
+                f[slow] += pace * clip(y - float(f[slow]), limit)
+        mean, quotient = z[at.means], at.slow + QUOTIENT * at.slow_bins + b // factor
+        if mean > 0.0:
+            change = clip((y + z[at.base]) / mean, MOST_QUOTIENT) - float(f[quotient])
+            f[quotient] += max(RATE, 1.0 / (visits + 1.0)) / factor * change
+    if visits < MOST_VISITS:
+        v[k] += 1
+
+
+@kernel
+def move_base(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, recent: Float64, sigma: float) -> None:
+    """Let the base follow a series that has gone far away, not one spike; recent (values,) newest first."""
+    far, near, x = REBASE * sigma, math.inf, recent[0]
+    for j in range(SUSTAINED):
+        near = min(near, abs(recent[j] - z[at.base]))
+    by = x - z[at.base]
+    if sigma > 0.0 and near > far and abs(by) < FARTHEST * sigma:
+        z[at.base] = x
+        for s in range(MOST_SEASONS):
+            season = clock[season_at(s)]
+            if season[KIND] != NONE:
+                _shift(z, f, v, at, season, s, by)
+
+
+@kernel
+def _shift(z: Float64, f: Float32, v: UInt8, at: Layout, season: Int64, s: int, by: float) -> None:
     """The base moved by `by`."""
-    filled = 0
-    total = 0.0
-    for b in range(most):
-        if table[(1 + levels) * most + b] > 0:
-            for j in range(1 + levels):
-                table[j * most + b] = clip(float(table[j * most + b]) - by, MOST)
-            filled += 1
-            total += float(table[b])
-    numbers[SUM] = total
-    numbers[AGO] -= by
-    numbers[TOTAL] -= by * numbers[COUNT]
+    out_of_line()
+    now, last = at.now + s * NOW_SIZE, 0.0
+    for b in range(season[BINS]):
+        k = place(at, season, s, b)
+        if v[k] > 0:
+            for j in (at.table + k, at.table + LEVEL * at.bins + k):
+                f[j] = clip(float(f[j]) - by, MOST)
+            last += float(f[at.table + k])
+    if s == 0:
+        for j in range(SLOW_LEVELS * at.slow_bins):
+            f[at.slow + j] = clip(float(f[at.slow + j]) - by, MOST)
+    z[now + SUM] = last
+    z[now + AGO] -= by
+    z[now + CLOSED_MEAN] -= by
+    z[now + TOTAL] -= by * z[now + COUNT]
+
+
+@kernel
+def many_a_visit(clock: Int64, season: Int64) -> bool:
+    """Whether several events fall into a bin at each visit."""
+    return bool(2 * events_of(clock, season) > 3 * season[BINS])
+
+
+@kernel
+def _between(v: UInt8, at: Layout, clock: Int64, s: int, phase: float) -> tuple[int, int, float]:
+    """Two bins around a phase and how far it is from the first to the second; the same bin twice where they are exact.
+
+    The second is one that was visited where the first was.
+    """
+    season = clock[season_at(s)]
+    if not many_a_visit(clock, season):
+        b = bin_of(phase, season[BINS])
+        return b, b, 0.0
+    position = phase * season[BINS]
+    low = int(position)
+    share, high = position - low, (low + 1) % int(season[BINS])
+    low %= int(season[BINS])
+    if v[place(at, season, s, high)] == 0:
+        high = low
+    elif v[place(at, season, s, low)] == 0:
+        low = high
+    return low, high, share
+
+
+@kernel
+def last_at(f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float) -> float:
+    """The last value at a phase, less the base."""
+    season = clock[season_at(s)]
+    low, high, share = _between(v, at, clock, s, phase)
+    value = float(f[at.table + place(at, season, s, low)])
+    if share > 0.0:
+        value += share * (float(f[at.table + place(at, season, s, high)]) - value)
+    return value
+
+
+@kernel
+def level_at(f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, j: int) -> float:
+    """Level `j` at a phase, less the base; the faster ones first."""
+    season = clock[season_at(s)]
+    low, high, share = _between(v, at, clock, s, phase)
+    value = _level(f, at, season, s, low, j)
+    if share > 0.0:
+        value += share * (_level(f, at, season, s, high, j) - value)
+    return value
+
+
+@kernel
+def _level(f: Float32, at: Layout, season: Int64, s: int, b: int, j: int) -> float:
+    if j == 0:
+        return float(f[at.table + LEVEL * at.bins + place(at, season, s, b)])
+    return float(f[at.slow + (j - 1) * at.slow_bins + b // slow_factor(at, season[BINS])])
 
 
 @kernel
 def seen(
-    table: Float32, most: int, levels: int, b: int, back: int, recent: Float64, events: int, base: float, out: Float64
-) -> bool:
-    """out[0] = last, out[1:] = levels of bin `b` as they were `back` visits ago; whether there was any visit then.
+    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, back: int, recent: Float64,
+    events: int, out: Float64,
+) -> bool:  # fmt: skip
+    """out[0] = last, out[1:] = levels at `phase` less the base, as they were `back` visits ago; whether there were any.
 
     recent (values,) newest first: the newest visit's value lies `events` back, the one before twice as far.
     """
-    visits = float(table[(1 + levels) * most + b])
+    season = clock[season_at(s)]
+    if season[KIND] == NONE:
+        return False
+    levels = LEVELS_OF[s]
+    k = place(at, season, s, bin_of(phase, season[BINS]))
+    visits = float(v[k])
     if visits <= back:
         return False
-    for j in range(1 + levels):
-        out[j] = float(table[j * most + b])
-    for v in range(1, back + 1):
-        age = v * events
-        x = (recent[age] if age < recent.size else recent[recent.size - 1]) - base
+    out[0] = last_at(f, v, at, clock, s, phase)
+    for j in range(levels):
+        out[1 + j] = level_at(f, v, at, clock, s, phase, j)
+    for i in range(1, back + 1):
+        age = i * events
+        x = (recent[age] if age < recent.size else recent[recent.size - 1]) - z[at.base]
         rate = RATE
         for j in range(levels):
-            pace = max(rate, 1.0 / (visits - v + 1.0))
+            pace = max(rate, 1.0 / (visits - i + 1.0))
             if pace < 1.0:
                 out[1 + j] = (out[1 + j] - pace * x) / (1.0 - pace)
             rate *= RATIO
     if back > 0:
         age = (back + 1) * events
-        out[0] = (recent[age] if age < recent.size else recent[recent.size - 1]) - base
+        out[0] = recent[age] - z[at.base] if age < recent.size else out[1]
     return True
 
 
 @kernel
-def has(season: Int64) -> bool:
-    """Whether there is such a season."""
-    return bool(season[KIND] != NONE)
+def step_of_season(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64) -> float:
+    """The step (sigmas) from the newest value's phase to the next that the first season's shape makes usual.
+
+    Where all values were positive it is in proportion to the running mean (swings that grow with the level).
+    """
+    season, sigma = clock[season_at(0)], z[at.scale + SIGMA]
+    if season[KIND] == NONE or not sigma > 0.0:
+        return 0.0
+    there = bin_of(phases[0, 1], season[BINS])
+    if v[there] == 0:
+        return 0.0
+    mean = z[at.means]
+    if z[at.scale + LOW] > 0.0 and mean > 0.0:
+        factor, quotients = slow_factor(at, season[BINS]), at.slow + QUOTIENT * at.slow_bins
+        here = bin_of(phases[0, 0], season[BINS])
+        return float(mean * (float(f[quotients + there // factor]) - float(f[quotients + here // factor])) / sigma)
+    return (level_at(f, v, at, clock, 0, phases[0, 1], 1) - level_at(f, v, at, clock, 0, phases[0, 0], 1)) / sigma
+
+
+@kernel
+def step_a_period_ago(
+    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, inverse: float
+) -> float:
+    """The step (sigmas) that was made one period of season `s` ago into `phase`, the next event's."""
+    season = clock[season_at(s)]
+    if season[KIND] == NONE:
+        return 0.0
+    if v[place(at, season, s, bin_of(phase, season[BINS]))] == 0:
+        return 0.0
+    return float((last_at(f, v, at, clock, s, phase) - z[at.now + s * NOW_SIZE + AGO]) * inverse)
+
+
+@kernel
+def observe_means(z: Float64, at: Layout, clock: Int64, x: float, missing: bool) -> None:
+    """Move the running means, of memories of 1, 3 and 11 periods, towards `x`; a missing value leaves them.
+
+    mean_j += max(rate_j, 1 / values) (x - mean_j)
+    """
+    season = clock[season_at(0)]
+    sigma, count = z[at.scale + SIGMA], z[at.scale + SEEN]
+    limit = CLIP * sigma if sigma > 0.0 else math.inf
+    rate = 1.0 / events_of(clock, season) if season[KIND] != NONE else 1.0 / PERIOD_UNKNOWN
+    for j in range(LEVELS):
+        pace = 0.0 if missing else max(rate, 1.0 / count)
+        mean = at.means + j
+        z[mean] = x if count <= 1.0 else z[mean] + pace * clip(x - z[mean], limit)
+        rate *= MEAN_RATIO
