@@ -325,7 +325,8 @@ def step_of_season(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, p
         factor, quotients = slow_factor(at, season[BINS]), at.slow + QUOTIENT * at.slow_bins
         here = bin_of(phases[0, 0], season[BINS])
         return float(mean * (float(f[quotients + there // factor]) - float(f[quotients + here // factor])) / sigma)
-    return (level_at(f, v, at, clock, 0, phases[0, 1], 1) - level_at(f, v, at, clock, 0, phases[0, 0], 1)) / sigma
+    rise = level_at(f, v, at, clock, 0, phases[0, 1], 1) - level_at(f, v, at, clock, 0, phases[0, 0], 1)
+    return float(rise / sigma)
 
 
 @kernel
