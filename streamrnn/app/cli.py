@@ -497,16 +497,7 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
         return
     if target is None:
         raise click.UsageError("say where to begin again: --to earliest, --to latest, --to OFFSET or --to TIME")
-    place: Literal["earliest", "latest"] | int | datetime
-    if target in ("earliest", "latest"):
-        place = "earliest" if target == "earliest" else "latest"
-    elif target.isdecimal():
-        place = int(target)
-    else:
-        try:
-            place = datetime.fromisoformat(target)
-        except ValueError:
-            raise click.UsageError(f"--to {target}: write earliest, latest, an offset or a time") from None
+    place = _place("--to", target)
     if not yes:
         click.confirm(
             f"Delete everything {config.application_id!r} has learned from {config.kafka.input_named!r} at "
@@ -515,6 +506,127 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
         )
     for partition, offset in operations.reset_kafka(config, place).items():
         click.echo(f"{partition.topic}[{partition.number}] begins at offset {offset}")
+
+
+@cli.command()
+@configured
+@click.argument("sources", metavar="[HISTORY]...", nargs=-1, type=PathOption(exists=True, dir_okay=False))
+@reading
+@click.option("--state", type=PathOption(file_okay=False), help="Into this state folder, for `run --input --state`.")
+@click.option("--topic", help="Learn from this topic instead of files; the input topic itself, for example.")
+@click.option("--until", metavar="TIME", help="With --topic: up to the first record that is not older.")
+@click.option("--then", "then", metavar="earliest|latest|OFFSET|TIME", help="Where the workers go live (Kafka).")
+@click.option("--replace", is_flag=True, help="Forget what the application has learned before (Kafka).")
+@click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
+def learn(
+    file: Path | None,
+    assignments: Sequence[str],
+    sources: Sequence[Path],
+    state: Path | None,
+    topic: str | None,
+    until: str | None,
+    then: str | None,
+    replace: bool,
+    quiet: bool,
+    **given: Any,
+) -> None:
+    """Learn from HISTORY without publishing anything; then a run or the workers go live with what was learned.
+
+    \b
+    Examples:
+      streamrnn learn 2024.csv 2025.csv --state state/     then: streamrnn run --input live.csv ... --state state/
+      streamrnn learn 2025.csv --config pipeline.yaml --then latest
+      streamrnn learn --topic events --until 2026-01-31T06:00:00Z --config pipeline.yaml
+      streamrnn learn --topic events-of-last-year --config pipeline.yaml --then earliest
+    """
+    from streamrnn.app import learn as jobs
+
+    if bool(sources) == (topic is not None):
+        raise click.UsageError("name files of history, or --topic")
+    config = _configuration(file, assignments, reading_flags(given))
+    console = _console(config)
+
+    def say(note: str) -> None:
+        if not quiet:
+            console.print(note, style="dim", markup=False, highlight=False)
+
+    if state is not None:
+        if topic is not None or then is not None or replace or until is not None:
+            raise click.UsageError("--state is for files: leave out --topic, --until, --then and --replace")
+        learned = jobs.learn_to_folder(config, sources, state, say)
+        begins: Mapping[Any, int] = {}
+    else:
+        if until is not None and topic is None:
+            raise click.UsageError("--until goes with --topic")
+        place = None if then is None else _place("--then", then)
+        moment = None if until is None else _moment("--until", until)
+        learned, begins = jobs.learn_to_kafka(
+            config, sources, topic, until=moment, then=place, replace=replace, say=say
+        )
+    click.echo(f"{learned.events:,} events of {learned.series:,} series learned, {learned.unusable:,} records unusable")
+    for partition, offset in sorted(begins.items()):
+        click.echo(f"{partition.topic}[{partition.number}] goes live at offset {offset}")
+
+
+@cli.group("state")
+def state_group() -> None:
+    """Move what was learned between environments: one checksummed file, no code in it."""
+
+
+@state_group.command("export")
+@configured
+@click.argument("target", metavar="FILE", type=PathOption(dir_okay=False))
+@click.option("--state", type=PathOption(file_okay=False), help="Of this state folder; default: of the application.")
+@click.option("--keys", multiple=True, metavar="PATTERN", help="Only series that match, such as 'pump-*'.")
+def state_export(
+    file: Path | None, assignments: Sequence[str], target: Path, state: Path | None, keys: Sequence[str]
+) -> None:
+    """Write what was learned to FILE, while workers run or not.
+
+    \b
+    Examples:
+      streamrnn state export learned.safetensors --config pipeline.yaml
+      streamrnn state export pumps.safetensors --state state/ --keys 'pump-*'
+    """
+    from streamrnn.app import transfer
+
+    config = _configuration(file, assignments, {})
+    for part in transfer.export_state(config, state, keys, target):
+        click.echo(f"{part.name}: {part.series:,} series at offset {part.offset}, digest {part.digest[:16]}")
+
+
+@state_group.command("import")
+@configured
+@click.argument("source", metavar="FILE", type=PathOption(exists=True, dir_okay=False))
+@click.option("--state", type=PathOption(file_okay=False), help="Into this state folder; default: the application's.")
+@click.option(
+    "--to", "target", required=True, metavar="keep|earliest|latest|OFFSET|TIME",
+    help="Where to go live; keep: at the offset that the state stands for.",
+)  # fmt: skip
+@click.option("--replace", is_flag=True, help="Forget what the application has learned before.")
+def state_import(
+    file: Path | None, assignments: Sequence[str], source: Path, state: Path | None, target: str, replace: bool
+) -> None:
+    """Begin with what FILE holds, a file of `state export` or of `StreamModel.save`.
+
+    \b
+    Examples:
+      streamrnn state import learned.safetensors --config pipeline.yaml --to latest
+      streamrnn state import learned.safetensors --config pipeline.yaml --to keep     the same topic, mirrored
+      streamrnn state import learned.safetensors --state state/ --to earliest
+    """
+    from streamrnn.app import transfer
+
+    config = _configuration(file, assignments, {})
+    if state is not None:
+        if target not in ("keep", "earliest") or replace:
+            raise click.UsageError("with --state: --to keep (the same input) or --to earliest (another one)")
+        parts = transfer.import_to_folder(config, source, state, keep=target == "keep")
+    else:
+        place = None if target == "keep" else _place("--to", target)
+        parts = transfer.import_to_kafka(config, source, place, keep=target == "keep", replace=replace)
+    for part in parts:
+        click.echo(f"{part.name}: {part.series:,} series, goes live at offset {part.offset}, digest {part.digest[:16]}")
 
 
 @cli.command()
@@ -607,6 +719,22 @@ def _configuration(file: Path | None, assignments: Sequence[str], flags: Mapping
     overrides = dict(map(parse_set, assignments))
     overrides |= {name: value for name, value in flags.items() if value is not None}
     return load(file, overrides, os.environ)
+
+
+def _place(flag: str, text: str) -> Literal["earliest", "latest"] | int | datetime:
+    """A place in a log."""
+    if text in ("earliest", "latest"):
+        return "earliest" if text == "earliest" else "latest"
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return int(text)
+    return _moment(flag, text, "earliest, latest, an offset or a time")
+
+
+def _moment(flag: str, text: str, wanted: str = "a time such as 2026-01-31T06:00:00Z") -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{flag} {text}: write {wanted}") from None
 
 
 def _only_forecasts(config: Config, what: str) -> None:

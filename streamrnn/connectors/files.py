@@ -105,6 +105,7 @@ class FileConnector(Connector):
         self._offset: int | None = None
         self.row_clock = False
         """Without a time column rows count as one second apart."""
+        self._clock_base = 0  # rows that were learned before the first one
         self._assigned = False
         self._running = False
         self._folder: SnapshotFolder | None = None
@@ -268,7 +269,8 @@ class FileConnector(Connector):
         if self._folder is not None and self._folder.facts is not None:
             facts = self._folder.facts
             self._next = self._offset = int(str(facts["offset"]))
-            if facts.get("reader") != SortedRows.__name__:  # which the look makes
+            self._clock_base = int(str(facts.get("clock_base", 0)))
+            if "begins" not in facts and facts.get("reader") != SortedRows.__name__:  # which the look makes
                 self._go_on(facts)
         for name, appender in self._written.items():
             appender.truncate(int(str(facts.get(f"{name}_length", 0))), facts.get(f"{name}_tail"))
@@ -287,6 +289,10 @@ class FileConnector(Connector):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(0)
+
+    def count_rows_from(self, rows: int) -> None:
+        """Without times the first row comes after so many others."""
+        self._clock_base = rows
 
     def delivered(self) -> int:
         """Bytes of the input handed out so far."""
@@ -330,7 +336,8 @@ class FileConnector(Connector):
                 self._lines, self._taken = [], 0
             for line, self._delivered in taken:
                 if self._is_row(line):
-                    records.append(FileRecord(self._next, line, None, self._next * 1000 if self.row_clock else None))
+                    stamp = (self._clock_base + self._next) * 1000 if self.row_clock else None
+                    records.append(FileRecord(self._next, line, None, stamp))
                     self._next += 1
         return Polled(records={self.partition: records})
 
@@ -380,6 +387,7 @@ class FileConnector(Connector):
     def _facts(self) -> dict[str, object]:
         return {
             "offset": self._next,
+            "clock_base": self._clock_base,
             **self._reader.facts(self._delivered),
             **self._looked,
             **{f"{name}_length": appender.length for name, appender in self._written.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -20,8 +20,11 @@ from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.topics import changelog_of, ensure_topics, input_topics
 from streamrnn.connectors.kafka.writer import Batch, Writer
-from streamrnn.errors import ConnectorError, StateError, TopicMissing
-from streamrnn.records.log import Message, Partition
+from streamrnn.errors import ConfigurationError, ConnectorError, StateError, TopicMissing
+from streamrnn.records.log import Message, Partition, Record
+
+Target = Literal["earliest", "latest"] | int | datetime | Mapping[Partition, int]
+"""Where partitions begin."""
 
 
 class Stored(NamedTuple):
@@ -102,24 +105,63 @@ def _changelog(reader: Reader, log: TopicPartition | None) -> Iterator[Message]:
             yield Message(record.key, record.value, (), record.timestamp)
 
 
+def read_topic(
+    config: KafkaConfig, topic: str, until: datetime | None, *, partitions: int
+) -> Iterator[tuple[Partition, int, Iterator[Sequence[Record]]]]:
+    """Every partition of a topic: the offset up to which it is read, and its records from the first one on.
+
+    Up to the end that the log has now, or up to the first record with no earlier timestamp than `until`. Raises
+    `ConfigurationError` where it has not so many `partitions`.
+    """
+    with _admin(config, f"looking at {topic!r}") as admin:
+        counts = [one["partitions"] for one in admin.describe_topics([topic]) if one["error_code"] == 0]
+    if not counts:
+        raise TopicMissing(f"{config.bootstrap_servers} has no topic {topic!r}")
+    if len(counts[0]) != partitions:
+        raise ConfigurationError(
+            f"{topic!r} has {len(counts[0])} partitions, and the input has {partitions}: what a partition has learned "
+            "is of use to one of the same series alone. `streamrnn repartition` makes a copy that fits"
+        )
+    reader = Reader(config, f"{config.client_id}-operations")
+    try:
+        for number in range(partitions):
+            source = TopicPartition(topic, number)
+            first, end = reader.settled_bounds(source)
+            if until is not None and (found := reader.offset_at(source, until)) is not None:
+                end = min(end, max(first, found))
+            yield Partition(topic, number), end, reader.read(source, first, end, config.max_poll_records)
+    finally:
+        reader.close(config.broker_timeout)
+
+
 def reset(
     config: KafkaConfig,
     application_id: str,
     changelog: str,
-    target: Literal["earliest", "latest"] | int | datetime,
+    target: Target,
     fresh: Callable[[Partition, int], Sequence[Message]],
 ) -> dict[Partition, int]:
     """Forget the learned state and make every partition begin at `target`; returns where each begins.
 
-    `fresh` gives the snapshot of a model that knows nothing. It is written together with the group's offset, so state
-    and offset fit together afterwards as they always do.
+    `fresh` gives the snapshot to begin with: of a model that knows nothing, or of what it has learned elsewhere. It is
+    written together with the group's offset, so state and offset fit together afterwards as they always do. A `target`
+    by partition is taken as it is; the others as near as the log has it.
+
+    Raises `StateError` where workers are running, or where the log does not have an offset that a partition shall have.
     """
     doing = "resetting the application"
     with _admin(config, doing) as admin:
         _require_empty_group(admin, application_id, config.session_timeout)
     begins, reader = {}, Reader(config, f"{config.client_id}-operations")
     for place in stored(config, application_id, changelog):
-        if isinstance(target, datetime):
+        if isinstance(target, Mapping):
+            offset = target[place.partition]
+            if not place.first <= offset <= place.end:
+                raise StateError(
+                    f"{place.partition.topic}[{place.partition.number}] cannot begin at offset {offset}: the log has "
+                    f"{place.first} to {place.end}"
+                )
+        elif isinstance(target, datetime):
             found = reader.offset_at(TopicPartition(*place.partition), target)
             offset = place.end if found is None else found
         elif isinstance(target, str):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit
-from streamrnn.connectors.kafka.internals import murmur2
+from streamrnn.connectors.kafka.placement import partition_of
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
 from streamrnn.errors import ConnectorError
@@ -78,7 +78,7 @@ class Outputs:
             return [Batch(topic, number, messages)]
         spread: dict[int, list[Message]] = {}
         for message in messages:
-            place = number % count if message.key is None else (murmur2(message.key) & 0x7FFFFFFF) % count
+            place = number % count if message.key is None else partition_of(message.key, count)
             spread.setdefault(place, []).append(message)
         return [Batch(topic, place, found) for place, found in sorted(spread.items())]
 
