@@ -570,7 +570,13 @@ def learn(
 
 @cli.group("state")
 def state_group() -> None:
-    """Move what was learned between environments: one checksummed file, no code in it."""
+    """Move what was learned between environments: one checksummed file, no code in it.
+
+    \b
+    Examples:
+      streamrnn state export learned.state --config pipeline.yaml
+      streamrnn state import learned.state --config production.yaml --to latest
+    """
 
 
 @state_group.command("export")
@@ -585,8 +591,8 @@ def state_export(
 
     \b
     Examples:
-      streamrnn state export learned.safetensors --config pipeline.yaml
-      streamrnn state export pumps.safetensors --state state/ --keys 'pump-*'
+      streamrnn state export learned.state --config pipeline.yaml
+      streamrnn state export pumps.state --state state/ --keys 'pump-*'
     """
     from streamrnn.app import transfer
 
@@ -611,9 +617,9 @@ def state_import(
 
     \b
     Examples:
-      streamrnn state import learned.safetensors --config pipeline.yaml --to latest
-      streamrnn state import learned.safetensors --config pipeline.yaml --to keep     the same topic, mirrored
-      streamrnn state import learned.safetensors --state state/ --to earliest
+      streamrnn state import learned.state --config pipeline.yaml --to latest
+      streamrnn state import learned.state --config pipeline.yaml --to keep     the same topic, mirrored
+      streamrnn state import learned.state --state state/ --to earliest
     """
     from streamrnn.app import transfer
 
