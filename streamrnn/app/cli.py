@@ -147,6 +147,8 @@ def cli() -> None:
 @click.option("--task", type=click.Choice(["forecast", "regression", "classification"]), help="What is learned.")
 @click.option("--label", help="Column with the number or class to learn (--task regression or classification).")
 @click.option("--id", "label_id", help="Column with the name under which a label comes later.")
+@click.option("--partitions", type=click.IntRange(1, 1024), help="Deal the series of files out to so many networks.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Threads that fold partitions side by side.")
 @click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
 def run(
     file: Path | None,
@@ -160,6 +162,8 @@ def run(
     task: str | None,
     label: str | None,
     label_id: str | None,
+    partitions: int | None,
+    workers: int | None,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -182,6 +186,8 @@ def run(
         **reading_flags(given),
         "event.label": label,
         "event.id": label_id,
+        "file.partitions": partitions,
+        "workers": workers,
         "task": task,
         "state.directory": str(state) if state is not None else None,
     }
@@ -214,6 +220,7 @@ def run(
         return
     for flag, value in (
         ("--output", output), ("--dead-letters", dead_letters), ("--alerts", alerts), ("--follow", follow or None),
+        ("--partitions", partitions),
     ):  # fmt: skip
         if value is not None:
             raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")

@@ -15,6 +15,7 @@ from streamrnn.errors import StateError
 from streamrnn.records.log import Message, Partition
 from streamrnn.state.snapshot import Manifest, SnapshotReader, digest_of
 from streamrnn.state.snapshot_folder import SnapshotFolder, clear
+from streamrnn.state.split_model import unprefixed
 
 
 class Row(NamedTuple):
@@ -58,7 +59,7 @@ def inspect_kafka(config: Config) -> list[Row]:
 
 
 def inspect_folder(path: Path) -> list[Row]:
-    """The one row of a state folder."""
+    """The row of a state folder; one for each part of a file that was split."""
     if not path.is_dir():
         raise StateError(f"{path} is no folder")
     folder = SnapshotFolder(path, look_only=True)
@@ -66,11 +67,17 @@ def inspect_folder(path: Path) -> list[Row]:
         if folder.facts is None:
             raise StateError(f"{path} holds no snapshot")
         newest = max(file.stat().st_mtime for file in path.glob("[0-9]*.snapshot"))
-        content = _content(folder.messages())
         offset = int(str(folder.facts["offset"]))
+        parts: dict[int | None, list[Message]] = {}
+        for part, message in unprefixed(folder.messages()):
+            parts.setdefault(part, []).append(message)
     finally:
         folder.close()
-    return [Row(str(path), offset, None, *_described(content, time.time() - newest))]
+    age = time.time() - newest
+    return [
+        Row(str(path) if part is None else f"{path}[{part}]", offset, None, *_described(_content(iter(some)), age))
+        for part, some in parts.items()
+    ]
 
 
 class _Content(NamedTuple):

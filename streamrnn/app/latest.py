@@ -13,6 +13,7 @@ from streamrnn.errors import ConfigurationError, StateError, StreamRNNError
 from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
+from streamrnn.state.split_model import SETTING, records_of
 from streamrnn.state.transfer import give, take
 
 TIMEOUT = 10.0  # seconds
@@ -76,7 +77,7 @@ def from_folder(path: Path, key: str) -> dict[str, Any]:
         raise StateError(f"{path} is no folder")
     folder = SnapshotFolder(path, look_only=True)
     try:
-        taken = take(folder.messages())
+        taken = take(records_of(folder.messages(), key))
     finally:
         folder.close()
     if taken is None:
@@ -86,6 +87,7 @@ def from_folder(path: Path, key: str) -> dict[str, Any]:
         raise StateError(f"{path} holds the state of task {shape['task']}: `latest` tells of forecasts")
     if key not in taken.series:
         raise StateError(f"{path} holds no series {key!r} ({len(taken.series):,} others)")
+    shape.pop(SETTING, None)  # of one part this is no matter
     model = ForecastModel(load(None, shape, environment={}))
     try:
         for _ in model.restore(give(taken, key.__eq__)):

@@ -107,6 +107,7 @@ def run_file(
             lambda: monitor.watch(connector),
             decoder=decoder,
             keep_state=state is not None,
+            model=task.file_model,
             observer=Observers(*observers),
             stop=stop,
         )

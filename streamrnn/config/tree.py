@@ -281,6 +281,8 @@ class FileConfig(Section):
     """What parts the cells of a row; default: found."""
     header: bool | None = None
     """Whether a line names the columns; default: found."""
+    partitions: int = Field(1, ge=1, le=1024)
+    """`run --input`: deal the series out, by a hash of their key, to so many partitions with a network each."""
     sort: bool = False
     """Read the rows in the order of their times."""
     metric: str | None = None
@@ -718,6 +720,8 @@ class Config(Section):
     """Names the consumer group and the changelog; two pipelines must not share it."""
     task: Literal["forecast", "regression", "classification"] = "forecast"
     """What is learned: the next values, or a number or a class that comes as the label of an event's features."""
+    workers: int = Field(1, ge=1, le=1024)
+    """Threads that fold partitions side by side; of use where there are as many processors and partitions."""
     event: EventConfig = EventConfig()
     file: FileConfig = FileConfig()
     schema_registry: SchemaRegistryConfig = SchemaRegistryConfig()
@@ -756,6 +760,8 @@ class Config(Section):
             yield "labels: only for task regression or classification"
 
     def _against_labels(self) -> Iterator[str]:
+        if self.file.partitions > 1:
+            yield "file.partitions: only for forecasts"
         event, plain, quiet = self.event, ModelConfig(), AnomalyConfig()
         if not event.features:
             yield "event.features: name the fields to predict from"

@@ -159,6 +159,14 @@ class FileConnector(Connector):
                     f"the state was made with other flags: {self._reader.name} would be read in another way now. Give "
                     "the same flags, or start again with `streamrnn reset --state DIR`"
                 )
+        if resumed and facts is not None:
+            before = facts["asked"]
+            parts = before["file"].get("partitions", 1) if isinstance(before, dict) else file.partitions
+            if parts != file.partitions:
+                raise StateError(
+                    f"the state was made with --partitions {parts}, and this is {file.partitions}: give it as then, or "
+                    "start again with `streamrnn reset --state DIR`"
+                )
         if resumed and facts is not None and facts["reader"] == SortedRows.__name__ and not file.sort:
             raise StateError("the state was made with --sort: give it again, or start again with `streamrnn reset`")
         layout = found.layout

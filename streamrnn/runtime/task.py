@@ -63,6 +63,15 @@ class Task(ABC):
     def model(self) -> PartitionModel[Any]:
         """An empty model of one partition."""
 
+    def file_model(self) -> PartitionModel[Any]:
+        """An empty model of a file, which may be split (`file.partitions`)."""
+        parts = self.config.file.partitions
+        if parts == 1:
+            return self.model()
+        from streamrnn.state.split_model import SplitModel
+
+        return SplitModel(self.model, parts, self.config.workers)
+
     @abstractmethod
     def scorecard(self) -> Scorecard | LabelScorecard:
         """Running scores, at zero."""

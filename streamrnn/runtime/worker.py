@@ -17,12 +17,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from streamrnn.connectors.base import Commit, Connector
 from streamrnn.errors import BrokerUnavailable, CommitFailed
 from streamrnn.records.dead_letters import dead_letter
-from streamrnn.records.events import EventDecoder
+from streamrnn.records.events import Decoded, EventDecoder
 from streamrnn.records.log import Message, Partition, Record, offsets_after
 from streamrnn.runtime.observer import Observer, Step
 from streamrnn.runtime.recovery import Progress, recover
@@ -47,14 +49,21 @@ class Worker:
         *,
         decoder: EventDecoder | None = None,
         keep_state: bool = True,
+        model: Callable[[], PartitionModel[Any]] | None = None,
         observer: Observer | None = None,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`connect` makes a connector, again after a failure; without `keep_state` no snapshots are taken."""
+        """`connect` makes a connector, again after a failure; without `keep_state` no snapshots are taken.
+
+        `model` makes the model of a partition, where it is not the task's own.
+        """
         self._task, self._config = task, task.config
         self._connect = connect
         self._decoder = decoder or task.decoder()
+        self._model = model or task.model
+        workers = task.config.workers
+        self._threads = ThreadPoolExecutor(workers, "streamrnn-fold") if workers > 1 else None
         self._keep_state = keep_state
         self.observer = observer or Observer()
         self.stop = stop or threading.Event()
@@ -119,7 +128,7 @@ class Worker:
         self._leave(connector)
 
     def _take_over(self, connector: Connector, partition: Partition) -> None:
-        model = self._task.model()
+        model = self._model()
         self._models[partition] = model
         self._recoveries[partition] = recover(connector, partition, model, self._decoder)
         log.info("%s[%d]: assigned, restoring", *partition, extra=_place(partition))
@@ -165,11 +174,8 @@ class Worker:
         """Process what one poll brought and commit it."""
         commit = Commit()
         steps = []
-        for partition, records in batches.items():
-            started = self._clock()
-            model = self._models[partition]
-            decoded = self._decoder.decode(records)
-            answers = model.process(decoded)
+        for partition, records, decoded, answered, started in self._folds(batches):
+            model, answers = self._models[partition], answered()
             commit.outputs[partition] = model.encode(partition, decoded, answers)
             commit.alerts[partition] = model.alerts(partition, decoded, answers)
             unusable = model.unusable(decoded, answers)
@@ -182,6 +188,24 @@ class Worker:
         self._committed(commit, self._clock() - started)
         for step in steps:
             self.observer.step(step)
+
+    def _folds(self, batches: Mapping[Partition, Sequence[Record]]) -> list[Fold]:
+        """Decode and fold; with `workers` the partitions are folded by threads, while others are decoded and encoded.
+
+        A partition's state is its own, so which thread folds it, and when, changes nothing.
+        """
+        folds: list[Fold] = []
+        for partition, records in batches.items():
+            started = self._clock()
+            decoded = self._decoder.decode(records)
+            process = self._models[partition].process
+            answered: Callable[[], Any]
+            if self._threads is None or len(batches) == 1:
+                answered = partial(_itself, process(decoded))
+            else:
+                answered = self._threads.submit(process, decoded).result
+            folds.append((partition, records, decoded, answered, started))
+        return folds
 
     def _add_snapshots(self, commit: Commit, changed: set[Partition]) -> None:
         """Snapshots of the changed partitions whose last one is old enough."""
@@ -223,6 +247,14 @@ class Worker:
         )
         connector.commit(commit)
         self._committed(commit, 0.0)
+
+
+Fold = tuple[Partition, Sequence[Record], Decoded, Callable[[], Any], float]
+"""A batch of a partition, its events, what waits for their answers, and when work on it began."""
+
+
+def _itself(answers: Any) -> Any:
+    return answers
 
 
 def _place(partition: Partition, offset: int | None = None) -> dict[str, object]:

@@ -17,6 +17,7 @@ FORECAST: Mapping[str, Any] = {
     "event.targets": ["value"],
     "event.features": [],
     "event.time_zone": None,
+    "partitions": 1,
     "model.preset": "standard",
     "model.horizon": 1,
     "model.levels": [0.9],

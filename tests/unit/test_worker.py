@@ -321,3 +321,16 @@ def test_the_connector_is_closed_whatever_happens() -> None:
     with pytest.raises(ConnectorError):
         work(CONFIG, lambda: Closing(fed(CONFIG)))
     assert closed
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_threads_that_fold_partitions_change_no_byte(workers: int) -> None:
+    logs = []
+    for config in (CONFIG, configured(state__snapshot_interval="1ms", workers=workers)):
+        log = fed(config, partitions=4)
+        Worker(task_of(config), lambda log=log: MemoryConnector(log, max_poll_records=50)).run()  # type: ignore[misc]
+        logs.append(log)
+    one, other = logs
+    assert one.outputs == other.outputs
+    assert one.dead_letters == other.dead_letters
+    assert one.snapshots == other.snapshots
