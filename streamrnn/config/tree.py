@@ -568,7 +568,10 @@ class KafkaConfig(Section):
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "none"
     """Of what we write; every codec is read, whatever this says."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    client_rack: str | None = None
+    """Where this worker is, as `broker.rack` names it: events are fetched from a replica there, if brokers do so."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None = None
+    """AWS_MSK_IAM takes credentials and region from where AWS's own tools find them, and needs `botocore`."""
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     """From the environment (`STREAMRNN__KAFKA__SASL_PASSWORD`) or `sasl_password_file`; for OAUTHBEARER the token."""
@@ -583,7 +586,10 @@ class KafkaConfig(Section):
     def _credentials(self) -> Self:
         if self.security_protocol.startswith("SASL") and self.sasl_mechanism is None:
             raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism")
-        if self.sasl_mechanism is not None:
+        if self.sasl_mechanism == "AWS_MSK_IAM":
+            if self.security_protocol != "SASL_SSL":
+                raise ValueError("sasl_mechanism AWS_MSK_IAM needs security_protocol SASL_SSL")
+        elif self.sasl_mechanism is not None:
             if self.sasl_mechanism != "OAUTHBEARER" and self.sasl_username is None:
                 raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username")
             if self.sasl_password is None and self.sasl_password_file is None:

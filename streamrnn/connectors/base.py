@@ -74,6 +74,10 @@ class Connector(ABC):
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """(first offset still in the log, offset the next record will get)."""
 
+    def why_uncommitted(self, partition: Partition) -> str:
+        """What is known of why a partition that has state has no committed offset, for the error that says so."""
+        return "it was deleted, or it expired while the application was stopped"
+
     def beginning(self, partition: Partition) -> int:
         """The offset at which a partition begins that has neither a committed offset nor state."""
         return self.bounds(partition)[0]

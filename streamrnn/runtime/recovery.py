@@ -46,7 +46,8 @@ def recover(
         except StopIteration as stop:
             restored: int | None = stop.value
             break
-    check(partition, restored, committed, first, end)
+    why = connector.why_uncommitted(partition) if restored is not None and committed is None else ""
+    check(partition, restored, committed, first, end, why)
     if restored is None or committed is None:
         yield Progress("ready", 0, 0, connector.beginning(partition))
         return
@@ -56,7 +57,9 @@ def recover(
     yield Progress("ready", committed - restored, committed - restored, committed)
 
 
-def check(partition: Partition, restored: int | None, committed: int | None, first: int, end: int) -> None:
+def check(
+    partition: Partition, restored: int | None, committed: int | None, first: int, end: int, why: str = ""
+) -> None:
     """Raise `StateError` unless the state can be brought to the committed offset and the log goes on from there.
 
     Args:
@@ -65,6 +68,7 @@ def check(partition: Partition, restored: int | None, committed: int | None, fir
         committed: offset of the consumer group, None if it has none.
         first: first offset still in the log.
         end: offset the log's next record will get.
+        why: what is known of why nothing is committed.
     """
     where = f"{partition.topic}[{partition.number}]"
     remedy = "run `streamrnn reset` to choose where to start again"
@@ -76,8 +80,8 @@ def check(partition: Partition, restored: int | None, committed: int | None, fir
         )
     if committed is None:
         raise StateError(
-            f"{where}: there is state for offset {restored}, but no committed offset (group deleted, or expired while "
-            f"the application was stopped), so what was published since is unknown; {remedy}"
+            f"{where}: there is state for offset {restored}, but no committed offset ({why}), so what was published "
+            f"since is unknown; {remedy}"
         )
     if restored > committed:
         raise StateError(

@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from streamrnn.errors import SnapshotCorrupt, SnapshotVersion
+from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch, SnapshotVersion
 from streamrnn.records.log import Message
 from streamrnn.state.arrays import Array, RowBytes
 from streamrnn.state.migrations import FIRST, ROOM, Reader, Versions
@@ -38,6 +38,8 @@ LARGEST_RECORD = 800_000
 _MAGIC = b"SRNN"
 _HEADER = struct.Struct("<4sHIHHq")  # magic, format, checksum, chunk, chunks, offset; then the versions
 _MANIFEST, _SHARED, _SERIES = b"manifest", b"shared/", b"series/"
+PART = b"part/"
+"""What stands, with a number, before all keys of a file's state that is split (`split_model.py`)."""
 
 
 class Owner(NamedTuple):
@@ -203,6 +205,8 @@ class SnapshotReader:
                 self._shared[part.chunk] = part
             elif key == _MANIFEST:
                 self._manifest = open_record(key, value)
+            elif key.startswith(PART):
+                raise SnapshotMismatch("partitions was split, is 1: the state is of a file with --partitions, give it")
             else:
                 raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot: is this topic used by others?")
 

@@ -20,9 +20,9 @@ from streamrnn.records.events import Decoded
 from streamrnn.records.latest import Opened
 from streamrnn.records.log import Message, Partition
 from streamrnn.state.partition_model import PartitionModel
+from streamrnn.state.snapshot import PART
 
 SETTING = "partitions"
-_PREFIX = b"part/"
 
 
 def part_of(key: str, parts: int) -> int:
@@ -34,10 +34,10 @@ def unprefixed(messages: Iterable[Message]) -> Iterator[tuple[int | None, Messag
     """Which part each record of a snapshot belongs to (None: to a log that is not split), and the record itself."""
     for message in messages:
         key = message.key or b""
-        if not key.startswith(_PREFIX):
+        if not key.startswith(PART):
             yield None, message
             continue
-        number, _, rest = key.removeprefix(_PREFIX).partition(b"/")
+        number, _, rest = key.removeprefix(PART).partition(b"/")
         if not number.isdigit():
             raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot")
         yield int(number), message._replace(key=rest)
@@ -186,7 +186,7 @@ class SplitModel(PartitionModel[Any]):
         """See `PartitionModel.snapshot`."""
         for number, part in enumerate(self.parts):
             for message in part.snapshot(offset, partition, whole=whole):
-                yield message._replace(key=b"%b%d/%b" % (_PREFIX, number, message.key or b""))
+                yield message._replace(key=b"%b%d/%b" % (PART, number, message.key or b""))
 
     def restore(
         self, messages: Iterable[Message], expected: int | None = None, partition: Partition | None = None

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from streamrnn.errors import SnapshotMismatch
+from streamrnn.records.log import Message
+from streamrnn.runtime.task import task_of
+from streamrnn.state.partition_model import PartitionModel
 from tests.commands import SMALL
 from tests.inside import Ended, Inside
+from tests.streams import configured
 
 SERIES = 9
 ROWS = 400
@@ -90,3 +96,20 @@ def test_labels_cannot_be_split(inside: Inside, tmp_path: Path) -> None:
     refused = inside("run", "--input", tmp_path / "x.csv", "--output", tmp_path / "o", *flags)
     assert refused.code == 2
     assert "file.partitions: only for forecasts" in refused.err
+
+
+def test_the_model_itself_refuses_another_number_of_parts() -> None:
+    def model(parts: int) -> PartitionModel[Any]:
+        return task_of(configured(file__partitions=parts)).file_model()
+
+    def restored(parts: int, messages: list[Message]) -> None:
+        restoring = model(parts).restore(messages)
+        for _ in restoring:
+            pass
+
+    plain, two, three = (list(model(parts).snapshot(0)) for parts in (1, 2, 3))
+    for parts, stored in ((1, plain), (2, two), (3, three)):
+        restored(parts, stored)
+    for parts, stored, said in ((2, plain, "was 1, is 2"), (2, three, "was 3, is 2"), (1, two, "was split")):
+        with pytest.raises(SnapshotMismatch, match=f"partitions {said}"):
+            restored(parts, stored)

@@ -295,3 +295,10 @@ def test_whatever_is_set_it_is_a_value_or_one_named_error(text: str) -> None:
 def test_a_mapping_that_is_no_number_is_one_named_error(bounds: object) -> None:
     with pytest.raises(ConfigurationError, match=r"event\.minimum"):
         load(None, {"event.minimum": bounds}, {})
+
+
+def test_iam_needs_neither_user_nor_password_but_tls() -> None:
+    found = load(None, {"kafka.sasl_mechanism": "AWS_MSK_IAM", "kafka.security_protocol": "SASL_SSL"}, {})
+    assert found.kafka.sasl_username is None
+    with pytest.raises(ConfigurationError, match="needs security_protocol SASL_SSL"):
+        load(None, {"kafka.sasl_mechanism": "AWS_MSK_IAM", "kafka.security_protocol": "SASL_PLAINTEXT"}, {})

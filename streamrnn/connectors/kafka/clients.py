@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from kafka import errors
@@ -79,6 +80,9 @@ def client_options(config: KafkaConfig, client_id: str) -> dict[str, Any]:
         options["sasl_mechanism"] = config.sasl_mechanism
         if config.sasl_mechanism == "OAUTHBEARER":
             options["sasl_oauth_token_provider"] = Token(config)
+        elif config.sasl_mechanism == "AWS_MSK_IAM":
+            if find_spec("botocore") is None:
+                raise ConfigurationError("kafka.sasl_mechanism AWS_MSK_IAM needs botocore: pip install botocore")
         else:
             options["sasl_plain_username"] = config.sasl_username
             options["sasl_plain_password"] = password(config)

@@ -162,6 +162,7 @@ class KafkaConnector(Connector):
             auto_offset_reset="none",
             allow_auto_create_topics=False,
             fetch_max_bytes=16 << 20,
+            client_rack=config.client_rack or "",
             metrics_enabled=False,
         )
 
@@ -250,6 +251,23 @@ class KafkaConnector(Connector):
             self._begun[wanted] = int(found.offset)
             return None
         return int(found.offset)
+
+    def why_uncommitted(self, partition: Partition) -> str:
+        """See `Connector.why_uncommitted`."""
+        numbers = self._consumer.partitions_for_topic(partition.topic) or ()
+        others = [TopicPartition(partition.topic, number) for number in sorted(numbers) if number != partition.number]
+        kept = self._committed(others, "reading the group's offsets") if others else {}
+        if kept:
+            return (
+                f"group {self._application_id!r} has offsets of {len(kept)} other partitions of this topic, so this "
+                "one's alone was deleted"
+            )
+        told = (
+            f"group {self._application_id!r} has none of this topic: they were deleted, or expired while it was stopped"
+        )
+        if not self._exactly_once:
+            told += ", or the very first worker died between its snapshot and its offsets (delivery is at-least-once)"
+        return told
 
     def _committed(self, partitions: list[TopicPartition], doing: str) -> dict[TopicPartition, Any]:
         with translated(self._config, doing):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from kafka import ConsumerGroupMetadata, KafkaAdminClient, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
@@ -25,6 +25,8 @@ from streamrnn.records.log import Message, Partition, Record
 
 Target = Literal["earliest", "latest"] | int | datetime | Mapping[Partition, int]
 """Where partitions begin."""
+
+T = TypeVar("T")
 
 
 class Stored(NamedTuple):
@@ -73,10 +75,14 @@ def stored(config: KafkaConfig, application_id: str, changelog: str) -> list[Sto
     return found
 
 
-def _require_empty_group(admin: Any, application_id: str, session_timeout: float) -> None:
+def _require_empty_group(admin: Any, application_id: str, session_timeout: float, patience: float) -> None:
     """Static members stay in the group for a session after they stopped; wait that long for them, not for others."""
     deadline = time.monotonic() + session_timeout + 2
-    while members := admin.describe_groups([application_id]).get(application_id, {}).get("members"):
+
+    def described() -> Any:
+        return admin.describe_groups([application_id]).get(application_id, {}).get("members")
+
+    while members := _coordinated(described, patience):
         if time.monotonic() > deadline or not all(member.get("group_instance_id") for member in members):
             raise StateError(
                 f"{len(members)} worker(s) of {application_id!r} are running: stop them first (a worker that died is "
@@ -86,12 +92,16 @@ def _require_empty_group(admin: Any, application_id: str, session_timeout: float
 
 
 def _group_offsets(admin: Any, application_id: str, patience: float) -> dict[TopicPartition, Any]:
+    return _coordinated(lambda: admin.list_group_offsets(application_id).get(application_id, {}), patience)
+
+
+def _coordinated(ask: Callable[[], T], patience: float) -> T:
+    """What the group's coordinator answers: a broker's first group waits until its topic of offsets is made."""
     deadline = time.monotonic() + patience
     while True:
         try:
-            found: dict[TopicPartition, Any] = admin.list_group_offsets(application_id).get(application_id, {})
-            return found
-        except CoordinatorNotAvailableError:  # a broker's first group waits for its topic of offsets
+            return ask()
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
@@ -151,7 +161,7 @@ def reset(
     """
     doing = "resetting the application"
     with _admin(config, doing) as admin:
-        _require_empty_group(admin, application_id, config.session_timeout)
+        _require_empty_group(admin, application_id, config.session_timeout, config.broker_timeout)
     begins, reader = {}, Reader(config, f"{config.client_id}-operations")
     for place in stored(config, application_id, changelog):
         if isinstance(target, Mapping):
