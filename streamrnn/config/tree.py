@@ -321,13 +321,13 @@ class OutputConfig(Section):
 
     shape: Literal["nested", "flat"] = "nested"
     """Of forecasts: as `streamrnn schema output` says, or one level of columns, for sinks and SQL."""
-    format: Literal["json", "json-schema"] = "json"
-    """JSON, or JSON framed with its schema, which is registered as `<topic>-value`."""
+    format: Literal["json", "json-schema", "avro", "protobuf"] = "json"
+    """JSON, or framed with its schema, which is registered as `<topic>-value`; Avro and Protobuf of forecasts alone."""
 
     @model_validator(mode="after")
     def _a_schema_is_nested(self) -> Self:
-        if self.format == "json-schema" and self.shape == "flat":
-            raise ValueError("format json-schema is for shape nested: the columns depend on the model")
+        if self.format != "json" and self.shape == "flat":
+            raise ValueError(f"format {self.format} is for shape nested: the columns depend on the model")
         return self
 
 
@@ -766,6 +766,8 @@ class Config(Section):
             yield "labels: only for task regression or classification"
 
     def _against_labels(self) -> Iterator[str]:
+        if self.output.format in ("avro", "protobuf"):
+            yield f"output.format: {self.output.format} is for forecasts; json-schema frames predictions"
         if self.file.partitions > 1:
             yield "file.partitions: only for forecasts"
         event, plain, quiet = self.event, ModelConfig(), AnomalyConfig()

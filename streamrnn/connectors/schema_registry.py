@@ -17,8 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from streamrnn.config.tree import Config, SchemaRegistryConfig
 from streamrnn.errors import AuthenticationRefused, ConfigurationError, ConnectorError, EventInvalid
+from streamrnn.records.schema_languages import avro, protobuf
 from streamrnn.records.schemas import schemas
 
 _FRAME = struct.Struct(">bI")
@@ -47,9 +50,8 @@ def framer_of(config: Config) -> Callable[[str, bytes], bytes] | None:
     texts = {config.kafka.output_topic: schemas()["prediction" if config.labelled else "forecast"](config)}
     if config.kafka.alerts_topic is not None:
         texts[config.kafka.alerts_topic] = schemas()["alert"](config)
-    numbers = {topic: registry.register(f"{topic}-value", text, "JSON") for topic, text in texts.items()}
-    frames = {topic: _FRAME.pack(0, number) for topic, number in numbers.items()}
-    return lambda topic, value: frames.get(topic, b"") + value
+    framers = {topic: registry.framer(f"{topic}-value", text, config.output.format) for topic, text in texts.items()}
+    return lambda topic, value: framers[topic](value) if topic in framers else value
 
 
 class SchemaRegistry:
@@ -101,6 +103,49 @@ class SchemaRegistry:
                 raise EventInvalid(f"not what schema {number} says: {type(error).__name__}: {error}") from None
 
         return read
+
+    def framer(self, subject: str, text: str, form: str) -> Callable[[bytes], bytes]:
+        """What encodes a JSON message as `output.format` says and frames it; `text` is its JSON Schema.
+
+        The schema is registered under `subject` first.
+        """
+        if form == "json-schema":
+            frame = _FRAME.pack(0, self.register(subject, text, "JSON"))
+            return lambda value: frame + value
+        if form == "avro":
+            return self._avro_framer(subject, avro(json.loads(text)))
+        return self._protobuf_framer(subject, text)
+
+    def _avro_framer(self, subject: str, schema: dict[str, Any]) -> Callable[[bytes], bytes]:
+        import fastavro
+
+        frame = _FRAME.pack(0, self.register(subject, json.dumps(schema), "AVRO"))
+        parsed = fastavro.parse_schema(schema)
+
+        def framed(value: bytes) -> bytes:
+            out = io.BytesIO()
+            out.write(frame)
+            fastavro.schemaless_writer(out, parsed, orjson.loads(value))
+            return out.getvalue()
+
+        return framed
+
+    def _protobuf_framer(self, subject: str, text: str) -> Callable[[bytes], bytes]:
+        from google.protobuf.json_format import ParseDict
+
+        schema, fitted = protobuf(json.loads(text))
+        file, message_class = compiled(schema, [])
+        first = next(iter(file.message_types_by_name.values()))
+        make = message_class(first)
+        # The message's place in the file: the first, written as a zero alone.
+        frame = _FRAME.pack(0, self.register(subject, schema, "PROTOBUF")) + b"\0"
+
+        def framed(value: bytes) -> bytes:
+            # Maps have no order of their own, and the same record must be the same bytes.
+            message = ParseDict(fitted(orjson.loads(value)), make())
+            return frame + bytes(message.SerializeToString(deterministic=True))
+
+        return framed
 
     def register(self, subject: str, schema: str, kind: str) -> int:
         """The id of `schema` under `subject`; registered where it is new and compatible."""

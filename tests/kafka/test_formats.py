@@ -19,6 +19,7 @@ from streamrnn.connectors.schema_registry import RegistryUnavailable, SchemaRegi
 from streamrnn.errors import ConfigurationError
 from streamrnn.runtime.task import task_of
 from tests.broker.artifacts import BrokerMissing
+from tests.broker.client import Client
 from tests.broker.process import free_ports
 from tests.broker.registry import put, registry
 from tests.kafka.helpers import Pipeline, echo, take, take_over
@@ -229,3 +230,35 @@ def test_forecasts_are_framed_with_their_registered_schema(url: str, pipeline: C
         found = json.load(answer)
     assert (found["id"], found["schemaType"]) == (number, "JSON")
     assert json.loads(found["schema"])["title"] == "ForecastRecord"
+
+
+@pytest.mark.parametrize("form", ["avro", "protobuf"])
+def test_forecasts_are_written_as_registered(url: str, client: Client, form: str) -> None:
+    """What a consumer of that format reads of a forecast is what plain JSON says."""
+    topic = client.unique("forecasts")
+    settings = Config.model_validate(
+        {"output": {"format": form}, "schema_registry": {"url": url}, "kafka": {"output_topic": topic}}
+    )
+    framed = framer_of(settings)
+    assert framed is not None
+    plain = {
+        "key": "k",
+        "time": "2026-01-01T00:00:00Z",
+        "source": {"topic": "events", "partition": 0, "offset": 7},
+        "targets": {"value": {"observed": 1.5, "expected": None, "forecast": [{"step": 1, "mean": 2.5}]}},
+        "anomaly": {"score": 0.25, "is_anomaly": True},
+    }
+    value = framed(topic, json.dumps(plain).encode())
+    assert framed(topic, json.dumps(plain).encode()) == value
+    assert framed("another topic", b"{}") == b"{}"
+    found = SchemaRegistry(settings.schema_registry).reader(form)(value)
+    assert (found["key"], found["targets"]["value"]["observed"]) == ("k", 1.5)
+    assert found["targets"]["value"].get("expected") is None
+    assert found["targets"]["value"]["forecast"][0]["mean"] == 2.5
+    assert found["anomaly"]["is_anomaly"] is True
+    with urllib.request.urlopen(f"{url}/subjects/{topic}-value/versions/1") as answer:
+        assert json.load(answer).get("schemaType", "AVRO") == form.upper()  # which Avro need not say
+    # The same schema again is the same id: a restart registers nothing anew.
+    again = framer_of(settings)
+    assert again is not None
+    assert again(topic, json.dumps(plain).encode()) == value
