@@ -28,8 +28,6 @@ Target = Literal["earliest", "latest"] | int | datetime | Mapping[Partition, int
 
 T = TypeVar("T")
 
-T = TypeVar("T")
-
 
 class Stored(NamedTuple):
     """What the broker holds of one partition."""
