@@ -694,6 +694,10 @@ class MonitorConfig(Section):
     """Let everybody who can reach `host` see the page without a token."""
     stall_timeout: Seconds = 60.0
     """A partition with lag and no progress for this long makes `/livez` fail."""
+    series: Names = ()
+    """Series with gauges of their own in `/metrics`, by patterns of their keys such as `pump-*`; default: none."""
+    most_series: int = Field(200, ge=1, le=10_000)
+    """At most so many of them; `streamrnn_series_omitted` counts the others."""
 
     @field_validator("token")
     @classmethod

@@ -132,6 +132,7 @@ class Feed:
             if scored > 0 and persistence > 0:
                 self._metrics.skill.labels(name).set(1 - error / persistence)
                 self._metrics.coverage.labels(name).set(inside / scored)
+        self._metrics.listed.update(self.history, self._open, self._names, now)
         self._counts.append((now, self._tally.events))
         while len(self._counts) > 2 and now - self._counts[1][0] > RATE_WINDOW:
             self._counts.popleft()

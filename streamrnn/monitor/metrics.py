@@ -1,4 +1,4 @@
-"""What Prometheus sees, in base units. Labels are partitions, targets and error classes, never series.
+"""What Prometheus sees, in base units. Labels are partitions, targets and error classes; series only where listed.
 
 The table of all metrics is in docs/monitoring.md; a test holds the two together. The registry is not the client
 library's global one, so two workers in one process do not add up.
@@ -11,6 +11,7 @@ from contextlib import suppress
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from streamrnn import __version__
+from streamrnn.monitor.series_gauges import SeriesGauges
 from streamrnn.records.log import Partition
 
 _PLACE = ("topic", "partition")
@@ -86,6 +87,7 @@ class Metrics:
         self.accuracy = gauge("accuracy_ratio", "Share of recent labels whose class was predicted.", ("label",))
         self.dropped = counter("monitor_dropped_batches_total", "Batches the page did not show.")
         self.clients = gauge("monitor_clients", "Open pages.")
+        self.listed = SeriesGauges(registry)
         Info("streamrnn_build", "Version of streamrnn.", registry=registry).info({"version": __version__})
         for kind in ("assigned", "revoked"):
             self.rebalances.labels(kind)

@@ -69,6 +69,7 @@ class Monitor(Observer):
         self._recent = np.zeros(3)  # labels, their errors, those whose class was predicted
         self.health = Health(settings.stall_timeout, clock)
         self.metrics = Metrics()
+        self.metrics.listed.patterns, self.metrics.listed.most = settings.series, settings.most_series
         self.backlog = Backlog()
         self.streams = Streams()
         self.tally = Tally()

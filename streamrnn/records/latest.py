@@ -64,7 +64,7 @@ class LatestRecord(BaseModel):
     level: float = Field(description="coverage of lower and upper that was asked for")
     horizon: int = Field(description="steps that every event is answered with")
     targets: dict[str, LatestTarget]
-    score: float | None = Field(description="of the newest event; null where only the state is known")
+    score: float | None = Field(description="of the newest event; null where it is not known, and within event.ignore")
     is_anomaly: bool | None
     alerts: list[OpenAlert] = Field(description="those that are open")
 
@@ -77,7 +77,7 @@ class SeriesLine(BaseModel):
     time: datetime
     events: int
     observed: dict[str, float | None] = Field(description="by target")
-    score: float
+    score: float | None
     is_anomaly: bool
     alerts: list[OpenAlert]
 

@@ -21,7 +21,7 @@ from tests.tools import need
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
-DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
+DASHBOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 PAGE = ROOT / "docs" / "monitoring.md"
 
 pytestmark = pytest.mark.usefixtures("free_model")
@@ -53,7 +53,7 @@ def samples(stage: Stage) -> dict[str, float]:
 
 
 def panel_queries() -> list[str]:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
+    panels = [panel for board in DASHBOARDS for panel in json.loads(board.read_text())["panels"]]
     return [target["expr"] for panel in panels for target in panel["targets"]]
 
 
@@ -142,7 +142,8 @@ def test_the_rules_and_the_configuration_are_valid() -> None:
 def test_every_metric_that_is_named_exists() -> None:
     rules = [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
     queries = panel_queries()
-    queries += [variable["query"] for variable in json.loads(DASHBOARD.read_text())["templating"]["list"]]
+    for board in DASHBOARDS:
+        queries += [variable["query"] for variable in json.loads(board.read_text())["templating"]["list"]]
     assert len(rules) > 5
     assert len(queries) > 20
     named = set().union(*map(names_in, rules + queries))
@@ -196,7 +197,13 @@ def test_a_real_prometheus_scrapes_it(stage: Stage, tmp_path: Path) -> None:
         rules = json.loads(get(port, "/api/v1/rules").text)["data"]["groups"][0]["rules"]
         until(lambda: all(rule["health"] == "ok" for rule in rules_of(port)), 60)
         for query in panel_queries():
-            for name, value in {"$job": ".*", "$instance": ".*", "$__rate_interval": "1m"}.items():
+            for name, value in {
+                "$job": ".*",
+                "$instance": ".*",
+                "$key": ".*",
+                "$target": ".*",
+                "$__rate_interval": "1m",
+            }.items():
                 query = query.replace(name, value)
             answer = get(port, f"/api/v1/query?query={urllib.parse.quote(query)}")
             assert answer.status == 200, (query, answer.text)
