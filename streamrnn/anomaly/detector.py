@@ -2,7 +2,7 @@
 
 Every target's channels (`channels.py`) are rarities in decades by what was learned from the events before; together
 they are its strangeness D, and an event's is that of its strangest target. A young series knows little of its own
-tails and records: D is divided by 1 + .2 log10(1000 / n) while n < 1,000 values have been seen, and the
+tails and records: D is divided by 1 + .35 log10(1000 / n) while n < 1,000 values have been seen, and the
 channels that look for records lose up to a decade until a week, or 2,016 events, but at least 1,500, have passed.
 
 An alert opens where the strength, D within rests (`alerts.py`), reaches what the accepted rate of false alarms asks
@@ -104,7 +104,7 @@ SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION, DIRECTION = rang
 _WORK = 8
 OUTCOMES = _WORK + 3 * CHANNELS
 
-YOUNG, YOUNG_SLOPE = 1000.0, 0.2  # values; per decade of these
+YOUNG, YOUNG_SLOPE = 1000.0, 0.35  # values; per decade of these
 WEEK_US, WEEK_EVENTS, LEAST_EVENTS = 7 * 86_400e6, 2016.0, 1500.0
 HOUR_US = 3_600_000_000
 DAY_US = 86_400e6

@@ -2,9 +2,9 @@
 
     score = 1 - 10^-q,   q = polygon through (0, 0) and (t_k, -log10 a_k), slope `SLOPE` beyond
 
-From the strength A that opens an alert on, the t_k are constants, measured on simulated series of all kinds: there a
+From the strength A that opens an alert on, the map is a constant, measured on simulated series of all kinds: there a
 strength has the same score in every series at every age, and no alert opens on a lower score than one that opened
-none. Below, where a series shows its own shape soon, they are tracked so that the rate cannot drift for long:
+none. Below, where a series shows its own shape, they are tracked so that the rate cannot drift for long:
 
     t_k += eta_k (1[strength > t_k] - a_k)
 
@@ -23,12 +23,12 @@ from streamrnn.kernels.jit import kernel
 Singles = npt.NDArray[np.float32]
 
 LEVELS = 6
-TRACKED = 5
+TRACKED = 6
 NOMINAL = (0.3010299956639812, 1.0, 1.5, 2.0, 2.5, 3.0)  # -log10 a_k
-START = (0.3, 1.0, 1.6, 2.3, 3.0, 3.6)  # t_k of a new series
-STEP = (0.05, 0.1, 0.15, 0.2, 0.3)  # eta_k
+START = (0.3, 1.0, 1.6, 2.3, 2.8, 3.25)  # t_k of a new series
+STEP = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)  # eta_k
 LEAST_GAP = 0.02  # between thresholds
-SLOPE = 0.7
+SLOPE = 1.2
 
 
 @kernel

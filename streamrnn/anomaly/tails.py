@@ -32,7 +32,7 @@ LEAST_DISTANCE = 0.25  # of the two points, in logarithms
 LEAST_SHAPE, LARGEST_SHAPE = 0.4, 1.6
 LARGEST_EXPONENT = 4.0
 MOST_SEEN = 1e6
-HEAVY = 0.1  # a new series' tail is taken to be this much longer, in logarithms
+HEAVY = 0.15  # a new series' tail is taken to be this much longer, in logarithms
 
 
 class Tail(NamedTuple):

@@ -79,6 +79,17 @@ def _with_shown(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays | {"alert": np.r_[arrays["alert"], 0, 0, 0], "shown": shown}
 
 
+def _with_five_rates(fields: list[Field]) -> list[Field]:
+    return [(name, kind, (5,)) if name == "rates" else (name, kind, shape) for name, kind, shape in fields]
+
+
+def _with_six_rates(arrays: dict[str, Array]) -> dict[str, Array]:
+    """The fifth threshold starts .2 lower than it did, and there is a sixth."""
+    rates = np.r_[arrays["rates"], 0].astype(np.float32)
+    rates[4] += 0.2
+    return arrays | {"rates": rates}
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -88,6 +99,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("intervals", 2, "0.1.0", "intervals are tracked at some steps, with others between"),
     Refused("intervals", 3, "0.1.0", "the partition knows how wide the intervals of young series are"),
     Migration("anomaly", 3, _without_shown, _with_shown),
+    Migration("anomaly", 4, _with_five_rates, _with_six_rates),
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
     Refused("forecaster", 5, "0.1.0", "the next step and the far ones share one table of seasons, in single precision"),
     Refused("warning", 2, "0.1.0", "a series has it only where warnings are asked for"),

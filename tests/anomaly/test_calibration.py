@@ -17,22 +17,23 @@ def shares(kind: str, seeds: int) -> dict[float, float]:
     return {a: float((scores > 1 - a).mean()) / a for a in (0.5, 0.1, 0.01, 0.001)}
 
 
-def check(rates: dict[float, float]) -> None:
+def check(kind: str, rates: dict[float, float]) -> None:
     assert 0.8 < rates[0.5] < 1.25
     assert 0.8 < rates[0.1] < 1.25
     assert 1 / 1.5 < rates[0.01] < 1.5
-    assert 1 / 6 < rates[0.001] < 4  # a constant of all series: tails differ
+    # What opens an alert has the score of all series: tails that are longer than most show beyond it.
+    assert 1 / 2 < rates[0.001] < (3.5 if kind == "heavy tails" else 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_false_alarm_rates(kind: str) -> None:
-    check(shares(kind, seeds=12))
+    check(kind, shares(kind, seeds=12))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_false_alarm_rates_over_a_hundred_seeds(kind: str) -> None:
-    check(shares(kind, seeds=100))
+    check(kind, shares(kind, seeds=100))
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1e-6, 0.0), (1e6, -1e9), (-3.0, 7.0)])

@@ -83,13 +83,16 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     for name in names:
         part = new[at : at + sizes[name]]
         at += sizes[name]
-        old += b"" if name == "anomaly.shown" else part[:48] if name == "anomaly.alert" else part
+        shorter = {"anomaly.shown": 0, "anomaly.alert": 48, "anomaly.rates": 20}
+        old += part[: shorter.get(name, len(part))]
     read = model._layouts.row(bytes(before), old)
     assert len(read) == len(new)
     start = sum(sizes[name] for name in names[: names.index("anomaly.shown")])
     shown = np.frombuffer(read[start : start + sizes["anomaly.shown"]]).reshape(2, 7)
     assert np.isnan(shown[:, :5]).all()
     assert (shown[:, 5:] == [np.inf, -np.inf]).all()
+    start = sum(sizes[name] for name in names[: names.index("anomaly.rates")])
+    assert np.frombuffer(read[start : start + 24], np.float32).tolist() == pytest.approx([0, 0, 0, 0, 0.2, 0])
     assert model._layouts.row(now, new) == new
     model.close()
 
