@@ -388,6 +388,42 @@ def compile_(file: Path | None, assignments: Sequence[str]) -> None:
     click.echo(compile_kernels(config, _console(config)))
 
 
+@cli.command("flink-job")
+@configured
+@click.option("--jobmanager", metavar="HOST:PORT", help="Of its REST interface; default: a cluster in this process.")
+@click.option("--parallelism", type=click.IntRange(min=1), help="Default: the cluster's.")
+@click.option("--checkpoint-interval", type=click.FloatRange(min=0.1), default=10.0, help="Seconds; default: 10.")
+@click.option("--checkpoints", metavar="URI", help="Where checkpoints and savepoints go: s3://bucket/path.")
+@click.option("--from-savepoint", metavar="URI", help="Begin with the state of this savepoint or checkpoint.")
+@click.option("--jar", "jars", multiple=True, metavar="FILE", help="Flink's Kafka connector (docs/flink.md).")
+@click.option("--held", type=click.IntRange(min=0), default=1_000, help="Decoded states per task; default: 1000.")
+@click.option("--python", metavar="FILE", help="Interpreter of the task managers; default: this one.")
+@click.option("--wait", is_flag=True, help="Wait until the job ends.")
+def flink_job(file: Path | None, assignments: Sequence[str], wait: bool, **given: Any) -> None:
+    """Run the pipeline as a job of Apache Flink: state per series in its checkpoints (extra `flink`).
+
+    \b
+    Examples:
+      streamrnn flink-job --config pipeline.yaml --jobmanager flink:8081 --jar flink-sql-connector-kafka.jar
+      streamrnn flink-job --config pipeline.yaml --jobmanager flink:8081 --parallelism 4 --from-savepoint s3://b/sp-1
+    """
+    from streamrnn.flink.job import Plan, submit
+
+    config = _configuration(file, assignments, {})
+    _console(config)
+    plan = Plan(
+        parallelism=given["parallelism"],
+        checkpoint_interval=given["checkpoint_interval"],
+        checkpoints=given["checkpoints"],
+        job_manager=given["jobmanager"],
+        jars=given["jars"],
+        held=given["held"],
+        savepoint=given["from_savepoint"],
+        python=given["python"] or sys.executable,
+    )
+    click.echo(submit(config, plan, wait=wait))
+
+
 @cli.command()
 @configured
 @click.option("--state", type=PathOption(file_okay=False), help="Look at this state folder of `run --input`.")

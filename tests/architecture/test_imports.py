@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "frames": BOTTOM | {"config", "forecasting", "kernels.jit", "records", "state"},
     "estimators": BOTTOM | NUMERICS | {"labelled.linear", "state.arrays"},
     "notify": BOTTOM | {"config", "records", "connectors.base"},
+    "flink": BOTTOM | {"config", "records", "runtime"},
     "evaluation": BOTTOM
     | {"config", "records", "state", "connectors", "forecasting", "labelled", "runtime", "anomaly"},
     "monitor": BOTTOM

@@ -25,7 +25,7 @@ from streamrnn.errors import (
     SnapshotVersion,
 )
 from streamrnn.records.dead_letters import dead_letter
-from streamrnn.records.log import Message, Record
+from streamrnn.records.log import Message, Partition, Record
 from streamrnn.runtime.state_cache import StateCache
 from streamrnn.runtime.stepper import StepEvent, Stepper
 from streamrnn.runtime.task import task_of
@@ -57,14 +57,16 @@ def placed(records: Sequence[Record]) -> list[StepEvent]:
     return [StepEvent(one.value, one.key, one.timestamp, one.offset, *PARTITION) for one in records]
 
 
-def run(config: Config, records: Sequence[Record]) -> tuple[list[Message], list[Message], list[Message]]:
+def run(
+    config: Config, records: Sequence[Record], place: Partition = PARTITION
+) -> tuple[list[Message], list[Message], list[Message]]:
     """Outputs, alerts and dead letters of `streamrnn run`."""
     task = task_of(config)
     model = task.model()
     decoded = task.decoder().decode(records)
     answers = model.process(decoded)
-    letters = [dead_letter(PARTITION, *one) for one in model.unusable(decoded, answers)]
-    return model.encode(PARTITION, decoded, answers), model.alerts(PARTITION, decoded, answers), letters
+    letters = [dead_letter(place, *one) for one in model.unusable(decoded, answers)]
+    return model.encode(place, decoded, answers), model.alerts(place, decoded, answers), letters
 
 
 def spoiled(records: list[Record]) -> list[Record]:

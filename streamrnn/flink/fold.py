@@ -1,0 +1,90 @@
+"""What a task of Flink does with the events of its keys; it knows nothing of Flink, so it is tested without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import orjson
+
+from streamrnn.config.tree import Config
+from streamrnn.errors import StreamRNNError
+from streamrnn.records.events import DEFAULT_KEY
+from streamrnn.records.log import Message, Record
+from streamrnn.records.payloads import needs_payloads
+from streamrnn.runtime.state_cache import StateCache
+from streamrnn.runtime.stepper import StepEvent, Stepper
+from streamrnn.runtime.task import make_decoder
+
+FORECAST, ALERT, DEAD_LETTER = "forecast", "alert", "dead letter"
+
+HELD = 1_000
+"""Decoded states that a task holds, unless told otherwise."""
+
+
+class KeyedStates(Protocol):
+    """The managed state of a task."""
+
+    def get(self, key: str) -> bytes | None:
+        """The state of a key of this task."""
+
+    def put(self, key: str, state: bytes) -> None:
+        """Keep it."""
+
+
+class KeyOf:
+    """Which series an event is of, before it is decoded: as `EventDecoder` finds it, and faster where it is plain."""
+
+    def __init__(self, config: Config) -> None:
+        self._decoder = make_decoder(config)
+        self._field = config.event.key
+        self._plain = not needs_payloads(config.event)
+        self._quoted = orjson.dumps(self._field)
+
+    def __call__(self, record: Record) -> str:
+        """The key; empty for what is no event: wherever that goes it becomes a dead letter, and no state is touched."""
+        value = record.value
+        if self._plain and value is not None and value.count(self._quoted) <= 1 and b"\\" not in value:
+            try:
+                event = orjson.loads(value)
+                found = event.get(self._field) if isinstance(event, dict) else self
+                if isinstance(found, str):
+                    return found
+                if found is None:
+                    return DEFAULT_KEY if record.key is None else record.key.decode()
+            except ValueError:
+                pass
+        decoded = self._decoder.decode([record])
+        return decoded.keys[0] if decoded.keys else ""
+
+
+class SeriesFold:
+    """Folds one event after the other, each under the key that Flink has set."""
+
+    def __init__(self, config: Config, states: KeyedStates, held: int = HELD) -> None:
+        """`held`: decoded states to hold between commits; 0: every event is written through to `states`."""
+        self._states = states
+        self._through = held == 0
+        self._key = ""
+        self._cache = StateCache(Stepper(config), self._load, states.put, max(1, held))
+
+    def process(self, key: str, event: StepEvent) -> Iterator[tuple[str, Message]]:
+        """Fold an event whose key Flink has set, and yield what comes of it."""
+        self._key = key
+        steps = self._cache.step_many([event])
+        if self._through:
+            self._cache.flush()
+        yield from ((FORECAST, message) for message in steps.records if message is not None)
+        yield from ((ALERT, message) for message in steps.alerts)
+        yield from ((DEAD_LETTER, message) for message in steps.dead_letters)
+
+    def commit(self) -> None:
+        """Write back all that changed: before a bundle ends, and so before a barrier passes."""
+        self._cache.flush()
+
+    def _load(self, key: str) -> bytes | None:
+        if key != self._key:  # its state is another task's
+            raise StreamRNNError(
+                f"an event of series {key!r} was sent to the task of {self._key!r}: please report this"
+            )
+        return self._states.get(key)
