@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from streamrnn.runtime.task import make_model
 from tests.broker.process import free_ports
@@ -278,3 +278,72 @@ def reachable(port: int) -> bool:
         return get(port, "/readyz").status == 200
     except OSError:
         return False
+
+
+def test_every_figure_says_what_it_is(page: Page, stage: Stage) -> None:
+    page.goto(stage.url)
+    headed = page.locator("main h3")
+    for number in range(headed.count()):
+        name = headed.nth(number).inner_text()
+        if name != "Last values":
+            help_ = headed.nth(number).locator("xpath=..").locator("details.help")
+            help_.locator("summary").click()
+            expect(help_.locator("p")).to_be_visible()
+            box = help_.locator("p").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 1440
+            help_.locator("summary").click()
+
+
+def test_it_can_be_paused_and_goes_on_with_the_newest(page: Page, stage: Stage) -> None:
+    page.goto(stage.url)
+    expect(page.locator("#observed")).not_to_have_text("–")
+    page.click("#pause")
+    page.wait_for_timeout(300)
+    before = events(page)
+    page.wait_for_timeout(1500)
+    assert events(page) == before
+    page.click("#pause")
+    until(lambda: events(page) > before + 20)
+
+
+def test_values_are_copied_and_the_chart_saved(page: Page, stage: Stage) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(stage.url)
+    expect(page.locator("#observed")).not_to_have_text("–")
+    page.click("#pause")
+    page.click("#copy")
+    expect(page.locator("#copy")).to_have_text("copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[0] == "time,observed,expected,expected_median,lower,upper"
+    assert len(lines) == 1 + 240 + 6
+    assert float(lines[240].split(",")[1]) > 0
+    assert lines[-1].split(",")[1] == ""
+    with page.expect_download() as download:
+        page.click("#picture")
+    assert download.value.suggested_filename.endswith(".png")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def seconds_of_day(text: str) -> int:
+    hours, minutes, seconds = map(int, text.split()[-1].split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def test_times_are_in_utc_or_in_the_browsers_zone(browser: Browser, stage: Stage) -> None:
+    context = browser.new_context(timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    page.goto(stage.url)
+    expect(page.locator("#values tr").first).to_be_visible()
+    page.click("#pause")
+    first = page.locator("#values tr").first.locator("td").first
+    utc = first.inner_text()
+    page.click("#zone")
+    expect(page.locator("th .zone")).to_have_text(re.compile("Asia/(Kolkata|Calcutta)"))
+    until(lambda: first.inner_text() != utc)
+    then, now = seconds_of_day(utc), seconds_of_day(first.inner_text())
+    assert (now - then) % 86400 == 19800
+    page.reload()
+    expect(page.locator("#zone")).to_have_text("local")
+    context.close()

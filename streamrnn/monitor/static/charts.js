@@ -10,16 +10,22 @@ const short = (value) => {
   return value.toLocaleString("en-US", { maximumFractionDigits: size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3 });
 };
 const two = (number) => String(number).padStart(2, "0");
-const clock = (seconds) => {
+// Times are shown in UTC, or in the browser's zone: then as the UTC time that reads the same.
+let local = false;
+const shifted = (seconds) => {
   const date = new Date(seconds * 1000);
+  return local ? new Date(date.getTime() - 60000 * date.getTimezoneOffset()) : date;
+};
+const clock = (seconds) => {
+  const date = shifted(seconds);
   return Number.isNaN(date.getTime()) ? "–" : `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
 };
 const moment = (seconds) => {
-  const date = new Date(seconds * 1000);
+  const date = shifted(seconds);
   return Number.isNaN(date.getTime()) ? "–" : date.toISOString().slice(0, 19).replace("T", " ");
 };
 
-// Axis labels as short as the distance between two of them allows, in UTC.
+// Axis labels as short as the distance between two of them allows.
 const timeLabels = (_, ticks, __, ___, step) => {
   let day = "";
   return ticks.map((tick) => {

@@ -40,6 +40,7 @@ const charts = {
 
 const waiting = {};
 let painting = false;
+let paused = false;  // frames still come, so that the newest is there when it goes on
 let frames = 0;
 const paint = () => {
   painting = false;
@@ -53,7 +54,7 @@ const paint = () => {
 };
 const take = (name, frame) => {
   waiting[name] = frame;
-  if (!painting) { painting = true; requestAnimationFrame(paint); }
+  if (!painting && !paused) { painting = true; requestAnimationFrame(paint); }
 };
 
 // -- header and list -----------------------------------------------------------------------------------------------------
@@ -224,6 +225,7 @@ const line = (tag, ...texts) => {
   return element;
 };
 
+let chosen = null;  // the frame that is shown
 const showChart = (frame) => {
   if (frame.key !== look.key || frame.partition !== look.partition) return;  // of the series looked at before
   say("key", frame.key === "" ? "(no key)" : frame.key);
@@ -232,6 +234,7 @@ const showChart = (frame) => {
   at("chart").hidden = Boolean(frame.missing);
   if (frame.missing) { at("missing").textContent = "No event of this series yet."; return; }
 
+  chosen = frame;
   const last = frame.times.length - 1;
   say("facts", `${whole(frame.events)} events, ${whole(frame.anomalies)} anomalous`);
   say("observed", short(frame.observed[last]));
@@ -297,7 +300,7 @@ const showTables = (frame) => {
   if (due === tables) return;
   tables = due;
   const marked = new Map(frame.marks.map((mark) => [mark.time, mark]));
-  const items = frame.episodes.reverse().map((episode) => line("li",
+  const items = [...frame.episodes].reverse().map((episode) => line("li",
     ["span", reason(episode), "why"],
     ["span", `${short(episode.value)} instead of ${short(episode.expected)}`, "score"],
     ["span", `${moment(episode.began)}${episode.events > 1 ? `, ${episode.events} events` : ""}`, "when"]));
@@ -397,6 +400,62 @@ at("target").addEventListener("change", () => {
   connect();
 });
 
+at("pause").addEventListener("click", () => {
+  paused = !paused;
+  at("pause").setAttribute("aria-pressed", paused);
+  say("pause", paused ? "go on" : "pause");
+  if (!paused && !painting && (waiting.overview || waiting.chart)) { painting = true; requestAnimationFrame(paint); }
+});
+
+const asCSV = (frame) => {
+  const cell = (value) => (finite(value) ? String(value) : "");
+  const columns = ["observed", "expected", "expected_median", "lower", "upper"];
+  const past = frame.times.map((time, i) => [new Date(time * 1000).toISOString(), ...columns.map((name) => cell(frame[name][i]))]);
+  const ahead = frame.next.times.map((time, i) => [new Date(time * 1000).toISOString(), "", ...["mean", "median", "lower", "upper"].map((name) => cell(frame.next[name][i]))]);
+  return [["time", ...columns], ...past, ...ahead].map((row) => row.join(",")).join("\n") + "\n";
+};
+
+const copied = async (text) => {
+  try { await navigator.clipboard.writeText(text); return true; } catch { /* not over plain HTTP from elsewhere */ }
+  const area = Object.assign(document.createElement("textarea"), { value: text });
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+};
+
+const told = (id, text, usual) => { say(id, text); setTimeout(() => say(id, usual), 1500); };
+at("copy").addEventListener("click", async () => {
+  if (chosen) told("copy", await copied(asCSV(chosen)) ? "copied" : "not allowed", "copy CSV");
+});
+
+at("picture").addEventListener("click", () => {
+  const drawn = charts.main.plot?.ctx.canvas;
+  if (!drawn) return;
+  const canvas = Object.assign(document.createElement("canvas"), { width: drawn.width, height: drawn.height });
+  const context = canvas.getContext("2d");
+  context.fillStyle = color("paper");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(drawn, 0, 0);
+  Object.assign(document.createElement("a"), { href: canvas.toDataURL("image/png"), download: `${(look.key || "series").replace(/[^\w.-]+/g, "_")}.png` }).click();
+});
+
+const showZone = () => {
+  const name = local ? Intl.DateTimeFormat().resolvedOptions().timeZone || "local" : "UTC";
+  at("zone").setAttribute("aria-pressed", local);
+  say("zone", local ? "local" : "UTC");
+  for (const element of document.getElementsByClassName("zone")) element.textContent = name;
+};
+at("zone").addEventListener("click", () => {
+  local = !local;
+  try { localStorage.setItem("streamrnn-zone", local ? "local" : "utc"); } catch { /* storage may be forbidden */ }
+  shownAlerts = tables = "";
+  showZone();
+  if (chosen) showChart(chosen);
+});
+try { local = localStorage.getItem("streamrnn-zone") === "local"; } catch { /* storage may be forbidden */ }
+
 const theme = at("theme");
 const showTheme = () => theme.setAttribute("aria-pressed", document.documentElement.dataset.theme === "dark");
 const setTheme = (name) => {
@@ -417,4 +476,5 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
 
 showTheme();
 showSpan();
+showZone();
 connect();
