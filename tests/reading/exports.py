@@ -135,6 +135,10 @@ def tables() -> Iterator[tuple[str, str]]:
         "created_at,entry_id,field1,latitude,longitude,status\n"
         + "".join(f"{t:%Y-%m-%d %H:%M:%S} UTC,{at},{v},,,\n" for at, (t, v) in enumerate(PAIRS, 7)),
     )
+    yield "days of matlab", "t,value\n" + "".join(f"{serial(t) + 693_960:.10f},{v}\n" for t, v in PAIRS)
+    yield "julian days", "JD,value\n" + "".join(f"{serial(t) + 2_415_018.5:.8f},{v}\n" for t, v in PAIRS)
+    yield "day of the year", "year,doy,hour,value\n" + "".join(f"{t.year},{t:%j},{t.hour},{v}\n" for t, v in PAIRS)
+    yield "zones of java", "time,value\n" + "".join(f"{t:%Y-%m-%dT%H:%M:%S}+00:00[UTC],{v}\n" for t, v in PAIRS)
     yield (
         "home assistant",
         "entity_id,state,last_changed\n" + "".join(f"power,{v},{t:%Y-%m-%dT%H:%M:%S.000Z}\n" for t, v in PAIRS),
@@ -180,6 +184,10 @@ def documents() -> Iterator[tuple[str, str]]:
             }
         ),
     )
+    rows = [*map(list, zip(iso, VALUES, strict=True))]
+    yield "pandas, split.json", json.dumps({"columns": ["time", "value"], "index": [*range(len(rows))], "data": rows})
+    yield "pandas.json", json.dumps({"time": dict(enumerate(iso)), "value": dict(enumerate(VALUES))})
+    yield "by time.json", json.dumps(dict(zip(iso, VALUES, strict=True)))
     yield (
         "telegraf.jsonl",
         "".join(

@@ -19,7 +19,7 @@ from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError
 from tests.inside import Inside
-from tests.reading.exports import exported
+from tests.reading.exports import PAIRS, exported
 from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
 
 EVERY = [*every(), *exported()]
@@ -338,3 +338,39 @@ def test_details_of_an_event_are_no_rows(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({**line, "time": 60 * at}) + "\n" for at in range(9)))
     assert events(path)[3] == {"value": [1.5] * 9}
     assert events(path, "--target", "code", assignments={"event.array": "alarms"})[3] == {"code": [1.0] * 9}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (
+            "time,value\n" + "".join(f"{t:%Y-%m-%d %H:%M},{v}{'%' if t.hour % 3 else ''}\n" for t, v in PAIRS),
+            "numbers in different forms: '719.25%' in row 1, '700.0' elsewhere",
+        ),
+        ("time,value\n" + "".join(f"{t:%Y-%m-%d %H:%M},0x{int(v):X}\n" for t, v in PAIRS), "'0x2BC' in row 0"),
+        (
+            "metric," + ",".join(f"{t:%Y-%m-%d %H:%M}" for t in TIMES) + "\na," + ",".join(map(str, VALUES)) + "\n",
+            "the columns are times",
+        ),
+        (
+            "Year,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec\n"
+            + "".join(f"{1950 + at}," + ",".join(str((at * 7 + m) % 13) for m in range(12)) + "\n" for at in range(40)),
+            "the columns are times",
+        ),
+    ],
+    ids=["units in some rows", "hexadecimal", "on its side", "months beside each other"],
+)
+def test_what_would_be_read_wrongly_stops(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as asked:
+        events(path)
+    assert says in str(asked.value)
+
+
+def test_nan_of_python_is_a_missing_value(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    rows = [{"time": 60 * at, "value": float("nan") if at == 3 else at} for at in range(9)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = events(path)
+    assert (found[4], np.isnan(found[3]["value"]).nonzero()[0].tolist()) == (0, [3])

@@ -21,6 +21,7 @@ _FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
                 "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
                 "min": "minute", "sec": "second", "mn": "minute"}  # fmt: skip
 _DAY = 86_400
+_DAY_OF_YEAR = ("doy", "dayofyear", "day of year", "yday", "yearday", "julian day", "jday", "jul day")
 _COMMON = 0.5  # of the rows have the time
 _DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
 
@@ -65,7 +66,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         rare = float(len(clock.seconds) < _COMMON * sample.rows)
         found.append(((rare, _stands_still(clock), elapsed, _rank(name), position), clock))
     found.sort(key=lambda one: one[0])
-    fields = _from_fields(sample, free)
+    fields = _from_fields(sample, free) or _from_day_of_year(sample, free)
     if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or any(found[0][0][:2])):
         found = [((0.0, 0.0, 0.0), fields), *found]
     if not found and doubt is not None:
@@ -227,6 +228,18 @@ def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...
     if not cells:
         return None
     return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
+
+
+def _from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
+    """Year, day of the year and perhaps the hour in columns of their own."""
+    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
+    year = known.get("year") or known.get("yr")
+    day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
+    if year is None or day is None:
+        return None
+    hour = known.get("hour") or known.get("hr")
+    columns = (year, day) if hour is None else (year, day, hour)
+    return clocks.recognise(year, sample.joined(columns), parts="year and day", columns=columns)
 
 
 def _from_fields(sample: Sample, free: list[str]) -> Clock | None:

@@ -18,7 +18,7 @@ ENOUGH = 0.75
 _TIME_WORDS = """
 time timestamp date datetime ds ts epoch year month day period datum zeit uhrzeit zeitstempel zeitpunkt fecha hora ora
 heure horodatage tijd dato aika время дата jahr when created updated logged recorded measured observed quarter week
-yearmonth yyyymm yyyymmdd yearweek unix
+yearmonth yyyymm yyyymmdd yearweek unix jd julian datenum
 """
 _CALENDAR_WORDS = "date datum fecha dato дата ds datetime day month yearmonth yyyymm yyyymmdd period year jahr quarter"
 _WORDS, _CALENDAR = frozenset(_TIME_WORDS.split()), frozenset(_CALENDAR_WORDS.split())
@@ -117,10 +117,10 @@ def recognise(
         return made("epoch", f"{unit} since 1970", unit=unit) if numeric else None
     if numeric and parts == "whole":
         return _numeric(name, cells, made, named) if named or says_time(name) else None
-    if parts != "fields" and (found := made("iso")):
+    if parts not in ("fields", "year and day") and (found := made("iso")):
         return found
-    if parts == "fields":
-        return made("fields", "year, month, day")
+    if parts in ("fields", "year and day"):
+        return made("fields", "year, month, day" if parts == "fields" else "year, day of the year")
     return _by_order(cells, made)
 
 
@@ -182,6 +182,9 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
         return made("year", "years")
     if least >= 20_000 and largest <= 80_000 and _looks_like_excel(numbers, calendar):
         return made("excel", "days of a spreadsheet")
+    for form, first, last in (("datenum", 690_000, 780_000), ("julian", 2_415_000, 2_490_000)):
+        if least >= first and largest <= last and _looks_like_excel(numbers, form == "julian" or calendar):
+            return made(form, "days of MATLAB" if form == "datenum" else "Julian days")
     for unit, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
         if least >= low and largest < 1000 * low:
             return made("epoch", "" if unit == "s" else f"{unit} since 1970", unit=unit)

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import orjson
 
+from streamrnn.connectors.reading.clocks import recognises
 from streamrnn.connectors.reading.lines import Found, LineReader, Looked
 from streamrnn.connectors.reading.sample import at_path
 from streamrnn.errors import ConfigurationError, ConnectorError
@@ -149,6 +150,10 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
     if isinstance(result, list) and result and all(isinstance(one, dict) and "metric" in one for one in result):
         yield from _prometheus(result)
         return
+    table = next(_tables(document), None)
+    if table is not None:
+        yield from table
+        return
     columns = max(_column_sets(document), key=lambda one: len(next(iter(one.values()))), default=None)
     objects = max(_lists_of_objects(document), key=len, default=[])
     if columns is not None and len(next(iter(columns.values()))) > len(objects):
@@ -159,6 +164,28 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
         yield from objects
     elif isinstance(document, dict):
         yield document
+
+
+def _tables(document: Any) -> Iterator[list[dict[str, Any]]]:
+    """Rows of what `to_json` of pandas writes (columns, index, split), and of values by their time."""
+    if not isinstance(document, dict) or len(document) < 2:
+        return
+    names, data = document.get("columns"), document.get("data")
+    if isinstance(names, list) and isinstance(data, list) and data and all(isinstance(row, list) for row in data[:9]):
+        yield [dict(zip(map(str, names), row, strict=False)) for row in data]
+        return
+    values = [*document.values()]
+    if all(isinstance(one, dict) for one in values):
+        rows = [*values[0]]
+        if len(rows) > 1 and all([*one] == rows for one in values) and all(row.isdigit() for row in rows):
+            yield [{name: one[row] for name, one in document.items()} for row in rows]
+            return
+    if all(recognises(name) for name in [*document][:200]):
+        plain = all(isinstance(one, int | float | None) for one in values)
+        if plain or all(isinstance(one, dict) for one in values):
+            yield [
+                {"time": name, **(one if isinstance(one, dict) else {"value": one})} for name, one in document.items()
+            ]
 
 
 def _history(states: list[Any]) -> Iterator[dict[str, Any]]:

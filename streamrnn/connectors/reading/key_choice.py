@@ -37,7 +37,8 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
     candidates = [name for name in free if _may_be(sample, name, rows)][:_MOST_COLUMNS]
     ordered = sorted(candidates, key=lambda name: _rank(name))
     if repeated > _REPEATED:
-        for size in (1, 2, 3):
+        # Where the time stands still any columns do that are unique together: one may be a key, several are none.
+        for size in (1, 2, 3) if len(set(times)) > 1 else (1,):
             for names in itertools.combinations(ordered, size):
                 if _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20):
                     names = tuple(sorted(names, key=sample.names.index))

@@ -31,10 +31,10 @@ class TimeReading(Section):
     columns: tuple[str, ...]
     form: str
     """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `year`, `excel`,
-    `of day`; or a strptime format."""
+    `datenum`, `julian`, `of day`; or a strptime format."""
     unit: Literal["s", "ms", "us", "ns"] = "s"
     """Of an epoch."""
-    parts: Literal["whole", "date and time", "date and hour", "fields"] = "whole"
+    parts: Literal["whole", "date and time", "date and hour", "fields", "year and day"] = "whole"
     """What the columns hold."""
 
 

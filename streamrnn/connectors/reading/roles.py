@@ -10,8 +10,10 @@ from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.reading import clock_choice, clocks, key_choice, numbers
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.layout import Decimal, NumberReading
+from streamrnn.connectors.reading.missing import MISSING
 from streamrnn.connectors.reading.numbers import Undecided
 from streamrnn.connectors.reading.sample import Sample
+from streamrnn.connectors.reading.times import MONTHS
 from streamrnn.errors import ConfigurationError
 from streamrnn.records.events import DEFAULT_TARGETS
 
@@ -22,6 +24,7 @@ _COUNTING = (
     | {"", "unnamed: 0", "row number", "lfd. nr."}
 )
 """Names of columns that, where they only count, are no measurement."""
+_MONTHS = 12
 _FEW = 0.5  # of the known cells of a column that was named must be numbers
 
 
@@ -70,6 +73,7 @@ def decide(
     if labelled:
         _label_reading(sample, event, file.decimal, roles)
     if auto:
+        _refuse_times_as_columns(auto)
         roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles))
         if not roles.targets and sample.rows:
             _nothing_numeric(sample, roles)
@@ -82,6 +86,20 @@ def decide(
     for name in file.exclude:
         roles.left_out.pop(name, None)
     return roles
+
+
+def _refuse_times_as_columns(names: Sequence[str]) -> None:
+    """A table that lies on its side: a row for each series, or year, and a column for each time."""
+    if len(names) < _MONTHS:
+        return
+    times = [
+        name for name in names if name.strip().lower() in MONTHS or (not name.isdigit() and clocks.recognises(name))
+    ]
+    if len(times) >= max(_MONTHS, 0.8 * len(names)):
+        raise ConfigurationError(
+            f"the columns are times ({times[0]!r}, {times[1]!r} ...): a row for each time is needed, with the time in "
+            "a column, as pandas' melt or transpose make it"
+        )
 
 
 def _listed(names: Sequence[str], most: int = 40) -> str:
@@ -174,16 +192,34 @@ def _accept(sample: Sample, name: str, decimal: Decimal | None, found: dict[str,
     good = [cell for cell in known if numbers.is_plain(cell) or numbers.parts_of(cell) is not None]
     if len(good) >= _FEW * len(known):
         try:
-            found[name] = numbers.decide(good, decimal) or NumberReading()
+            how = numbers.decide(good, decimal) or NumberReading()
         except Undecided:
-            found[name] = NumberReading()
-        return
+            how = NumberReading()
+        broken = [cell for cell in known if not _reads(cell, how)]
+        if len(broken) <= (1 - _FEW) * len(known):
+            found[name] = how
+            return
+        others = next((cell for cell in known if cell not in broken), "")
+        raise ConfigurationError(
+            f"column {name!r} has numbers in different forms: {broken[0]!r:.40} in row "
+            f"{sample.cells(name).index(broken[0])}"
+            + (f", {others!r:.40} elsewhere" if others else "")
+            + ": write them alike, or leave the column out with --exclude"
+        )
     first = next(cell for cell in known if not numbers.is_plain(cell) and numbers.parts_of(cell) is None)
     row = sample.cells(name).index(first)
     raise ConfigurationError(
         f"column {name!r} has text, not numbers: {first!r:.60} in row {row}. Name another one, "
         f"or give what means missing with --na"
     )
+
+
+def _reads(cell: str, how: NumberReading) -> bool:
+    try:
+        numbers.reader(how, MISSING, frozenset())(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _label_reading(sample: Sample, event: EventConfig, decimal: Decimal | None, roles: Roles) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import operator
 from collections import Counter
@@ -301,7 +302,9 @@ class ObjectRows(RowReader):
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise EventInvalid(f"no JSON: {error}"[:300]) from None
+            value = _with_nan(line) if b"NaN" in line or b"Infinity" in line else None
+            if value is None:
+                raise EventInvalid(f"no JSON: {error}"[:300]) from None
         if not isinstance(value, dict):
             raise EventInvalid(f"a JSON {type(value).__name__}, not an object")
         return value
@@ -331,6 +334,14 @@ class ObjectRows(RowReader):
                 raise EventInvalid(f"the key {name} is neither text nor a number: {text_of(found)!r:.60}")
             parts.append(text_of(found))
         return self._series(parts)
+
+
+def _with_nan(line: bytes) -> Any:
+    """What Python's json writes beside JSON; None where it is that neither."""
+    try:
+        return json.loads(line, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
 
 
 class PointRows(ObjectRows):

@@ -68,6 +68,7 @@ PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 _WEEKDAY = re.compile(r"[^\W\d_]{2,10}\.?,?\s+(?=\d)")
+_NAMED_ZONE = re.compile(r"(?<=[Z\d])\[[\w/+-]+\]$")  # behind an offset, as Java writes it
 _BEHIND = re.compile(r"\s*(?:Uhr|uur|hrs?)\.?$", re.IGNORECASE)
 _CHARACTERS = str.maketrans(
     dict.fromkeys("年年년月월", "-") | dict.fromkeys("日일", " ") | dict.fromkeys("時时시点", ":")
@@ -95,6 +96,7 @@ def _plainer(text: str) -> str:
     span = _RANGE.match(text)
     if span is not None and len(span["end"]) > 3:
         text = span["begin"]
+    text = _NAMED_ZONE.sub("", text)
     text = _BEHIND.sub("", _WEEKDAY.sub("", text, count=1) if _WEEKDAY.match(text) else text)
     if not text.isascii():
         text = _MINUTES.sub(":", text.translate(_CHARACTERS)).rstrip("".join(_BEHIND_SECONDS))
@@ -239,14 +241,18 @@ def year(text: str) -> datetime:
     return first + (number - int(number)) * (datetime(int(number) + 1, 1, 1) - first)
 
 
-def excel(text: str) -> datetime:
-    """A serial number of a spreadsheet: days since 1899-12-30.
+_DATENUM, _JULIAN = 693_960.0, 2_415_018.5
+"""What 1899-12-30 is in days of MATLAB, and in Julian days."""
+
+
+def excel(text: str, begin: float = 0.0) -> datetime:
+    """A serial number of a spreadsheet: days since 1899-12-30, which is number `begin`.
 
     To the millisecond, or as finely as its decimals go: 45316.04167 is one o'clock, 45316.0417 too.
     """
     places = len(text.partition(".")[2])
     step = 1 if places > 8 else 60_000 if places == 4 else 1000
-    return EXCEL_EPOCH + timedelta(milliseconds=round(float(text) * 86_400_000 / step) * step)
+    return EXCEL_EPOCH + timedelta(milliseconds=round((float(text) - begin) * 86_400_000 / step) * step)
 
 
 def mixed_epoch(text: str) -> datetime:
@@ -279,6 +285,8 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         parse = lambda text: whole(_hour_last(text))  # noqa: E731
     elif how.parts == "fields":
         parse = _fields
+    elif how.parts == "year and day":
+        parse = _year_and_day
     if zone is None:
         return _bounded(parse)
     where = ZoneInfo(zone)
@@ -326,6 +334,7 @@ def _inside(time: int, text: str) -> int:
 
 _NUMERIC: dict[str, Callable[[str], datetime]] = {
     "digits": digits, "year": year, "excel": excel, "mixed epoch": mixed_epoch,
+    "datenum": lambda text: excel(text, _DATENUM), "julian": lambda text: excel(text, _JULIAN),
 }  # fmt: skip
 
 
@@ -356,6 +365,14 @@ def _hour_last(text: str) -> str:
     if len(hour) == 6:
         return f"{day} {hour[:2]}:{hour[2:4]}:{hour[4:]}"
     return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
+
+
+def _year_and_day(text: str) -> datetime:
+    """`2024 31 7`: year, day of the year, hour."""
+    year, day, *hour = [int(float(part)) for part in text.split()]
+    if not 1 <= day <= 366:
+        raise ValueError(f"{text!r:.40}: there is no day {day} in a year")
+    return datetime(year, 1, 1) + timedelta(days=day - 1, hours=hour[0] if hour else 0)
 
 
 def _fields(text: str) -> datetime:
