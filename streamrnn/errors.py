@@ -3,6 +3,7 @@
     StreamRNNError                 exit code 1
     ├── ConfigurationError         exit code 2: wrong usage or configuration
     ├── EventError                 one event is unusable: it goes to the dead letters
+    │   ├── AlertUndelivered       a receiver of `streamrnn notify` refused the alert, or was given up
     │   ├── EventAhead             from the future: beyond `event.max_ahead`
     │   ├── EventInvalid           not an object, a missing target, text in a number, too long, ...
     │   └── EventLate              older than the series' newest event, and `event.late` says so
@@ -37,6 +38,10 @@ class ConfigurationError(StreamRNNError):
 
 class EventError(StreamRNNError):
     """One event cannot be used; the pipeline goes on without it."""
+
+
+class AlertUndelivered(EventError):
+    """A receiver of `streamrnn notify` has refused the alert for good, or was given up."""
 
 
 class EventInvalid(EventError):

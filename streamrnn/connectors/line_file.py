@@ -218,8 +218,9 @@ class LineFile(Connector):
         try:
             with self._dead_letters.open("ab") as stream:
                 for letter in letters:
-                    document = {name.removeprefix("streamrnn."): value.decode() for name, value in letter.headers}
-                    document["value"] = base64.b64encode(letter.value or b"").decode()
+                    document: dict[str, str | None] = {name: value.decode() for name, value in letter.headers}
+                    for name, part in (("key", letter.key), ("value", letter.value)):
+                        document[name] = None if part is None else base64.b64encode(part).decode()
                     stream.write(json.dumps(document).encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())

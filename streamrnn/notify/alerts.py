@@ -37,10 +37,10 @@ class Change(NamedTuple):
 
     @property
     def text(self) -> str:
-        """One line for people: the record's own, if it has one."""
+        """One line for people: the series, and the record's own words if it has some."""
         said = self.document.get("text")
-        if isinstance(said, str) and said:
-            return said[:LONGEST_TEXT] if self.opened else f"over: {said}"[:LONGEST_TEXT]
+        if self.opened and isinstance(said, str) and said:
+            return f"{self.key}: {said}"[:LONGEST_TEXT]
         what = "anomaly" if self.kind == "anomaly" else "warning: a limit will probably be crossed,"
         size, direction = self.document.get("size"), self.document.get("direction")
         parts = [f"{self.key}: {what} {'since ' if self.opened else 'is over, it lasted from '}{_short(self.since)}"]

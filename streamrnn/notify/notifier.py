@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from streamrnn.config.notify import NotifyConfig
 from streamrnn.connectors.base import Commit, Connector
-from streamrnn.errors import CommitFailed, EventInvalid, SnapshotCorrupt
+from streamrnn.errors import AlertUndelivered, CommitFailed, EventInvalid, SnapshotCorrupt
 from streamrnn.notify.alerts import Change, read_change
 from streamrnn.notify.courier import Courier
 from streamrnn.notify.muting import muted_until, receivers_of
@@ -65,6 +65,7 @@ class _Entry:
     remember: list[Message] = field(default_factory=list)
     waiting: int = 0
     refused: list[str] = field(default_factory=list)
+    unreadable: EventInvalid | None = None
 
 
 @dataclass(eq=False)
@@ -228,7 +229,7 @@ class Notifier:
         except EventInvalid as error:
             log.warning("%s[%d] offset %d: %s", *part.partition, record.offset, error)
             self.counts["unreadable"] += 1
-            entry.refused.append(str(error))
+            entry.unreadable = error
             return
         if change.opened:
             self._opened(part, entry, change)
@@ -335,8 +336,10 @@ class Notifier:
                 while part.entries and part.entries[0].waiting == 0:
                     entry = part.entries.popleft()
                     remember |= {message.key: message for message in entry.remember}
-                    if entry.refused:
-                        letters.append(dead_letter(partition, entry.record, EventInvalid("; ".join(entry.refused))))
+                    if entry.unreadable is not None:
+                        letters.append(dead_letter(partition, entry.record, entry.unreadable))
+                    elif entry.refused:
+                        letters.append(dead_letter(partition, entry.record, AlertUndelivered("; ".join(entry.refused))))
                     commit.offsets[partition] = entry.record.offset + 1
                 settled = not part.items
             if settled and part.released:  # they have arrived, and what is behind them in the log has not yet

@@ -121,9 +121,10 @@ def test_one_that_is_refused_for_good_is_a_dead_letter_and_the_others_arrive(tmp
         assert (counts["refused"], counts["unreadable"]) == (1, 1)
         assert [one["key"] for request in hook.requests for one in request.document["alerts"]] == ["a", "b", "b"]
     found = letters(tmp_path)
-    assert [one["error.offset"] for one in found] == ["1", "2"]
-    assert found[0]["error.message"].startswith("hook: http://127.0.0.1:")
-    assert "400" in found[0]["error.message"]
+    assert [one["streamrnn.error.offset"] for one in found] == ["1", "2"]
+    assert [one["streamrnn.error.class"] for one in found] == ["AlertUndelivered", "EventInvalid"]
+    assert found[0]["streamrnn.error.message"].startswith("hook: http://127.0.0.1:")
+    assert "400" in found[0]["streamrnn.error.message"]
     assert base64.b64decode(found[0]["value"]) == record("poison")
     assert base64.b64decode(found[1]["value"]) == b"no alert"
 
@@ -139,7 +140,7 @@ def test_what_cannot_be_delivered_for_too_long_is_given_up(tmp_path: Path) -> No
     write(tmp_path, record("a"), record("b"))
     with Hook(lambda _: 503) as hook:
         assert once(hooked(tmp_path, hook, {"give_up": "100ms"}))["refused"] == 2
-    assert ["503" in one["error.message"] for one in letters(tmp_path)] == [True, True]
+    assert ["503" in one["streamrnn.error.message"] for one in letters(tmp_path)] == [True, True]
 
 
 def test_one_receiver_that_is_gone_keeps_no_other_waiting_and_loses_nothing(tmp_path: Path) -> None:

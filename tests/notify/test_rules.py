@@ -59,7 +59,7 @@ def test_any_key_has_a_text_and_a_link(key: str) -> None:
 
 def test_words_and_link_of_the_record_go_first() -> None:
     one = change(text="lower than ever", link="https://elsewhere/x")
-    assert (one.text, one.link("https://pages")) == ("lower than ever", "https://elsewhere/x")
+    assert (one.text, one.link("https://pages")) == ("pump: lower than ever", "https://elsewhere/x")
     assert change(link="javascript:alert(1)").link(None) is None
 
 
