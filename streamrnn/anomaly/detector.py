@@ -100,8 +100,8 @@ Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 # Entries of the `outcome` array that `observe` writes; what follows them is working memory.
-SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION, DIRECTION = range(8)
-_WORK = 8
+SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION = range(7)
+_WORK = 7
 OUTCOMES = _WORK + 3 * CHANNELS
 
 YOUNG, YOUNG_SLOPE = 1000.0, 0.35  # values; per decade of these
@@ -302,7 +302,7 @@ def _strangeness(
             found[k] = max(found[k] - waits, 0.0)
     for k in range(CHANNELS):
         channels[k] = max(channels[k], found[k])
-    rules.keep_side(rule, found, sides)
+    rules.keep_side(rule, found, sides, off)
     seen = max(float(numbers[VALUES]), 1.0)
     strangeness, channel = combined(found, seen)
     if seen < YOUNG:
@@ -347,8 +347,7 @@ def observe(
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
         outcome: `(OUTCOMES,)`, written: score, 1.0 for an anomaly, its alert (0: none), the driving target (-1: none),
             strength, the strongest channel (-1: none), how far the value is off what that channel holds it against
-            (NaN: it says nothing of the value), and 1.0 where that lies above, -1.0 below (0: neither). The rest is
-            working memory.
+            (NaN: it says nothing of the value). The rest is working memory.
         context: `(alert_context.COLUMNS,)`, written where an alert opens: what it may say of itself.
 
     Returns:
@@ -373,7 +372,7 @@ def observe(
         series.hour[row] = hour
     for channel in range(CHANNELS):
         channels[channel] = 0.0
-    strangeness, driver, strongest, deviation, side, record = -1.0, -1, -1, np.nan, 0.0, 0.0
+    strangeness, driver, strongest, deviation, record = -1.0, -1, -1, np.nan, 0.0
     for target in range(config.targets):
         own, channel, extreme = _strangeness(
             rule, series, row, target, hour, x[target], expected[target], gap, open_at, found, off, sides, channels
@@ -381,7 +380,6 @@ def observe(
         if own > strangeness:
             strangeness, driver, strongest, record = own, target, channel, extreme
             deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
-            side = sides[channel] if channel >= 0 else 0.0
     held[HOLD] *= alerts.HOLD
     strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
     if strangeness >= open_at:
@@ -395,6 +393,7 @@ def observe(
                 x[driver], expected[driver], lower[driver], upper[driver], context,
             )  # fmt: skip
             is_off = not context[alert_context.LOWER] <= x[driver] <= context[alert_context.UPPER]
+            is_off = is_off and not deviation * rule[rules.SIDE] < 0.0
         strength = alerts.lasting(
             alert, strangeness, strength, open_at, rule[rules.LASTING], time_us, began, is_off=is_off
         )
@@ -432,7 +431,6 @@ def observe(
     outcome[STRENGTH] = strength
     outcome[CHANNEL] = float(strongest)
     outcome[DEVIATION] = deviation
-    outcome[DIRECTION] = side
     return float(outcome[SCORE])
 
 

@@ -42,16 +42,17 @@ def table(*rules: Rule) -> Float64:
 
 
 @kernel
-def keep_side(rule: Float64, decades: Float64, sides: Float64) -> None:
+def keep_side(rule: Float64, decades: Float64, sides: Float64, off: Float64) -> None:
     """Leave in `decades` `(CHANNELS,)` what lies on the asked side.
 
-    `sides` `(CHANNELS,)` are 1 above, -1 below. Runs and silences have no side and stay; a changed spread is on both
-    and goes.
+    `sides` `(CHANNELS,)` are 1 where a channel sees values above what is usual, -1 below; the value itself, `off` by so
+    much, must not lie on the other side: it may be on its way back. Runs and silences have no side and stay; a changed
+    spread is on both and goes.
     """
     if rule[SIDE] == 0.0:
         return
     for k in range(FROZEN):
-        if k == SPREAD or sides[k] != rule[SIDE]:
+        if k == SPREAD or sides[k] != rule[SIDE] or off[k] * rule[SIDE] < 0.0:
             decades[k] = 0.0
 
 

@@ -42,7 +42,6 @@ class Answers(NamedTuple):
     drift: npt.NDArray[np.bool_]  # (events, targets) the event raised a drift alarm
     strength: Float64  # (events,) what alerts are decided by
     deviation: Float64  # (events,) how far the driving target is off what its channel holds it against, NaN: no value
-    side: npt.NDArray[np.int8]  # (events,) 1: the driving channel sees it above what is usual, -1: below, 0: neither
     context: Float64  # (events, alert_context.COLUMNS) where an alert opened: what it says of itself
     channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
@@ -85,7 +84,6 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
         drift=np.zeros((events, targets), np.bool_),
         strength=np.zeros(events),
         deviation=unknown(),
-        side=np.zeros(events, np.int8),
         context=unknown(alert_context.COLUMNS),
         channels=np.zeros((events, CHANNELS)),
         warning=unknown(OUTCOMES),

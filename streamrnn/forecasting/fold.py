@@ -185,7 +185,6 @@ def score(
         answers.driver[i] = int(outcome[detector.DRIVER])
         answers.channel[i] = int(outcome[detector.CHANNEL])
         answers.deviation[i] = outcome[detector.DEVIATION]
-        answers.side[i] = int(outcome[detector.DIRECTION])
         alert = series.alert[batch.rows[i]]
         episodes.observe(
             common.episodes[batch.rows[i], episodes.ANOMALY],

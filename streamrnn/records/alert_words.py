@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from streamrnn.anomaly.alert_context import AlertContext
@@ -58,9 +59,9 @@ def sentence(target: str, channel: str, observed: float, size: float, told: Aler
         parts.append(f"and {told.errors:.1f} times the usual error of a forecast")
     text = " ".join(parts)
     if told.record != 0.0 and told.seen > 0:
-        since = datetime.fromtimestamp(told.first / 1e6, UTC)
+        since = str(np.datetime64(int(told.first), "us").astype("datetime64[m]")).replace("T", " ")  # of any year
         than = "higher" if told.record > 0 else "lower"
-        text += f"; {than} than any of the {told.seen:,.0f} values since {since:%Y-%m-%d %H:%M} UTC"
+        text += f"; {than} than any of the {told.seen:,.0f} values since {since} UTC"
     return text
 
 

@@ -89,7 +89,7 @@ def encode_alerts(
         if KINDS[kind] == "anomaly":
             document["channel"] = channels[channel] if channel >= 0 else None
             document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
-            document |= _size(answers, i, document["channel"], opened=number > 0)
+            document |= _size(float(answers.deviation[i]), document["channel"])
             if number > 0:
                 document |= _told(decoded, answers, i, names, document["channel"])
         else:
@@ -100,13 +100,10 @@ def encode_alerts(
     return messages
 
 
-def _size(answers: Answers, i: int, channel: str | None, *, opened: bool) -> dict[str, Any]:
-    """Direction and size, of event `i`: of its channel where it opens an alert, else of the largest since."""
-    size, direction = float(answers.deviation[i]), None
-    side = int(answers.side[i]) if opened and answers.side[i] else np.sign(size)
-    if not np.isnan(size):
-        direction = "shape" if channel == "spread" else "high" if side > 0 else "low" if side < 0 else None
-    return {"direction": direction, "size": _number(size)}
+def _size(size: float, channel: str | None) -> dict[str, Any]:
+    """Direction and size: where an alert opens that of its channel, where it closes the largest since."""
+    direction = "shape" if channel == "spread" else "high" if size > 0.0 else "low" if size < 0.0 else None
+    return {"direction": None if np.isnan(size) else direction, "size": _number(size)}
 
 
 def _told(decoded: Decoded, answers: Answers, i: int, names: Sequence[str], channel: str | None) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_only_the_asked_side_opens_alerts(
     found = opened(result)
     assert {*asked} <= {*found}
     assert not {*other} & {*found}
-    assert (result.outcome[found, detector.DIRECTION] == side).all()
+    assert (np.sign(result.outcome[found, detector.DEVIATION]) == side).all()
 
 
 def test_a_value_that_comes_back_from_a_spike_is_not_on_the_other_side() -> None:
@@ -65,6 +65,19 @@ def test_a_value_that_comes_back_from_a_spike_is_not_on_the_other_side() -> None
     low = opened(scored(values, expected, rule=Rule(side=-1.0)))
     assert not {*UP, *(UP + 1), *(UP + 2)} & {*low}
     assert {*UP} <= {*opened(scored(values, expected, rule=Rule(side=1.0)))}
+
+
+def test_a_value_on_its_way_back_opens_no_alert_on_the_side_it_comes_from() -> None:
+    """Two values far below, a forecast that follows, and the usual value again, which is far above that forecast."""
+    values, expected = series("white noise", 6, COUNT)
+    for at in UP:
+        values[at : at + 2] -= 40
+        expected[at + 2] -= 40
+    for rule in (Rule(side=-1.0), Rule(side=-1.0, lasting=2 * INTERVAL), Rule(side=1.0, lasting=2 * INTERVAL)):
+        result = scored(values, expected, rule=rule)
+        found = opened(result)
+        off = result.outcome[found, detector.DEVIATION]
+        assert (off * rule.side > 0).all()
 
 
 def test_a_stuck_sensor_has_no_side() -> None:
@@ -354,5 +367,7 @@ def test_every_channel_has_words(channel: str) -> None:
     assert channel in RULES
     text = sentence("load", channel, 12.0, np.nan if channel in ("missing", "gap") else -28.0, known)
     assert "nan" not in text
+    for first in (-1e15, 0.0, 4e17):  # 1938, 1970, 14645
+        assert " UTC" in sentence("load", "range", 12.0, -28.0, known._replace(first=first))
     young = alert_context.AlertContext(*[np.nan] * 4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
     assert sentence("load", channel, 1e308, 1e308, young)
