@@ -4,6 +4,7 @@
     python benchmarks/gauntlet.py DIR --events 4000         # the first events of each set only
     python benchmarks/gauntlet.py DIR --presets lite --sets car_parts pulse_wave
     python benchmarks/gauntlet.py DIR --young               # fleets half of which joins late, by age of the series
+    python benchmarks/gauntlet.py DIR --ahead 24            # steps 2 to 24 over the last value, sets with a season
 
 DIR holds CSV files (gzip or plain; `time`, targets, features, maybe a key) and `manifest.json`, a list of objects with
 `name`, `file`, `domain`, `targets`, `features`, `key` (null: one series) and `season` (events, 0: none). The project
@@ -281,6 +282,60 @@ def compare(sets: list[Set], preset: str, seed: int) -> None:
         print(f"{half or 'both':<28} {squared:6.4f} {absolute:6.4f}   geometric means of {len(chosen)} sets")
 
 
+@kernel
+def _run_ahead(
+    config: Any, shared: Any, series: Any, scratch: Any, rows: Any, times: Any, x: Any, u: Any, mean: Any, median: Any
+) -> None:
+    """Forecasts (events, horizon, targets) after each event."""
+    for t in range(times.size):
+        forecaster.observe(config, shared, series, scratch, rows[t], times[t], x[t], u[t], mean[t], median[t])
+
+
+def score_ahead(data: Set, horizon: int, seed: int, **settings: Any) -> tuple[float, float]:
+    """Squared error of the mean and absolute error of the median at steps 2.., over those of the last value."""
+    config = forecaster.forecaster_config(
+        targets=data.x.shape[1], features=data.u.shape[1], horizon=horizon, **settings
+    )
+    shared, series, scratch = forecaster.allocate(config, int(data.rows.max()) + 1, seed)
+    made = np.full((2, len(data.x), horizon, data.x.shape[1]), np.nan)
+    _run_ahead(config, shared, series, scratch, data.rows, data.times, data.x, data.u, made[0], made[1])
+    spread, sums = spreads(data), np.zeros(4)
+    for row in range(int(data.rows.max()) + 1):
+        mine = np.flatnonzero(data.rows == row)
+        for k in range(2, horizon + 1):
+            origins, values = mine[:-k], mine[k:]
+            came, last = data.x[values], data.x[origins]
+            mean, median = made[0, origins, k - 1], made[1, origins, k - 1]
+            known = np.isfinite(came) & np.isfinite(last) & np.isfinite(mean) & np.isfinite(spread[values])
+            unit = spread[values][known]
+            sums += [
+                float(np.sum(((mean - came)[known] / unit) ** 2)), float(np.sum(((last - came)[known] / unit) ** 2)),
+                float(np.sum(np.abs((median - came)[known] / unit))), float(np.sum(np.abs((last - came)[known] / unit))),
+            ]  # fmt: skip
+    return float(sums[0] / sums[1]), float(sums[2] / sums[3])
+
+
+def compare_ahead(sets: list[Set], preset: str, seed: int, horizon: int) -> None:
+    """Far steps: one line per set, and the halves."""
+    print(
+        f"\n{preset}: steps 2 to {horizon}, squared error of the mean, absolute error of the median, over the last value's"
+    )
+    print(f"{'set':<18} {'half':<9} {'mean':>6} {'median':>6}   us a value")
+    found = []
+    for data in sets:
+        if data.season == 0:
+            continue
+        begin = time.process_time()
+        squared, absolute = score_ahead(data, horizon, seed, preset=preset)
+        cost = (time.process_time() - begin) * 1e6 / data.x.size
+        found.append((data.half, squared, absolute))
+        print(f"{data.name:<18} {data.half:<9} {squared:6.3f} {absolute:6.3f} {cost:12.1f}", flush=True)
+    for half in ("dev", "held-out", ""):
+        chosen = [one for one in found if half in ("", one[0])]
+        squared, absolute = geometric([one[1] for one in chosen]), geometric([one[2] for one in chosen])
+        print(f"{half or 'both':<28} {squared:6.4f} {absolute:6.4f}   geometric means of {len(chosen)} sets")
+
+
 def compare_young(sets: list[Set], preset: str, seed: int) -> None:
     """Series that join a partition which has learned, by their age."""
     print(f"\n{preset}: absolute error over the last value's, series that join late, by age: mean | median")
@@ -302,6 +357,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("dev", "held-out"), help="one half only")
     parser.add_argument("--presets", nargs="+", default=["standard"], choices=("lite", "standard", "full"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ahead", type=int, metavar="STEPS", help="steps 2 to STEPS instead, of sets with a season")
     parser.add_argument("--young", action="store_true", help="series that join late instead, by age")
     chosen = parser.parse_args()
     manifest = json.loads((chosen.folder / "manifest.json").read_text())
@@ -312,6 +368,9 @@ def main() -> None:
             print(f"reading {entry['name']}", file=sys.stderr, flush=True)
             sets.append(read(chosen.folder, entry, half[entry["name"]], chosen.events))
     for preset in chosen.presets:
+        if chosen.ahead:
+            compare_ahead(sets, preset, chosen.seed, chosen.ahead)
+            continue
         (compare_young if chosen.young else compare)(sets, preset, chosen.seed)
 
 
