@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
 
 MOST_GROUPS: Final = 6
-SLOTS: Final = 4
+SLOTS: Final = 8
 CLIP = 8.0
 DISCOUNT = 0.9998  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
 MOST = 1e15  # sigmas: squares must fit a float32

@@ -55,7 +55,7 @@ Float32 = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
-KNOTS: Final = 16
+KNOTS: Final = 24
 LAGS: Final = 8
 JOINT_LAGS: Final = 24
 HARMONICS: Final = 2
