@@ -22,7 +22,7 @@ def check_file(config: Config, path: Path) -> tuple[dict[str, Any], list[str]]:
     if path.is_dir():
         raise ConnectorError(f"cannot read {path}: it is a folder")
     with FileConnector(path, None) as connector:
-        found = connector.look(config.event, config.file, labelled=config.labelled)
+        found = connector.look(config)
     return document(found), list(_lines(found, config))
 
 

@@ -30,7 +30,7 @@ def messages(
     `rewrite_times` the event time becomes the moment of sending.
     """
     with FileConnector(source, None) as connector:
-        found = connector.look(config.event, config.file, labelled=config.labelled)
+        found = connector.look(config)
         for note in found.notes:
             say(note)
         sender = _Sender(found, row_reader(found.layout, found.event, config.file), config, rewrite_times)

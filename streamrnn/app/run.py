@@ -25,7 +25,6 @@ from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
@@ -83,7 +82,7 @@ def run_file(
         sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts
     )
     with connector, ExitStack() as stack:
-        found = connector.look(config.event, config.file, labelled=config.labelled)
+        found = connector.look(config)
         config = config.model_copy(update={"event": found.event})
         if not quiet:
             for note in found.notes:
@@ -97,7 +96,7 @@ def run_file(
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = task.decoder(rows) if config.labelled else RowDecoder(config.event, rows)
+        decoder = task.decoder(rows)
         stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(task))
         observers.append(monitor)

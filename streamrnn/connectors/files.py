@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.tree import Config, FileConfig
 from streamrnn.connectors.appender import Appender, check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.reading.beginnings import FilesBegin
@@ -134,11 +134,12 @@ class FileConnector(Connector):
             raise ConfigurationError("--follow and several --input are for files: a stream is followed anyway")
         return open_input(self._inputs[0] if self._inputs else None, hold_back=self._state is not None)
 
-    def look(self, event: EventConfig, file: FileConfig, *, labelled: bool = False) -> Look:
+    def look(self, config: Config) -> Look:
         """Decide how the file is read, or find it in the state; from now on records are rows.
 
         Raises `ConfigurationError` with the flag that mends it where the file does not tell.
         """
+        event, file, labelled = config.event, config.file, config.labelled
         facts = self._folder.facts if self._folder is not None else None
         resumed = facts is not None and "layout" in facts
         asked = {

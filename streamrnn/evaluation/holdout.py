@@ -31,8 +31,8 @@ from streamrnn.evaluation.prequential import MODEL, Job, Report
 from streamrnn.evaluation.reading import EventFile
 from streamrnn.evaluation.results import number
 from streamrnn.evaluation.season import season_length
-from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.events import Decoded, Float64, Int64, targets_of
+from streamrnn.runtime.task import ForecastTask
 
 NAIVE2: Final = "naive2"
 _DAY = 86_400.0
@@ -149,7 +149,7 @@ class _Forecast(NamedTuple):
 def _fit(config: Config, batches: Sequence[Decoded], held: Any, report: Report) -> dict[str, _Forecast]:
     """Every series' last forecast before what is held out, arrays (horizon, targets)."""
     last: dict[str, _Forecast] = {}
-    model = ForecastModel(config)
+    model = ForecastTask(config).model()
     start = 0
     try:
         for decoded in batches:

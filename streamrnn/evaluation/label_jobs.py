@@ -18,7 +18,7 @@ from streamrnn.evaluation.alert_scores import Judged, event_scores, point_scores
 from streamrnn.evaluation.parallel import Labelled, perform_all
 from streamrnn.evaluation.reading import EventFile, count_rows
 from streamrnn.forecasting.answers import Answers
-from streamrnn.forecasting.model import ForecastModel
+from streamrnn.runtime.task import ForecastTask
 
 _COLUMNS = ("times", "observed", "expected", "lower", "upper", "strength", "opened")
 
@@ -35,7 +35,7 @@ def run_file(job: LabelJob, report: Callable[[int], None]) -> dict[str, dict[str
     """What the model said about each series of a file, by key; arrays by the names of `Judged`."""
     parts: dict[str, list[tuple[Any, ...]]] = {}
     with EventFile(job.path, job.config) as file:
-        model = ForecastModel(job.config.model_copy(update={"event": file.event}))
+        model = ForecastTask(job.config.model_copy(update={"event": file.event})).model()
         try:
             for decoded in file.batches(job.limit):
                 answers: Answers = model.process(decoded)

@@ -22,8 +22,8 @@ from streamrnn.config.tree import Config
 from streamrnn.evaluation import nab
 from streamrnn.evaluation.parallel import Labelled, perform_all
 from streamrnn.evaluation.reading import EventFile
-from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.events import Float64
+from streamrnn.runtime.task import ForecastTask
 
 _BLIND = 300
 
@@ -47,7 +47,7 @@ def score_file(job: LabelledJob, report: Callable[[int], None]) -> Scored:
     """Run the model over one file."""
     strength, alerts = np.zeros(job.rows), np.zeros(job.rows, np.int64)
     with EventFile(job.path, job.config) as file:
-        model = ForecastModel(job.config.model_copy(update={"event": file.event}))
+        model = ForecastTask(job.config.model_copy(update={"event": file.event})).model()
         try:
             for decoded in file.batches():
                 answers = model.process(decoded)

@@ -25,6 +25,7 @@ from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.forecasting.scorecard import Scorecard
 from streamrnn.records.events import Decoded, Float64, Int64, targets_of
+from streamrnn.runtime.task import ForecastTask
 
 MODEL = "streamrnn"
 
@@ -88,7 +89,7 @@ def _model_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: lis
     blocks: list[_Block] = []
     size = max(1, _VALUES_PER_BLOCK // (horizon * len(names) * levels))
     reason = ""
-    model = ForecastModel(config)
+    model = ForecastTask(config).model()
     try:
         for decoded in batches:
             if decoded.rejected and not reason:

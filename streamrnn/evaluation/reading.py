@@ -9,10 +9,10 @@ from typing import Self
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.events import Decoded
+from streamrnn.runtime.task import ForecastTask
 
 
 class EventFile:
@@ -28,7 +28,7 @@ class EventFile:
         self._connector = FileConnector(path, None).open()
         try:
             try:
-                found = self._connector.look(config.event, config.file)
+                found = self._connector.look(config)
             except ConfigurationError as error:
                 raise ConfigurationError(f"{path}: {error}") from error
             if not found.findings.rows:
@@ -41,7 +41,7 @@ class EventFile:
         self.event = found.event
         self.notes = found.notes
         self.rows = row_reader(found.layout, found.event, config.file)
-        self._decoder = RowDecoder(found.event, self.rows)
+        self._decoder = ForecastTask(config.model_copy(update={"event": found.event})).decoder(self.rows)
 
     def __enter__(self) -> Self:
         return self

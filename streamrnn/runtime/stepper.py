@@ -126,8 +126,7 @@ class Stepper:
         self._one, self._many = Table(model, 1), Table(model, 1)
         self.lock = threading.Lock()
         event = self.config.event
-        names = [event.key, event.time, *event.features]
-        names += [event.id, event.label] if self.config.labelled else self._task.names
+        names = [event.key, event.time, *event.features, *self._task.taught_by]
         self._names = None if event.envelope != "none" or any("." in name for name in names) else names
 
     @overload

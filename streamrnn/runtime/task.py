@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,10 +17,14 @@ from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.scorecard import Scorecard
 from streamrnn.labelled.answers import Predictions
 from streamrnn.labelled.scorecard import LabelScorecard
-from streamrnn.records.events import Decoded, EventDecoder, Float64, Rows, targets_of
+from streamrnn.records.events import Decoded, EventDecoder, Float64, targets_of
 from streamrnn.records.labelled_events import LabelledDecoder
 from streamrnn.records.outcomes import REFUSED
+from streamrnn.records.rows import RowDecoder, RowReader
 from streamrnn.state.partition_model import PartitionModel
+
+if TYPE_CHECKING:
+    from streamrnn.forecasting.model import ForecastModel
 
 
 class Scores(Protocol):
@@ -55,7 +59,7 @@ class Task(ABC):
         self.config = config
 
     @abstractmethod
-    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
+    def decoder(self, rows: RowReader | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """What turns records into events; with `rows` a record is a row of a file that they read, with `read` it is
         what that makes an object of."""
 
@@ -78,6 +82,11 @@ class Task(ABC):
 
     @property
     @abstractmethod
+    def taught_by(self) -> tuple[str, ...]:
+        """The fields of an event that are learned from, besides key, time and features."""
+
+    @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The names of what the page shows of each series."""
 
@@ -89,11 +98,11 @@ class Task(ABC):
 class ForecastTask(Task):
     """The next values of every series."""
 
-    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
+    def decoder(self, rows: RowReader | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """See `Task.decoder`."""
-        return EventDecoder(self.config.event, rows, read)
+        return EventDecoder(self.config.event, read=read) if rows is None else RowDecoder(self.config.event, rows)
 
-    def model(self) -> PartitionModel[Answers]:
+    def model(self) -> ForecastModel:
         """See `Task.model`."""
         from streamrnn.forecasting.model import ForecastModel
 
@@ -102,6 +111,11 @@ class ForecastTask(Task):
     def scorecard(self) -> Scorecard:
         """See `Task.scorecard`."""
         return Scorecard(targets_of(self.config.event))
+
+    @property
+    def taught_by(self) -> tuple[str, ...]:
+        """The targets."""
+        return targets_of(self.config.event)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,7 +139,7 @@ class LabelTask(Task):
     Only labels that met a prediction are points of the chart; every series is in the list.
     """
 
-    def decoder(self, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
+    def decoder(self, rows: RowReader | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """See `Task.decoder`."""
         return LabelledDecoder(self.config, rows, read)
 
@@ -138,6 +152,11 @@ class LabelTask(Task):
     def scorecard(self) -> LabelScorecard:
         """See `Task.scorecard`."""
         return LabelScorecard(self.config.event.label)
+
+    @property
+    def taught_by(self) -> tuple[str, ...]:
+        """The label, and the id by which it finds its prediction."""
+        return (self.config.event.id, self.config.event.label)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -178,6 +197,6 @@ def make_model(config: Config) -> PartitionModel[Any]:
     return task_of(config).model()
 
 
-def make_decoder(config: Config, rows: Rows | None = None) -> EventDecoder:
+def make_decoder(config: Config, rows: RowReader | None = None) -> EventDecoder:
     """What turns records into events; see `Task.decoder`."""
     return task_of(config).decoder(rows)

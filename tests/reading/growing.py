@@ -8,10 +8,10 @@ from streamrnn.app.cli import cli, reading_flags
 from streamrnn.config.loading import load
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.records.log import Message
+from streamrnn.records.rows import RowDecoder
 
 
 def step(
@@ -25,7 +25,7 @@ def step(
     config = load(None, {path: value for path, value in reading_flags(given).items() if value is not None}, {})
     paths = [folder / name for name in ([names] if isinstance(names, str) else names)]
     with FileConnector(paths, folder / "out", follow=follow, state=folder / "state", max_poll_records=3) as connector:
-        found = connector.look(config.event, config.file)
+        found = connector.look(config)
         decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         (partition,) = connector.poll(0).assigned
         connector.start(partition, connector.committed(partition) or 0)

@@ -14,10 +14,10 @@ from streamrnn.app.cli import cli, reading_flags
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError
+from streamrnn.records.rows import RowDecoder
 from tests.inside import Inside
 from tests.reading.exports import PAIRS, exported
 from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
@@ -42,7 +42,7 @@ def events(
     values: list[Any] = []
     refused = 0
     with FileConnector(path, None) as connector:
-        found = connector.look(config.event, config.file)
+        found = connector.look(config)
         decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         (partition,) = connector.poll(0).assigned
         connector.start(partition, 0)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from streamrnn.config.tree import Config, EventConfig, FileConfig
 from streamrnn.connectors.memory import MemoryRecord
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records.dead_letters import DeadLetterRecord, dead_letter
 from streamrnn.records.events import Decoded, EventDecoder, event_schema, format_times
 from streamrnn.records.log import Message, Partition
+from streamrnn.records.rows import RowDecoder
 from streamrnn.records.schemas import schemas
 
 SECOND = 1_000_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.lines import LineReader
@@ -96,7 +96,7 @@ def test_the_first_line_is_a_header_or_not(tmp_path: Path, name: str, first: byt
     second = b'{"a": 2}' if header is None else first.replace(b"a", b"1").replace(b"b", b"2")
     (tmp_path / name).write_bytes(b"\n" + first + b"\n" + second + b"\n")
     with FileConnector(tmp_path / name, tmp_path / "out") as connector:
-        assert connector.look(EventConfig(), FileConfig()).layout.header == header
+        assert connector.look(Config()).layout.header == header
         connector.poll(0)
         connector.start(connector.partition, 0)
         (records,) = connector.poll(0).records.values()

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from streamrnn.config.tree import EventConfig
-from streamrnn.connectors.reading.rows import RowReader
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records.events import DEFAULT_KEY, LARGEST_VALUE, LONGEST_KEY, Decoded, EventDecoder, own_time
 from streamrnn.records.log import Record
+
+
+class RowReader(Protocol):
+    """Reads the rows of a file; see `connectors/reading/rows.py`."""
+
+    def __call__(self, line: bytes) -> dict[str, Any]:
+        """The fields of a row by name."""
+
+    def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
+        """Key, time (microseconds since 1970), targets and features of a row; NaN is missing."""
+
+    def broken(self, name: str, why: str) -> None:
+        """Count a cell that is no number."""
 
 
 class RowDecoder(EventDecoder):
