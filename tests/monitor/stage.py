@@ -24,6 +24,7 @@ from streamrnn.monitor.monitor import Monitor
 from streamrnn.records.events import Decoded
 from streamrnn.records.forecasts import encode
 from streamrnn.records.log import Message, Partition
+from streamrnn.runtime.observer import Observer, Observers, Step
 from streamrnn.runtime.task import ForecastTask, task_of
 from streamrnn.runtime.worker import Worker
 
@@ -131,6 +132,16 @@ class ForgetfulConnector(MemoryConnector):
         super().commit(Commit(offsets=commit.offsets))
 
 
+class Heard(Observer):
+    """Where the worker's steps ended that the observers before this one were told of."""
+
+    def __init__(self) -> None:
+        self.offsets: dict[Partition, int] = {}
+
+    def step(self, step: Step) -> None:
+        self.offsets[step.partition] = step.offset
+
+
 class Stage:
     """`with Stage(config) as stage`: the pipeline runs, `stage.feed` gives it events, `stage.get` asks the server."""
 
@@ -139,7 +150,9 @@ class Stage:
         self.log = MemoryLog("events", partitions)
         self.monitor = Monitor(task_of(config))
         self.stop = threading.Event()
-        self.worker = Worker(task_of(config), self._connect, keep_state=False, observer=self.monitor, stop=self.stop)
+        self.heard = Heard()
+        observers = Observers(self.monitor, self.heard)
+        self.worker = Worker(task_of(config), self._connect, keep_state=False, observer=observers, stop=self.stop)
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._steps: dict[str, int] = {}
@@ -182,9 +195,10 @@ class Stage:
             self.log.append(number, Message(key.encode(), orjson.dumps(event)))
 
     def settled(self) -> None:
-        """Wait until everything that was fed is committed."""
+        """Wait until everything that was fed is committed and the monitor, which hears of it later, was told."""
         expected = {partition: len(records) for partition, records in self.log.inputs.items() if records}
-        until(lambda: {p: self.log.offsets.get(p) for p in expected} == expected)
+        for found in (self.log.offsets, self.heard.offsets):
+            until(lambda found=found: {p: found.get(p) for p in expected} == expected)  # type: ignore[misc]
 
     def get(self, path: str, **headers: str) -> Answer:
         return get(self.monitor.port, path, **headers)
