@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, StateError
 from streamrnn.records.events import EventDecoder, targets_of
@@ -74,12 +73,12 @@ class _History(NamedTuple):
 
 
 def _opened(connector: FileConnector, config: Config, say: Say) -> _History:
-    found = connector.look(config.event, config.file, labelled=config.labelled)
+    found = connector.look(config)
     for note in found.notes:
         say(note)
     config = config.model_copy(update={"event": found.event})
     rows = row_reader(found.layout, found.event, config.file)
-    decoder = task_of(config).decoder(rows) if config.labelled else RowDecoder(found.event, rows)
+    decoder = task_of(config).decoder(rows)
     return _History(config, decoder, _polled(connector), connector.row_clock)
 
 
