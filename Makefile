@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+EVERYDAY := "not kafka and not chaos and not browser and not slow and not compose and not thorough"
 LOCK := --quiet --upgrade --universal --generate-hashes --python-version 3.12 --custom-compile-command 'make lock'
 
-.PHONY: help demo test test-fast test-long lint format lock reference docs chaos compose-test clean
+.PHONY: help demo test test-fast test-long test-oldest test-newest lint format lock images reference docs chaos \
+	compose-test clean .bounds-oldest .bounds-newest
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,7 +47,19 @@ compose-test: $(VENV)/.installed  ## docker-compose.yml from a clean clone to ki
 	$(BIN)/python -m pytest -m compose tests/deploy $(ARGS)
 
 test-fast: $(VENV)/.installed  ## the everyday loop, under a minute: no broker, no browser, no other processes
-	$(BIN)/python -m pytest -m "not kafka and not chaos and not browser and not slow and not compose and not thorough" $(ARGS)
+	$(BIN)/python -m pytest -m $(EVERYDAY) $(ARGS)
+
+test-oldest: RESOLUTION := --resolution lowest-direct
+test-oldest: .bounds-oldest  ## the everyday loop with the oldest versions that pyproject.toml allows
+
+test-newest: RESOLUTION := --upgrade
+test-newest: .bounds-newest  ## the everyday loop with the newest versions that pyproject.toml allows
+
+.bounds-oldest .bounds-newest: .bounds-%:
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.venv-$*/bin/uv pip install --quiet --python .venv-$* $(RESOLUTION) -e '.[dev]'
+	.venv-$*/bin/python -m pytest -m $(EVERYDAY) $(ARGS)
 
 lint: $(VENV)/.installed  ## formatting, lint, types
 	$(BIN)/ruff format --check .
@@ -61,6 +75,9 @@ lock: $(VENV)/.installed  ## the image's dependencies anew: deploy/image/*.lock
 	$(BIN)/uv pip compile $(LOCK) --extra live -o deploy/image/requirements.lock pyproject.toml
 	echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) -o deploy/image/build.lock -
 
+images:  ## the newest digests of the image's bases: deploy/Dockerfile
+	@$(PYTHON) deploy/image/digests.py
+
 reference: $(VENV)/.installed  ## write docs/reference anew from the code
 	$(BIN)/python docs/reference.py
 
@@ -69,4 +86,4 @@ docs: $(VENV)/.usable  ## the documentation as a site, in site/
 	$(BIN)/python -m mkdocs build --strict
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-oldest .venv-newest .pytest_cache .mypy_cache .ruff_cache
