@@ -20,9 +20,9 @@ import numpy as np
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.decoding import RowDecoder
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.records.events import Decoded
+from streamrnn.records.rows import RowDecoder
 from streamrnn.runtime.task import task_of
 from streamrnn.runtime.worker import Worker
 
@@ -47,7 +47,7 @@ def file_to_file(path: Path, config: Config) -> float:
     task = task_of(config)
     started = time.perf_counter()
     with FileConnector(path, path.with_name("out.jsonl")) as connector:
-        found = connector.look(config.event, config.file)
+        found = connector.look(config)
         decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         Worker(task, lambda: connector, decoder=decoder, keep_state=False, model=task.file_model).run()
     path.with_name("out.jsonl").unlink()
