@@ -388,6 +388,8 @@ class LabelsConfig(Section):
     """The classes there are; another one is a dead letter. Default: they appear as labels come."""
     max_classes: int = Field(16, ge=2, le=1000)
     """How many classes may appear where none are declared."""
+    max_classes_per_key: int | None = Field(None, ge=1, le=1000)
+    """How many of these the labels of one key may bring; default: three quarters, so that no key takes all."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -399,6 +401,12 @@ class LabelsConfig(Section):
     def most_classes(self) -> int:
         """How many classes there can be."""
         return len(self.classes) or self.max_classes
+
+    @property
+    def most_of_a_key(self) -> int:
+        """How many classes one key may bring."""
+        share = self.max_classes - self.max_classes // 4
+        return share if self.max_classes_per_key is None else self.max_classes_per_key
 
 
 class FalseAlarms(Section):

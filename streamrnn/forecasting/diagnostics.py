@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.blending import weights_at
-from streamrnn.forecasting.calendar import season_names
 from streamrnn.forecasting.experts import registry
 from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.forecasting.presets import ForecasterConfig
@@ -30,11 +29,6 @@ def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int)
     """
     first = config.at.blend + weights_at(config.step_experts)
     return series.singles[row, :, first : first + config.step_experts].astype(np.float64)
-
-
-def seasons(series: ForecasterSeries, row: int) -> list[str]:
-    """Names of the seasons that the series follows now, the shorter one first: declared, by the calendar or found."""
-    return season_names(series.clock[row])
 
 
 def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:

@@ -18,7 +18,7 @@ from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
-from streamrnn.forecasting.calendar import INTERVAL
+from streamrnn.forecasting.calendar import INTERVAL, season_names
 from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
@@ -333,7 +333,7 @@ class ForecastModel(PartitionModel[Answers]):
     def seasons(self, key: str) -> list[str] | None:
         """Names of the seasons that a series follows now, the shorter one first; None where it is not in memory."""
         row = self.series.row_of(key)
-        return None if row is None else diagnostics.seasons(self.series.arrays.forecaster, row)
+        return None if row is None else season_names(self.series.arrays.forecaster.clock[row])
 
     def statistics(self) -> dict[str, int]:
         """Cumulative counters of the learning: `updates`, `updates_skipped`."""

@@ -17,7 +17,7 @@ class Predictions(NamedTuple):
     """What the model answers to `events` events."""
 
     late: npt.NDArray[np.bool_]  # (events,) not processed: features older than the newest of the series
-    outcome: npt.NDArray[np.int8]  # (events,) PREDICTED, JOINED, TOO_LATE, UNKNOWN or REFUSED
+    outcome: npt.NDArray[np.int8]  # (events,) PREDICTED, JOINED, TOO_LATE, UNKNOWN, REFUSED or OVER_SHARE
     said: (
         Float64  # (events, outputs) the number, or the classes' probabilities, NaN beyond those known; of labels: then
     )

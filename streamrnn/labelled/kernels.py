@@ -41,6 +41,7 @@ from streamrnn.labelled.linear import (
     weigh,
 )
 from streamrnn.labelled.state import (
+    BROUGHT,
     CLASSES,
     EVENTS,
     LABELS_EXPIRED,
@@ -61,7 +62,7 @@ from streamrnn.learning import tbptt
 from streamrnn.learning.learner import learn_one
 from streamrnn.learning.losses import Loss
 from streamrnn.learning.optimizers import STARTED, prepare, skip
-from streamrnn.records.outcomes import JOINED, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
+from streamrnn.records.outcomes import JOINED, OVER_SHARE, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -299,8 +300,8 @@ def classify(
 ) -> None:  # fmt: skip
     """Classification. `numbers_of` says of every class in the batch's labels which one it is, -1 for a new one.
 
-    A new class gets the next number when its first label is learned from; when there is no number left the event is
-    refused and changes nothing.
+    A new class gets the next number when its first label is learned from; when there is no number left, or its series
+    has brought its share of them, the event is refused and changes nothing.
     """
     counters = shared.counters
     for i in range(len(batch.rows)):
@@ -311,9 +312,10 @@ def classify(
             counters[LATE] += 1
             answers.late[i] = True
             continue
-        one_more = code >= 0 and numbers_of[code] < 0 and counters[CLASSES] == config.most_classes
+        full, over = counters[CLASSES] == config.most_classes, numbers[BROUGHT] >= config.most_of_a_key
+        one_more = code >= 0 and numbers_of[code] < 0 and (full or over)
         if one_more and _teaches(config, series, row, batch, i):
-            answers.outcome[i] = REFUSED
+            answers.outcome[i] = REFUSED if full else OVER_SHARE
             continue
         learned = series.learned if config.own_weights else shared.learned
         slot = row if config.own_weights else 0
@@ -342,6 +344,7 @@ def classify(
         if numbers_of[code] < 0:
             numbers_of[code] = counters[CLASSES]
             counters[CLASSES] += 1
+            numbers[BROUGHT] += 1
         label, known = numbers_of[code], counters[CLASSES]
         if not math.isnan(answers.said[i, 0]):
             top = 0

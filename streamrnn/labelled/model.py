@@ -27,7 +27,7 @@ from streamrnn.labelled.state import (
 from streamrnn.learning.optimizers import SKIPPED, UPDATES
 from streamrnn.records.events import Decoded, Float64, Int64, Labels
 from streamrnn.records.log import Message, Partition, Record
-from streamrnn.records.outcomes import REFUSED
+from streamrnn.records.outcomes import OVER_SHARE, REFUSED
 from streamrnn.records.predictions import encode
 from streamrnn.state import settings
 from streamrnn.state.partition_model import PartitionModel
@@ -39,6 +39,7 @@ def _fold_config(config: Config) -> LabelledConfig:
     model = config.model
     hidden = model.hidden_size or HIDDEN_SIZE
     return labelled_config(
+        most_of_a_key=config.labels.most_of_a_key,
         features=len(config.event.features),
         most_classes=config.labels.most_classes if config.task == "classification" else 0,
         cell=lambda inputs: build_cell(model.cell, inputs, (hidden,) * model.layers),
@@ -148,12 +149,18 @@ class LabelledModel(PartitionModel[Predictions]):
     def _refused(self, decoded: Decoded, answers: Predictions) -> list[tuple[Record, EventError]]:
         """Also labels of one class too many."""
         found = super()._refused(decoded, answers)
-        for i in np.flatnonzero(answers.outcome == REFUSED).tolist():
-            found.append((decoded.records[i], self._one_too_many(decoded.labels, decoded.targets[i])))
+        for i in np.flatnonzero(answers.outcome >= REFUSED).tolist():
+            over = bool(answers.outcome[i] == OVER_SHARE)
+            found.append((decoded.records[i], self._one_too_many(decoded.labels, decoded.targets[i], over)))
         return found
 
-    def _one_too_many(self, labels: Labels | None, target: Float64) -> EventError:
+    def _one_too_many(self, labels: Labels | None, target: Float64, over: bool) -> EventError:
         assert labels is not None
+        if over:  # says nothing of the other classes: a batch that ends later knows more of them
+            return EventInvalid(
+                f"class {labels.classes[int(target[0])]!r} is one more than the {self._config.most_of_a_key} that one "
+                "key may bring (labels.max_classes_per_key); declare labels.classes, or raise it"
+            )
         return EventInvalid(
             f"class {labels.classes[int(target[0])]!r} is one more than labels.max_classes = "
             f"{self._config.most_classes}; known are {', '.join(self.classes):.200}"

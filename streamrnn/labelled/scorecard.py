@@ -28,7 +28,7 @@ class LabelScorecard:
 
     def add(self, decoded: Decoded, answers: Predictions, dead_letters: int) -> None:
         """Count one processed batch."""
-        taken = ~answers.late & (answers.outcome != REFUSED)
+        taken = ~answers.late & (answers.outcome < REFUSED)
         known = np.isfinite(answers.error)
         self.events += int(taken.sum())
         self.predictions += int((taken & (answers.outcome == PREDICTED)).sum())

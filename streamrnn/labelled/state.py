@@ -36,6 +36,7 @@ COUNTERS = (
 )
 EVENTS, LATE, NEWEST, PREDICTIONS, LABELS_JOINED, LABELS_LATE, LABELS_UNKNOWN, LABELS_EXPIRED, CLASSES = range(9)
 NEWEST_FEATURES = 8  # of a series: the newest event time of its features
+BROUGHT = LATE  # of a series: classes that came with its labels first; late events are the partition's number alone
 NUMBERS = 9
 NAME = 65  # bytes of a class's name in the state: its length, and the name
 
@@ -54,6 +55,7 @@ class LabelledConfig(NamedTuple):
     own_weights: bool
     skip_late: bool
     most_classes: int  # 0: regression
+    most_of_a_key: int  # classes that one series may bring
 
 
 class Learned(NamedTuple):
@@ -109,6 +111,7 @@ def labelled_config(
     *,
     features: int,
     most_classes: int,
+    most_of_a_key: int,
     cell: Callable[[int], Any],
     hidden_size: int,
     truncation_length: int,
@@ -135,6 +138,7 @@ def labelled_config(
         own_weights=own_weights,
         skip_late=skip_late,
         most_classes=most_classes,
+        most_of_a_key=most_of_a_key,
     )
 
 

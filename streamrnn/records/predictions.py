@@ -99,7 +99,7 @@ def encode(
     for (
         key, time, record, name, label, outcome, (prediction, probabilities), made_at, right, error, late, stamp
     ) in columns:  # fmt: skip
-        if late or outcome == REFUSED:
+        if late or outcome >= REFUSED:
             continue
         document: dict[str, Any] = {
             "kind": "prediction" if outcome == PREDICTED else "label",

@@ -171,7 +171,7 @@ class LabelTask(Task):
             observed, expected = decoded.targets[:, 0], answers.said[:, 0]
         else:
             observed, expected = np.exp(-answers.error), np.full(count, np.nan)
-        late, refused = int(answers.late.sum()), int((answers.outcome == REFUSED).sum())
+        late, refused = int(answers.late.sum()), int((answers.outcome >= REFUSED).sum())
         known = np.isfinite(answers.error)
         blank = blank_answers(count, levels=1, horizon=1, targets=1)
         return Shown(

@@ -95,6 +95,23 @@ def test_one_class_too_many_is_a_dead_letter_and_changes_nothing() -> None:
     assert orjson.loads(unmet.outputs[-1].value or b"")["status"] == "unknown"  # it would have taught nothing
 
 
+def test_one_key_cannot_take_all_classes() -> None:
+    config = configured(labels__max_classes=4)
+    greedy = [{"key": "a", "time": n, "a": 1.0, "label": f"class {n}"} for n in range(1, 9)]
+    other = [{"key": "b", "time": 9, "a": 1.0, "label": "other"}, {"key": "b", "time": 10, "a": 1.0, "label": "more"}]
+    outcome = run(config, records(*greedy, *other))
+    messages = [dict(letter.headers)["streamrnn.error.message"].decode() for letter in outcome.dead_letters]
+    share = "is one more than the 3 that one key may bring (labels.max_classes_per_key); declare labels.classes"
+    assert messages[:5] == [f"class 'class {n}' {share}, or raise it" for n in range(4, 9)]
+    assert messages[5:] == [
+        "class 'more' is one more than labels.max_classes = 4; known are class 1, class 2, class 3, other"
+    ]
+    assert outcome == run(config, records(*greedy, *other), range(1, 10), [3, 5, 9])  # wherever it is cut
+    raised = configured(labels__max_classes=4, labels__max_classes_per_key=4)
+    assert len(run(raised, records(*greedy, *other)).dead_letters) == 6
+    assert not run(configured(labels__classes=[f"class {n}" for n in range(1, 9)]), records(*greedy)).dead_letters
+
+
 def test_a_class_exists_once_a_label_of_it_was_learned_from() -> None:
     config = configured(labels__max_classes=2)
     strays = [{"time": 1, "id": "nobody", "label": f"stray {n}"} for n in range(20)]
