@@ -186,6 +186,8 @@ def documents() -> Iterator[tuple[str, str]]:
     )
     rows = [*map(list, zip(iso, VALUES, strict=True))]
     yield "pandas, split.json", json.dumps({"columns": ["time", "value"], "index": [*range(len(rows))], "data": rows})
+    yield "pairs.json", json.dumps([[int(t.timestamp()) * 1000, v] for t, v in PAIRS])
+    yield "pairs the other way.json", json.dumps([[v, t] for t, v in rows])
     yield "pandas.json", json.dumps({"time": dict(enumerate(iso)), "value": dict(enumerate(VALUES))})
     yield "by time.json", json.dumps(dict(zip(iso, VALUES, strict=True)))
     yield (

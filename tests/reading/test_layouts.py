@@ -374,3 +374,10 @@ def test_nan_of_python_is_a_missing_value(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = events(path)
     assert (found[4], np.isnan(found[3]["value"]).nonzero()[0].tolist()) == (0, [3])
+
+
+def test_markup_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("<table><tr><td>2024-01-01</td><td>1</td></tr></table>")
+    with pytest.raises(ConfigurationError, match="is HTML or XML"):
+        events(path)

@@ -142,6 +142,9 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
         document = orjson.loads(text.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise ConnectorError(f"{path} is no JSON: {error}"[:300]) from error
+    if isinstance(document, list) and document and all(_is_scalars(one) for one in document):
+        yield from _pairs(document)
+        return
     if isinstance(document, list) and all(isinstance(one, list) for one in document):
         for states in document:
             yield from _history(states)
@@ -164,6 +167,25 @@ def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterato
         yield from objects
     elif isinstance(document, dict):
         yield document
+
+
+def _is_scalars(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and not any(isinstance(one, list | dict) for one in value)
+
+
+def _pairs(rows: list[list[Any]]) -> Iterator[dict[str, Any]]:
+    """Rows without names; of two columns of which one can only be a time, that is `time` and the other `value`."""
+    names = [f"column{at}" for at in range(1, max(map(len, rows)) + 1)]
+    if len(names) == 2:
+        late = [all(_is_time(row[at]) for row in rows if len(row) == 2) for at in range(2)]
+        if late in ([True, False], [False, True]):
+            names = ["time", "value"] if late[0] else ["value", "time"]
+    for row in rows:
+        yield dict(zip(names, row, strict=False))
+
+
+def _is_time(value: Any) -> bool:
+    return recognises(value) if isinstance(value, str) else isinstance(value, int | float) and value > 1e8
 
 
 def _tables(document: Any) -> Iterator[list[dict[str, Any]]]:

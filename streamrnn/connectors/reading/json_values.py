@@ -24,6 +24,11 @@ def begins_history(text: bytes) -> bool:
     return re.match(rb'\[\s*\[\s*\{[^{}]*"entity_id"', text) is not None
 
 
+def begins_pairs(text: bytes) -> bool:
+    """Whether it is an array of arrays of numbers or text: `[[1706140800000, 1.5], ...]`."""
+    return re.match(rb'\[\s*\[\s*["\d-]', text) is not None
+
+
 def is_spread_out(text: bytes, *, more: bool) -> bool:
     """Whether the object that begins here is not one line among others; `more` says that the text is cut."""
     first, end, rest = text.partition(b"\n")

@@ -14,7 +14,13 @@ from typing import IO
 
 from streamrnn.connectors.reading.documents import RowsOfDocument, excel, json_document, parquet
 from streamrnn.connectors.reading.green_button import green_button, is_green_button
-from streamrnn.connectors.reading.json_values import JsonReader, begins_array, begins_history, is_spread_out
+from streamrnn.connectors.reading.json_values import (
+    JsonReader,
+    begins_array,
+    begins_history,
+    begins_pairs,
+    is_spread_out,
+)
 from streamrnn.connectors.reading.lines import Forward, LineReader
 from streamrnn.errors import ConfigurationError, ConnectorError
 
@@ -43,8 +49,12 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         return RowsOfDocument(path, excel)
     name = path.with_suffix("") if opener is not None else path
     opener = _decoded(path, opener)
-    if opener is None and b"<" in start[:4] and is_green_button(path):
-        return RowsOfDocument(path, green_button)
+    if opener is None and start.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<":
+        if is_green_button(path):
+            return RowsOfDocument(path, green_button)
+        raise ConfigurationError(
+            f"{path} is HTML or XML: export its rows as CSV or JSON (of XML, Green Button is read)"
+        )
     opener = _with_line_ends(path, opener)
     if name.suffix.lower() not in _LINES:
         kind = _json_kind(path, opener)
@@ -180,7 +190,7 @@ def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
         start = _first(file, path)
         rest = len(start) == 1 << 16
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if begins_history(text):
+    if begins_history(text) or begins_pairs(text):
         return "document"
     if begins_array(text):
         return "values"
