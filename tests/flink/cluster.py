@@ -98,14 +98,6 @@ class Cluster:
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
             return json.load(answer)
 
-    def post(self, path: str, body: object) -> Any:
-        """Tell the job manager."""
-        request = urllib.request.Request(
-            f"http://{self.address}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
     def submit(self, *arguments: str) -> str:
         """`streamrnn flink-job`; returns the job's id."""
         command = [sys.executable, "-m", "streamrnn", "flink-job", "--jobmanager", self.address, *arguments]
@@ -113,11 +105,6 @@ class Cluster:
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout.strip().splitlines()[-1]
-
-    def stop_with_savepoint(self, job: str) -> str:
-        """Returns where it is."""
-        asked = self.post(f"/jobs/{job}/stop", {"drain": False, "targetDirectory": self.checkpoints})["request-id"]
-        return str(self.wait_for(lambda: self.get(f"/jobs/{job}/savepoints/{asked}")["operation"]["location"], 120))
 
     def wait_for(self, found: Any, seconds: float) -> Any:
         """What `found` returns as soon as it returns anything."""
