@@ -94,7 +94,7 @@ def _lines(found: Look, config: Config) -> Iterator[str]:
     layout, seen = found.layout, found.findings
     kind = {"csv": "a table in text", "json": "JSON", "line protocol": "line protocol of InfluxDB"}[layout.kind]
     if layout.kind == "csv":
-        mark = {"\t": "tab", " ": "spaces"}.get(layout.delimiter, layout.delimiter)
+        mark = {"\t": "tab", " ": "spaces", ",": "comma", ";": "semicolon"}.get(layout.delimiter, layout.delimiter)
         kind += f", cells parted by {mark}, {'with' if layout.header is not None else 'without'} a header"
         kind += f", {'UTF-8' if layout.encoding == 'utf-8' else 'Latin-1 (cp1252)'}"
     yield f"format     {kind}"

@@ -85,6 +85,8 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
                 break
     if not found:
         _refuse_what_says_time(sample, free)
+        if sample.rows == 0:
+            return Choice(None, (), ["no row yet, and so no time column"])
         return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
     best = found[0][1]
     notes = []
