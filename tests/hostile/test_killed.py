@@ -360,12 +360,22 @@ def test_another_input_for_the_same_state_is_refused(
     finished(inside, source, tmp_path)
     other = tmp_path / "other.jsonl"
     lines = source.read_bytes().splitlines(keepends=True)
-    for content in (lines[1:], [*lines[:-5]], []):
+    for content in (lines[1:], [*lines[:-5]]):
         other.write_bytes(b"".join(content))
         done = inside(*arguments(other, tmp_path))
         assert done.code == 1
         assert "is not the file that the state" in done.err
         assert written(tmp_path) == undisturbed
+
+
+def test_an_empty_file_behind_the_one_that_was_read_adds_nothing(
+    inside: Inside, source: Path, tmp_path: Path, undisturbed: Written
+) -> None:
+    finished(inside, source, tmp_path)
+    other = tmp_path / "other.jsonl"
+    other.touch()
+    assert inside(*arguments(other, tmp_path)).code == 0
+    assert written(tmp_path) == undisturbed
 
 
 def test_rows_added_to_the_input_are_taken_up(

@@ -16,6 +16,7 @@ from streamrnn.errors import ConnectorError, StateError
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
 _BOM = b"\xef\xbb\xbf"
+_MANY = 10  # lines that two files do not share by their headers
 
 Found = list[tuple[bytes, int]]
 """Lines without their ends, and positions after them."""
@@ -192,6 +193,22 @@ class LineReader:
             return False
         same = self.fingerprint(int(facts["fingerprint_length"])) == facts["fingerprint"]
         return same and facts.get("before") in (None, self.before(position))
+
+    def resembles(self, facts: Mapping[str, Any]) -> bool:
+        """Whether it begins or ends as the file of `facts` did: then it is that file with other rows, not the next one.
+
+        A beginning tells it only where it holds some lines: the headers of several files may be the same.
+        """
+        if type(self) is not LineReader or not self.grows or self.size() == 0:
+            return False
+        length = int(facts["fingerprint_length"])
+        here = self._file.tell()
+        self._file.seek(0)
+        lines = self._file.read(length).count(b"\n")
+        self._file.seek(here)
+        if lines >= _MANY and self.fingerprint(length) == facts["fingerprint"]:
+            return True
+        return facts.get("before") == self.before(self.size())
 
     def resume(self, facts: Mapping[str, Any]) -> str | None:
         """Go to where `facts` were taken; returns what a person should hear of it. Raises `StateError`."""

@@ -233,6 +233,9 @@ class FileSequence(LineReader):
             at += 1
         if at == len(self._paths):
             raise StateError(f"{self._paths[-1]} was read before {name}: the state goes on behind that one only")
+        with open_input(self._paths[at]) as following:
+            if following.resembles(last):
+                raise another_file(str(self._paths[at]), f": it begins or ends as {name} did, and has other rows")
         self._start(at, int(facts.get("base", 0)) + int(facts["input_position"]))
         self._head = []
         return f"{name} was read to its end; {self._paths[at].name} goes on behind it"
