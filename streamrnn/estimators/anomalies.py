@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from river import base
+
+try:
+    from river.base import AnomalyDetector
+except ImportError:  # river before 0.25, which is what fits beside PyFlink
+    from river.anomaly.base import AnomalyDetector  # type: ignore[no-redef]
 
 from streamrnn.anomaly import alert_context, detector, rules
 from streamrnn.errors import ConfigurationError
@@ -19,7 +23,7 @@ Float64 = NDArray[np.float64]
 _RULE = rules.table(rules.Rule())[0]
 
 
-class RNNAnomalyDetector(base.AnomalyDetector):
+class RNNAnomalyDetector(AnomalyDetector):
     """The anomaly score of the streamrnn service: how strange is this event after those before it?
 
     Every number in an event is forecast from its own past; how far off it is, how rare such windows, gaps and frozen

@@ -166,6 +166,7 @@ def test_dates_say_which_steps_are_wanted(year: int, featured: bool) -> None:
         model.forecast(1, [day(end + 10_001)])
 
 
+@pytest.mark.skipif(not hasattr(evaluate, "evaluate"), reason="river 0.25 has evaluate.evaluate")
 def test_river_evaluates_the_steps_it_asks_for() -> None:
     """`evaluate.evaluate` asks for the steps after the next one; only their dates say so (see docs/accuracy.md)."""
     scores = evaluate.evaluate(datasets.AirlinePassengers(), streamrnn.RNNForecaster(horizon=3), metrics.MAE(), 3)
