@@ -46,7 +46,7 @@ chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
 compose-test: $(VENV)/.installed  ## docker-compose.yml from a clean clone to killed brokers, with the engine of this machine
 	$(BIN)/python -m pytest -m compose tests/deploy $(ARGS)
 
-test-fast: $(VENV)/.installed  ## the everyday loop, under a minute: no broker, no browser, no other processes
+test-fast: $(VENV)/.installed  ## the everyday loop, two minutes on two cores: no broker, no browser, no other processes
 	$(BIN)/python -m pytest -m $(EVERYDAY) $(ARGS)
 
 test-oldest: RESOLUTION := --resolution lowest-direct

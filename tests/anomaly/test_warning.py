@@ -75,6 +75,7 @@ def line(values: np.ndarray) -> np.ndarray:
     return said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [ramps, peaks, walks])
 def test_calibrated_and_better_than_the_obvious(make: object) -> None:
     stated, happened, extrapolated = [], [], []

@@ -19,6 +19,8 @@ from tests.commands import SMALL
 from tests.reading.growing import step, written
 from tests.reading.written import plain
 
+pytestmark = pytest.mark.thorough
+
 HEADER, *ROWS = (line + "\n" for line in plain().splitlines())
 
 

@@ -14,6 +14,8 @@ from tests.inside import Inside
 from tests.reading.growing import step, written
 from tests.reading.written import plain, table
 
+pytestmark = pytest.mark.thorough
+
 ROWS = [f"2024-01-01T{hour:02}:00:00Z,{hour + 0.36}" for hour in range(8)]
 
 

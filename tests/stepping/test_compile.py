@@ -16,6 +16,8 @@ from tests.commands import Streamrnn
 FIRST_USE = """
 import logging, numpy as np
 from streamrnn.kernels.jit import kernel
+
+pytestmark = pytest.mark.thorough
 {more}
 @kernel
 def double(x):
