@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 
 from streamrnn.config.loading import ENVIRONMENT_PREFIX, SECRETS, from_text
 from streamrnn.config.parsing import Keys, Lines, parse, read_text
-from streamrnn.config.tree import FilePath, KafkaConfig, LogConfig, Names, Seconds, Section
+from streamrnn.config.tree import KafkaConfig, LogConfig
+from streamrnn.config.values import FilePath, Names, Seconds, Section
 from streamrnn.errors import ConfigurationError
 
 Kind = Literal["anomaly", "warning"]

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -15,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -28,122 +24,10 @@ from pydantic import (
 )
 
 from streamrnn.cells.catalog import CELLS
+from streamrnn.config.anomaly import AnomalyConfig
 from streamrnn.config.holidays import days_named
+from streamrnn.config.values import ClassName, FilePath, Finite, Names, Seconds, Section, Size, is_loopback
 from streamrnn.errors import ConfigurationError
-
-_UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-
-
-def _seconds(value: object) -> object:
-    """`30`, `"30s"`, `"1.5h"`, `"7d"` as seconds."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-z]*)\s*", value)
-    if match is None or (match[2] or "s") not in _UNITS:
-        raise ValueError(f"{value!r} is not a duration; write for example 500ms, 30s, 15m, 24h or 7d")
-    return float(match[1]) * _UNITS[match[2] or "s"]
-
-
-def is_address(host: str) -> bool:
-    """Whether it is an IP address, no name."""
-    try:
-        return bool(ipaddress.ip_address(host))
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
-_SIZES = {
-    "": 1,
-    "k": 10**3,
-    "m": 10**6,
-    "g": 10**9,
-    "t": 10**12,
-    "ki": 1 << 10,
-    "mi": 1 << 20,
-    "gi": 1 << 30,
-    "ti": 1 << 40,
-}
-
-
-def _bytes(value: object) -> object:
-    """`1000000`, `"512MiB"`, `"1.5 GB"`, `"2Gi"` as bytes."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*([0-9]{0,18}\.?[0-9]{1,18})\s*([kmgt]i?)?b?\s*", value.lower())
-    if match is None:
-        raise ValueError(f"{value!r} is not a size; write for example 512MiB or 2GiB")
-    return int(float(match[1]) * _SIZES[match[2] or ""])
-
-
-Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1 << 20, le=1 << 50)]
-
-LONGEST = 100 * 365.25 * 86400.0
-"""Seconds: clocks, waits and event times can count that far."""
-
-
-def _sensible(seconds: float) -> float:
-    if not 1e-6 <= seconds <= LONGEST:
-        raise ValueError("a duration is between a microsecond and 100 years")
-    return seconds
-
-
-Seconds = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    Field(gt=0, allow_inf_nan=False),
-    AfterValidator(_sensible),
-]
-
-
-def _path(path: Path) -> Path:
-    if path == Path() or "\0" in str(path):
-        raise ValueError("is empty, or holds what no path can: leave the key out, or name a path (./ is this folder)")
-    return path
-
-
-FilePath = Annotated[Path, AfterValidator(_path)]
-Names = tuple[Annotated[str, Field(min_length=1)], ...]
-
-LONGEST_CLASS = 64
-"""Bytes of a class's name (UTF-8): it lives in the state of the partition."""
-
-
-def class_name(value: object) -> object:
-    """A class as text: `true`, `3` and `3.0` are "true", "3" and "3"."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    return str(value) if finite else value
-
-
-def _short(name: str) -> str:
-    if len(name.encode()) > LONGEST_CLASS:
-        raise ValueError(f"a class's name has at most {LONGEST_CLASS} bytes")
-    return name
-
-
-ClassName = Annotated[
-    str,
-    Field(min_length=1),
-    AfterValidator(_short),
-    BeforeValidator(class_name, json_schema_input_type=str | bool | int | float),
-]
-
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, and strict about names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
 
 
 class IgnoredRange(Section):
@@ -409,115 +293,6 @@ class LabelsConfig(Section):
         return share if self.max_classes_per_key is None else self.max_classes_per_key
 
 
-class FalseAlarms(Section):
-    """How many alerts to accept on normal data."""
-
-    number: float = Field(1.0, gt=0, le=1000)
-    per: Literal["day", "1000 events"] = "1000 events"
-    over: Literal["series", "all"] = "series"
-    """Of each series, or of all series of a partition together."""
-
-
-def _number_alone(value: object) -> object:
-    """`2` is `{number: 2, per: 1000 events}`."""
-    return value if isinstance(value, (dict, FalseAlarms)) else {"number": value}
-
-
-FalseAlarmsOrNumber = Annotated[FalseAlarms, BeforeValidator(_number_alone, json_schema_input_type=float | FalseAlarms)]
-
-
-class Limit(Section):
-    """What a target is not meant to cross."""
-
-    lower: float | None = Field(None, allow_inf_nan=False)
-    upper: float | None = Field(None, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
-            raise ValueError(f"lower {self.lower} is not below upper {self.upper}")
-        return self
-
-
-class Deviation(Section):
-    """How far off a value is; both have to be reached."""
-
-    absolute: float = Field(0.0, ge=0, allow_inf_nan=False)
-    """In the units of the target."""
-    relative: float = Field(0.0, ge=0, allow_inf_nan=False)
-    """Over what was expected: 0.1 is 10 %."""
-
-
-def _deviation(value: object) -> object:
-    """`5` or `"10%"`."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return {"absolute": value}
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*([0-9]{0,18}\.?[0-9]{1,18})\s*(%?)\s*", value)
-        if match is None:
-            raise ValueError(f'{value!r} is not a size; write for example 5 or "10%"')
-        return {"relative": float(match[1]) / 100} if match[2] else {"absolute": float(match[1])}
-    return value
-
-
-MinDeviation = Annotated[Deviation, BeforeValidator(_deviation, json_schema_input_type=float | str | Deviation)]
-Direction = Literal["both", "high", "low"]
-
-
-class AlertOverride(Section):
-    """What an alert of some series is instead; what is left out is as for all."""
-
-    keys: Annotated[str, Field(min_length=1)]
-    """Which series: a name, or a pattern with `*`, `?` and `[..]`. The first override that fits counts."""
-    direction: Direction | None = None
-    min_deviation: MinDeviation | None = None
-    only_if_lasting: Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=LONGEST)] | None = None
-    """`0` where the others have to last."""
-    threshold: float | None = Field(None, ge=0, le=1)
-    expected_false_alarms: FalseAlarmsOrNumber | None = None
-
-
-class AnomalyConfig(Section):
-    """When strange events become an alert, and what is foretold (docs/anomalies.md)."""
-
-    threshold: float | None = Field(None, ge=0, le=1)
-    """An alert opens from this `score` on; default: as `expected_false_alarms` asks."""
-    expected_false_alarms: FalseAlarmsOrNumber = FalseAlarms()
-    """Alerts to accept on normal data: a number (per 1,000 events), or `{number: 1, per: day, over: all}`."""
-    new_normal_after: Seconds | None = None
-    """A fault that lasts this long is the new normal; default: a day, or 500 events where these are shorter."""
-    direction: Direction = "both"
-    """Which values are alerts: too `high`, too `low`, or both. Frozen and missing values and gaps have no side."""
-    min_deviation: MinDeviation = Deviation()
-    """How far off a value must be to open an alert: in units of the target (`5`), or of what was expected (`"10%"`)."""
-    only_if_lasting: Seconds | None = None
-    """An alert opens only when something has been strange for this long; default: at once."""
-    overrides: tuple[AlertOverride, ...] = ()
-    """Other rules for some series: `[{keys: "web-*", direction: low, min_deviation: "10%"}]`; of `direction`,
-    `min_deviation`, `only_if_lasting`, `threshold` and `expected_false_alarms`. The first that fits a key counts."""
-    explain: bool = False
-    """Publish every channel and the strength beside the score."""
-    limits: dict[str, Limit] = {}
-    """Early warning of crossing them, by target: `temperature: {upper: 90}`."""
-    warn_at: float | None = Field(None, gt=0, le=1)
-    """Warn from this probability on (default with `limits`: 0.5); without limits, of leaving the usual range."""
-
-    def __hash__(self) -> int:  # a dictionary has none
-        return hash((*(value for name, value in self if name != "limits"), *self.limits.items()))
-
-    def check_limits(self, targets: Sequence[str]) -> None:
-        """Raise ValueError when a limit is declared for what is no target."""
-        if unknown := sorted(set(self.limits) - set(targets)):
-            raise ValueError(
-                f"anomaly.limits: {', '.join(unknown)} not among the targets, which are {', '.join(targets)}"
-            )
-
-    @property
-    def warns(self) -> bool:
-        """Whether early warning is asked for."""
-        return bool(self.limits) or self.warn_at is not None
-
-
 def _start(value: object) -> object:
     """`earliest`, `latest` or a time; one error for all three."""
     if value in ("earliest", "latest"):
@@ -655,7 +430,7 @@ class ConnectorConfig(Section):
 
     name: str | None = Field(None, min_length=1)
     """Name of an entry point in the group `streamrnn.connectors`; default: Kafka."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field({})
     """Settings of that connector's own."""
 
     def __hash__(self) -> int:  # a dictionary has none

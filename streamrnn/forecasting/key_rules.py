@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.anomaly.rules import Rule, table
-from streamrnn.config.tree import AlertOverride, AnomalyConfig, EventConfig
+from streamrnn.config.anomaly import AlertOverride, AnomalyConfig
+from streamrnn.config.tree import EventConfig
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

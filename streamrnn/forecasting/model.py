@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from streamrnn.anomaly import detector, early_warning, episodes
 from streamrnn.cells.catalog import build_cell
-from streamrnn.config.tree import Config, Limit
+from streamrnn.config.anomaly import Limit
+from streamrnn.config.tree import Config
 from streamrnn.config.zones import local_offsets
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals

@@ -16,7 +16,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamrnn.config.tree import is_address, is_loopback
+from streamrnn.config.values import is_address, is_loopback
 
 HEALTH = frozenset({"/livez", "/readyz"})
 MOST_ANSWERS = 128

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from streamrnn.config.tree import is_loopback
+from streamrnn.config.values import is_loopback
 from streamrnn.connectors.base import Commit, Connector
 from streamrnn.monitor.access import Access
 from streamrnn.monitor.batch_queue import Backlog, Batch

@@ -14,7 +14,8 @@ from typing import Annotated, Any, NotRequired
 import numpy as np
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from streamrnn.config.tree import ClassName, Config
+from streamrnn.config.tree import Config
+from streamrnn.config.values import ClassName
 from streamrnn.errors import EventInvalid
 from streamrnn.records.events import LONGEST_KEY, EventDecoder, Float64, Int64, Labels, Rows, number_type, schema_of
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from streamrnn.anomaly.detector import CHANNEL_NAMES
+from streamrnn.config.anomaly import FalseAlarms
 from streamrnn.config.loading import load
-from streamrnn.config.tree import Config, FalseAlarms
+from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.alerts import AlertRecord, encode_alerts

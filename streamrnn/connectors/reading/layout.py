@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from streamrnn.config.tree import Section
+from streamrnn.config.values import Section
 
 Decimal = Literal[".", ","]
 
