@@ -9,93 +9,27 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from streamrnn import __version__
+from streamrnn.app import state_commands
+from streamrnn.app.options import (
+    PathOption,
+    configuration,
+    configured,
+    console_of,
+    only_forecasts,
+    reading,
+    reading_flags,
+)
 from streamrnn.errors import StreamRNNError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from streamrnn.config.tree import Config
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class PathOption(click.Path):
-    """A path of the command line, as `pathlib.Path`."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(path_type=Path, **options)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path; an empty one would silently be this folder."""
-        if value == "":
-            self.fail("is empty: name a path", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-def configured(command: Command) -> Command:
-    """The options that every command with a configuration has."""
-    command = click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="SECTION.KEY=VALUE",
-        help="Set one configuration key; may be repeated.",
-    )(command)
-    return click.option("--config", "file", type=PathOption(dir_okay=False), help="YAML configuration file.")(command)
-
-
-def reading(command: Command) -> Command:
-    """The options of every command that reads a file: they say what the look at it shall not decide."""
-    options = (
-        click.option("--time", help="Column with the event time."),
-        click.option(
-            "--time-format", metavar="FORMAT", help="How times are written, as strptime has it: %d/%m/%Y %H:%M."
-        ),
-        click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="What numbers as times count."),
-        click.option("--time-zone", metavar="ZONE", help="Zone of times without one: Europe/Berlin. Default: UTC."),
-        click.option("--key", "keys", multiple=True, help="Column with the series key; several together are one key."),
-        click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated."),
-        click.option("--feature", "features", multiple=True, help="Further input column; may be repeated."),
-        click.option("--metric", help="Column that names what each row measures: its values become the targets."),
-        click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated."),
-        click.option("--na", "missing", multiple=True, metavar="TEXT", help="This means missing, too: --na -9999."),
-        click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark; default: found."),
-        click.option("--delimiter", metavar="CHARACTER", help="What parts the cells of a row; default: found."),
-        click.option("--sort", is_flag=True, default=None, help="Read the rows in the order of their times."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
-    """The options of `reading` as paths of the configuration."""
-    keys = [*given["keys"]]
-    delimiter = given["delimiter"]
-    return {
-        "event.time": given["time"],
-        "event.time_format": given["time_format"],
-        "event.time_unit": given["time_unit"],
-        "event.time_zone": given["time_zone"],
-        "event.key": keys[0] if len(keys) == 1 else None,
-        "file.keys": keys if len(keys) > 1 else None,
-        "event.targets": [*given["targets"]] or None,
-        "event.features": [*given["features"]] or None,
-        "file.metric": given["metric"],
-        "file.exclude": [*given["exclude"]] or None,
-        "file.missing": [*given["missing"]] or None,
-        "file.decimal": given["decimal"],
-        "file.delimiter": {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter),
-        "file.sort": given["sort"],
-    }
+    pass
 
 
 class Commands(click.Group):
@@ -191,10 +125,10 @@ def run(
         "task": task,
         "state.directory": str(state) if state is not None else None,
     }
-    config = _configuration(file, assignments, flags)
+    config = configuration(file, assignments, flags)
     if alerts is not None:
-        _only_forecasts(config, "--alerts tells of forecasts")
-    console = _console(config, service=not sources)
+        only_forecasts(config, "--alerts tells of forecasts")
+    console = console_of(config, service=not sources)
     if sources:
         from streamrnn.connectors.reading.sequence import expanded
 
@@ -245,9 +179,9 @@ def demo(
     """
     from streamrnn.app import run as jobs
 
-    config = _configuration(file, assignments, {"monitor.port": port})
-    _only_forecasts(config, "the demo forecasts")
-    jobs.run_demo(config, duration=duration, headless=headless, console=_console(config))
+    config = configuration(file, assignments, {"monitor.port": port})
+    only_forecasts(config, "the demo forecasts")
+    jobs.run_demo(config, duration=duration, headless=headless, console=console_of(config))
 
 
 @cli.command()
@@ -264,7 +198,7 @@ def check(file: Path | None, assignments: Sequence[str], source: Path | None, as
       streamrnn check x.csv
       streamrnn check x.csv --time-format "%d/%m/%Y %H:%M" --na -9999
     """
-    config = _configuration(file, assignments, reading_flags(given))
+    config = configuration(file, assignments, reading_flags(given))
     if source is not None:
         import json
 
@@ -304,7 +238,7 @@ def schema(file: Path | None, assignments: Sequence[str], contract: str) -> None
 
     from streamrnn.config.tree import Config
 
-    config = _configuration(file, assignments, {})
+    config = configuration(file, assignments, {})
     if contract == "config":
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
@@ -342,9 +276,9 @@ def produce(
     """
     from streamrnn.app import run as jobs
 
-    config = _configuration(file, assignments, reading_flags(given))
+    config = configuration(file, assignments, reading_flags(given))
     jobs.run_produce(
-        config, source, topic=topic, rate=rate, rewrite=times == "now", repeat=repeat, console=_console(config),
+        config, source, topic=topic, rate=rate, rewrite=times == "now", repeat=repeat, console=console_of(config),
         quiet=quiet,
     )  # fmt: skip
 
@@ -364,8 +298,8 @@ def repartition(file: Path | None, assignments: Sequence[str], topic: str, follo
     from streamrnn.app.repartition import repartition as copy
     from streamrnn.app.run import stopping
 
-    config = _configuration(file, assignments, {})
-    _console(config)
+    config = configuration(file, assignments, {})
+    console_of(config)
     with stopping() as stop:
         count = copy(config, topic, stop=stop, follow=follow)
     click.echo(f"{count:,} messages copied to {topic}")
@@ -384,8 +318,8 @@ def compile_(file: Path | None, assignments: Sequence[str]) -> None:
     """
     from streamrnn.app.compile import compile_kernels
 
-    config = _configuration(file, assignments, {})
-    click.echo(compile_kernels(config, _console(config)))
+    config = configuration(file, assignments, {})
+    click.echo(compile_kernels(config, console_of(config)))
 
 
 @cli.command("flink-job")
@@ -409,8 +343,8 @@ def flink_job(file: Path | None, assignments: Sequence[str], wait: bool, **given
     """
     from streamrnn.flink.job import Plan, submit
 
-    config = _configuration(file, assignments, {})
-    _console(config)
+    config = configuration(file, assignments, {})
+    console_of(config)
     plan = Plan(
         parallelism=given["parallelism"],
         checkpoint_interval=given["checkpoint_interval"],
@@ -422,25 +356,6 @@ def flink_job(file: Path | None, assignments: Sequence[str], wait: bool, **given
         python=given["python"] or sys.executable,
     )
     click.echo(submit(config, plan, wait=wait))
-
-
-@cli.command()
-@configured
-@click.option("--state", type=PathOption(file_okay=False), help="Look at this state folder of `run --input`.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def inspect(file: Path | None, assignments: Sequence[str], state: Path | None, as_json: bool) -> None:
-    """Show what is stored, per partition: offset, lag, series, events, bytes, snapshot age, a digest of the state.
-
-    \b
-    Examples:
-      streamrnn inspect --config pipeline.yaml
-      streamrnn inspect --state state/
-    """
-    from streamrnn.app import inspect as operations
-
-    config = _configuration(file, assignments, {})
-    rows = operations.inspect_folder(state) if state is not None else operations.inspect_kafka(config)
-    operations.show(rows, as_json=as_json)
 
 
 @cli.command()
@@ -473,209 +388,6 @@ def notify(file: Path, once: bool, only_check: bool) -> None:
     with stopping() as stop:
         counts = jobs.notify(config, once=once, stop=stop)
     click.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()), err=True)
-
-
-@cli.command()
-@configured
-@click.argument("key")
-@click.option("--url", metavar="URL", help="A worker's page; default: that of monitor.host and monitor.port.")
-@click.option("--state", type=PathOption(file_okay=False), help="Ask this state folder instead, in use or not.")
-@click.option("--topic", help="Of the series, where several have one of that key.")
-@click.option("--partition", type=click.IntRange(min=0), help="The same.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (`streamrnn schema latest`).")
-def latest(
-    file: Path | None,
-    assignments: Sequence[str],
-    key: str,
-    url: str | None,
-    state: Path | None,
-    topic: str | None,
-    partition: int | None,
-    as_json: bool,
-) -> None:
-    """Show the newest of the series KEY: its last value, the forecast with times, its open alerts, whom it trusts.
-
-    \b
-    Examples:
-      streamrnn latest pump-7 --config pipeline.yaml
-      streamrnn latest pump-7 --url http://worker-3:8321 --json
-      streamrnn latest default --state state/
-    """
-    from streamrnn.app import latest as newest
-
-    config = _configuration(file, assignments, {})
-    if state is not None:
-        if url is not None or topic is not None or partition is not None:
-            raise click.UsageError("--state is one partition's: leave out --url, --topic and --partition")
-        document = newest.from_folder(state, key)
-    else:
-        document = newest.from_page(config, url, key, topic, partition)
-    newest.show(document, as_json=as_json)
-
-
-@cli.command()
-@configured
-@click.option("--state", type=PathOption(file_okay=False), help="Forget this state folder of `run --input`.")
-@click.option("--to", "target", metavar="earliest|latest|OFFSET|TIME", help="Where to begin again (Kafka).")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(file: Path | None, assignments: Sequence[str], state: Path | None, target: str | None, yes: bool) -> None:
-    """Forget everything learned and choose where to begin again; group, changelog and state move together.
-
-    \b
-    Examples:
-      streamrnn reset --config pipeline.yaml --to latest
-      streamrnn reset --config pipeline.yaml --to 2026-01-31T06:00:00Z
-      streamrnn reset --state state/
-    """
-    from streamrnn.app import inspect as operations
-
-    config = _configuration(file, assignments, {})
-    if state is not None:
-        if target not in (None, "earliest"):
-            raise click.UsageError("with --state a run always begins again at the first row")
-        if not yes:
-            click.confirm(f"Delete everything learned in {state}?", abort=True)
-        operations.reset_folder(state)
-        click.echo(f"{state} is empty: the next run begins at the first row")
-        return
-    if target is None:
-        raise click.UsageError("say where to begin again: --to earliest, --to latest, --to OFFSET or --to TIME")
-    place = _place("--to", target)
-    if not yes:
-        click.confirm(
-            f"Delete everything {config.application_id!r} has learned from {config.kafka.input_named!r} at "
-            f"{config.kafka.bootstrap_servers}, and begin again at {target}?",
-            abort=True,
-        )
-    for partition, offset in operations.reset_kafka(config, place).items():
-        click.echo(f"{partition.topic}[{partition.number}] begins at offset {offset}")
-
-
-@cli.command()
-@configured
-@click.argument("sources", metavar="[HISTORY]...", nargs=-1, type=PathOption(exists=True, dir_okay=False))
-@reading
-@click.option("--state", type=PathOption(file_okay=False), help="Into this state folder, for `run --input --state`.")
-@click.option("--topic", help="Learn from this topic instead of files; the input topic itself, for example.")
-@click.option("--until", metavar="TIME", help="With --topic: up to the first record that is not older.")
-@click.option("--then", "then", metavar="earliest|latest|OFFSET|TIME", help="Where the workers go live (Kafka).")
-@click.option("--replace", is_flag=True, help="Forget what the application has learned before (Kafka).")
-@click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
-def learn(
-    file: Path | None,
-    assignments: Sequence[str],
-    sources: Sequence[Path],
-    state: Path | None,
-    topic: str | None,
-    until: str | None,
-    then: str | None,
-    replace: bool,
-    quiet: bool,
-    **given: Any,
-) -> None:
-    """Learn from HISTORY without publishing anything; then a run or the workers go live with what was learned.
-
-    \b
-    Examples:
-      streamrnn learn 2024.csv 2025.csv --state state/     then: streamrnn run --input live.csv ... --state state/
-      streamrnn learn 2025.csv --config pipeline.yaml --then latest
-      streamrnn learn --topic events --until 2026-01-31T06:00:00Z --config pipeline.yaml
-      streamrnn learn --topic events-of-last-year --config pipeline.yaml --then earliest
-    """
-    from streamrnn.app import learn as jobs
-
-    if bool(sources) == (topic is not None):
-        raise click.UsageError("name files of history, or --topic")
-    config = _configuration(file, assignments, reading_flags(given))
-    console = _console(config)
-
-    def say(note: str) -> None:
-        if not quiet:
-            console.print(note, style="dim", markup=False, highlight=False)
-
-    if state is not None:
-        if topic is not None or then is not None or replace or until is not None:
-            raise click.UsageError("--state is for files: leave out --topic, --until, --then and --replace")
-        learned = jobs.learn_to_folder(config, sources, state, say)
-        begins: Mapping[Any, int] = {}
-    else:
-        if until is not None and topic is None:
-            raise click.UsageError("--until goes with --topic")
-        place = None if then is None else _place("--then", then)
-        moment = None if until is None else _moment("--until", until)
-        learned, begins = jobs.learn_to_kafka(
-            config, sources, topic, until=moment, then=place, replace=replace, say=say
-        )
-    click.echo(f"{learned.events:,} events of {learned.series:,} series learned, {learned.unusable:,} records unusable")
-    for partition, offset in sorted(begins.items()):
-        click.echo(f"{partition.topic}[{partition.number}] goes live at offset {offset}")
-
-
-@cli.group("state")
-def state_group() -> None:
-    """Move what was learned between environments: one checksummed file, no code in it.
-
-    \b
-    Examples:
-      streamrnn state export learned.state --config pipeline.yaml
-      streamrnn state import learned.state --config production.yaml --to latest
-    """
-
-
-@state_group.command("export")
-@configured
-@click.argument("target", metavar="FILE", type=PathOption(dir_okay=False))
-@click.option("--state", type=PathOption(file_okay=False), help="Of this state folder; default: of the application.")
-@click.option("--keys", multiple=True, metavar="PATTERN", help="Only series that match, such as 'pump-*'.")
-def state_export(
-    file: Path | None, assignments: Sequence[str], target: Path, state: Path | None, keys: Sequence[str]
-) -> None:
-    """Write what was learned to FILE, while workers run or not.
-
-    \b
-    Examples:
-      streamrnn state export learned.state --config pipeline.yaml
-      streamrnn state export pumps.state --state state/ --keys 'pump-*'
-    """
-    from streamrnn.app import transfer
-
-    config = _configuration(file, assignments, {})
-    for part in transfer.export_state(config, state, keys, target):
-        click.echo(f"{part.name}: {part.series:,} series at offset {part.offset}, digest {part.digest[:16]}")
-
-
-@state_group.command("import")
-@configured
-@click.argument("source", metavar="FILE", type=PathOption(exists=True, dir_okay=False))
-@click.option("--state", type=PathOption(file_okay=False), help="Into this state folder; default: the application's.")
-@click.option(
-    "--to", "target", required=True, metavar="keep|earliest|latest|OFFSET|TIME",
-    help="Where to go live; keep: at the offset that the state stands for.",
-)  # fmt: skip
-@click.option("--replace", is_flag=True, help="Forget what the application has learned before.")
-def state_import(
-    file: Path | None, assignments: Sequence[str], source: Path, state: Path | None, target: str, replace: bool
-) -> None:
-    """Begin with what FILE holds, a file of `state export` or of `StreamModel.save`.
-
-    \b
-    Examples:
-      streamrnn state import learned.state --config pipeline.yaml --to latest
-      streamrnn state import learned.state --config pipeline.yaml --to keep     the same topic, mirrored
-      streamrnn state import learned.state --state state/ --to earliest
-    """
-    from streamrnn.app import transfer
-
-    config = _configuration(file, assignments, {})
-    if state is not None:
-        if target not in ("keep", "earliest") or replace:
-            raise click.UsageError("with --state: --to keep (the same input) or --to earliest (another one)")
-        parts = transfer.import_to_folder(config, source, state, keep=target == "keep")
-    else:
-        place = None if target == "keep" else _place("--to", target)
-        parts = transfer.import_to_kafka(config, source, place, keep=target == "keep", replace=replace)
-    for part in parts:
-        click.echo(f"{part.name}: {part.series:,} series, goes live at offset {part.offset}, digest {part.digest[:16]}")
 
 
 @cli.command()
@@ -735,9 +447,9 @@ def evaluate(
         raise click.UsageError("--labels scores alerts: leave out --baselines and --holdout")
     from streamrnn.app import evaluate as jobs
 
-    config = _configuration(file, assignments, reading_flags(given))
-    _only_forecasts(config, "evaluate scores forecasts")
-    console = _console(config)
+    config = configuration(file, assignments, reading_flags(given))
+    only_forecasts(config, "evaluate scores forecasts")
+    console = console_of(config)
     if nab is not None:
         jobs.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)
         return
@@ -762,44 +474,14 @@ def evaluate(
     )
 
 
-def _configuration(file: Path | None, assignments: Sequence[str], flags: Mapping[str, object]) -> Config:
-    from streamrnn.config.loading import load, parse_set
-
-    overrides = dict(map(parse_set, assignments))
-    overrides |= {name: value for name, value in flags.items() if value is not None}
-    return load(file, overrides, os.environ)
-
-
-def _place(flag: str, text: str) -> Literal["earliest", "latest"] | int | datetime:
-    """A place in a log."""
-    if text in ("earliest", "latest"):
-        return "earliest" if text == "earliest" else "latest"
-    if text.isascii() and text.isdecimal() and len(text) < 19:
-        return int(text)
-    return _moment(flag, text, "earliest, latest, an offset or a time")
-
-
-def _moment(flag: str, text: str, wanted: str = "a time such as 2026-01-31T06:00:00Z") -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"{flag} {text}: write {wanted}") from None
-
-
-def _only_forecasts(config: Config, what: str) -> None:
-    if config.labelled:
-        raise click.UsageError(f"{what}; task is {config.task}")
-
-
-def _console(config: Config, *, service: bool = False) -> Console:
-    from rich.console import Console
-
-    from streamrnn.app.logs import set_up
-
-    # A person at a terminal is told by tables and bars what a service says in its log.
-    told = "level" in config.log.model_fields_set or service
-    set_up(config.log if told else config.log.model_copy(update={"level": "warning"}))
-    return Console(stderr=True)
+for command in (
+    state_commands.inspect,
+    state_commands.latest,
+    state_commands.reset,
+    state_commands.learn,
+    state_commands.state_group,
+):
+    cli.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

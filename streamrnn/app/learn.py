@@ -160,15 +160,12 @@ def learn_to_kafka(
 
     Raises `StateError` where workers run, or where there is state and `replace` does not allow to forget it.
     """
-    from streamrnn.connectors.kafka.operations import read_topic, reset, stored
+    from streamrnn.connectors.kafka.operations import read_topic, refuse_begun, reset, stored
     from streamrnn.connectors.schema_registry import reader_of
 
     places = stored(config.kafka, config.application_id, config.changelog)
-    if not replace and any(place.committed is not None for place in places):
-        raise StateError(
-            f"{config.application_id!r} has begun already: give --replace to forget what it has learned, or choose "
-            "another application_id"
-        )
+    if not replace:
+        refuse_begun(places, config.application_id)
     partitions = [place.partition for place in places]
     models = {partition: task_of(config).model() for partition in partitions}
     count = _Count(say)

@@ -185,16 +185,13 @@ def import_to_kafka(config: Config, source: Path, target: Any, *, keep: bool, re
     Raises `StateError` where workers run, where there is state that `replace` does not allow to forget, where the
     numbers of partitions do not fit, and where the log does not have an offset that is to be kept.
     """
-    from streamrnn.connectors.kafka.operations import reset
+    from streamrnn.connectors.kafka.operations import refuse_begun, reset
     from streamrnn.connectors.kafka.operations import stored as at_broker
 
     parts = _read(source)
     places = at_broker(config.kafka, config.application_id, config.changelog)
-    if not replace and any(place.committed is not None for place in places):
-        raise StateError(
-            f"{config.application_id!r} has begun already: give --replace to forget what it has learned, or choose "
-            "another application_id"
-        )
+    if not replace:
+        refuse_begun(places, config.application_id)
     inputs = [place.partition for place in places]
     models: dict[Partition, PartitionModel[Any]] = {}
     offsets: dict[Partition, int] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamrnn.app.cli import cli, reading_flags
+from streamrnn.app.cli import cli
+from streamrnn.app.options import reading_flags
 from streamrnn.config.loading import load
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector

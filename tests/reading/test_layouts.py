@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamrnn.app.cli import cli, reading_flags
+from streamrnn.app.cli import cli
+from streamrnn.app.options import reading_flags
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector

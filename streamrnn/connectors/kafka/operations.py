@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -48,6 +48,15 @@ def _admin(config: KafkaConfig, doing: str) -> Iterator[Any]:
             yield admin
         finally:
             admin.close()
+
+
+def refuse_begun(places: Iterable[Stored], application_id: str) -> None:
+    """Raise `StateError` where the application has learned something already."""
+    if any(place.committed is not None for place in places):
+        raise StateError(
+            f"{application_id!r} has begun already: give --replace to forget what it has learned, or choose "
+            "another application_id"
+        )
 
 
 def stored(config: KafkaConfig, application_id: str, changelog: str) -> list[Stored]:
