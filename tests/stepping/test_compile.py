@@ -13,11 +13,11 @@ import pytest
 
 from tests.commands import Streamrnn
 
+pytestmark = pytest.mark.thorough
+
 FIRST_USE = """
 import logging, numpy as np
 from streamrnn.kernels.jit import kernel
-
-pytestmark = pytest.mark.thorough
 {more}
 @kernel
 def double(x):
@@ -60,7 +60,6 @@ def test_on_a_terminal_it_counts_the_seconds_and_leaves_nothing_behind(tmp_path:
     assert said.endswith("\r\x1b[2K")
 
 
-@pytest.mark.thorough
 def test_a_configuration_is_compiled_once(streamrnn: Streamrnn, tmp_path: Path) -> None:
     flags = ("--set", "model.preset=lite", "--set", "model.horizon=2")
     (tmp_path / "x.csv").write_text("time,value\n" + "".join(f"{i},{i % 5}\n" for i in range(50)))
