@@ -138,6 +138,27 @@ def tables() -> Iterator[tuple[str, str]]:
     yield "days of matlab", "t,value\n" + "".join(f"{serial(t) + 693_960:.10f},{v}\n" for t, v in PAIRS)
     yield "julian days", "JD,value\n" + "".join(f"{serial(t) + 2_415_018.5:.8f},{v}\n" for t, v in PAIRS)
     yield "day of the year", "year,doy,hour,value\n" + "".join(f"{t.year},{t:%j},{t.hour},{v}\n" for t, v in PAIRS)
+    yield (
+        "the date beside the time",
+        "date,hour,weekday,stamp,value\n"
+        + "".join(f"{t:%Y-%m-%d},{t.hour},{t.weekday()},{t:%Y-%m-%d %H:%M:%S},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "midnight and the hour",
+        "Date,HE,Month,MW\n" + "".join(f"{t:%Y-%m-%d} 00:00:00,{t.hour},{t.month},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "a label beside the value",
+        "timestamp,value,is_anomaly\n" + "".join(f"{t:%Y-%m-%d %H:%M:%S},{v},{t.hour == 7:d}\n" for t, v in PAIRS),
+    )
+    yield (
+        "monash.tsf",
+        "# a comment\n@relation power\n@attribute series_name string\n@attribute start_timestamp date\n"
+        "@frequency hourly\n@missing false\n@equallength false\n@data\n"
+        + f"power:{TIMES[0]:%Y-%m-%d %H-%M-%S}:"
+        + ",".join(map(str, VALUES))
+        + "\n",
+    )
     yield "zones of java", "time,value\n" + "".join(f"{t:%Y-%m-%dT%H:%M:%S}+00:00[UTC],{v}\n" for t, v in PAIRS)
     yield (
         "home assistant",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
-from streamrnn.errors import ConfigurationError
+from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.rows import RowDecoder
 from tests.inside import Inside
 from tests.reading.exports import PAIRS, exported
@@ -169,6 +171,81 @@ def test_numbers_are_keys_and_not_targets_where_they_tell_the_series_apart(tmp_p
     found, keys, *_ = events(path)
     assert (found.layout.keys, found.layout.targets) == (("station",), ("level",))
     assert keys[:3] == ["101", "205", "7"]
+
+
+def test_words_beside_rows_that_come_twice_are_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [[f"{time:%Y-%m-%d %H:%M}", ("rain", "mist", "snow")[at // 5 % 3], str(at)] for at, time in enumerate(TIMES)]
+    twice = [row for at, row in enumerate(rows) for row in ([row, [row[0], "fog", row[2]]] if at % 9 == 4 else [row])]
+    path.write_text(table([["time", "weather", "volume"], *twice]))
+    found, keys, *_ = events(path)
+    assert found.layout.keys == ()
+    assert set(keys) == {"default"}
+    assert any(
+        "the same time comes up to 2 times, and no column tells those rows apart" in note for note in found.notes
+    )
+
+
+def test_a_short_series_beside_a_long_one_has_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [[f"{time:%Y-%m-%d %H:%M}", "long", str(at)] for at, time in enumerate(TIMES)]
+    rows += [[f"{time:%Y-%m-%d %H:%M}", "short", str(at)] for at, time in enumerate(TIMES[-12:])]
+    path.write_text(table([["time", "kind", "volume"], *sorted(rows)]))
+    assert events(path)[0].layout.keys == ("kind",)
+
+
+@pytest.mark.parametrize(
+    ("form", "months"),
+    [
+        (lambda year, month: f"{year}-{'JanFebMarAprMayJunJulAugSepOctNovDec'[3 * month - 3 :][:3]}", 1),
+        (lambda year, month: f"{'JanFebMarAprMayJunJulAugSepOctNovDec'[3 * month - 3 :][:3]}-1-{year}", 1),
+        (lambda year, month: f"{year},{(month + 2) // 3}", 3),
+    ],
+    ids=["year and month", "month, day, year", "year and quarter"],
+)
+def test_months_and_quarters(tmp_path: Path, form: Callable[[int, int], str], months: int) -> None:
+    path = tmp_path / "x.csv"
+    dates = [(1999 + month // 12, month % 12 + 1) for month in range(0, 72, months)]
+    header = "year,quarter,value" if months == 3 else "date,value"
+    path.write_text(f"{header}\n" + "".join(f"{form(*date)},{at}.5\n" for at, date in enumerate(dates)))
+    _, _, times, values, refused = events(path)
+    assert [datetime.fromtimestamp(time / 1e6, UTC) for time in times] == [
+        datetime(year, month, 1, tzinfo=UTC) for year, month in dates
+    ]
+    assert (list(values), refused) == (["value"], 0)
+
+
+def test_years_and_weeks(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    mondays = [datetime(2019, 12, 2, tzinfo=UTC) + timedelta(weeks=week) for week in range(120)]
+    rows = [",".join(map(str, [*monday.isocalendar()[:2], monday.day])) for monday in mondays]
+    path.write_text("year,week,value\n" + "\n".join(rows) + "\n")
+    assert events(path)[2] == [int(monday.timestamp()) * 1_000_000 for monday in mondays]
+
+
+def test_a_column_with_the_name_of_an_hour_that_is_none_is_a_target(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,hour,load\n" + "".join(f"{t:%Y-%m-%d %H:%M},{v:.0f},{v}\n" for t, v in PAIRS))
+    assert list(events(path)[3]) == ["hour", "load"]
+
+
+def test_series_of_the_monash_archive(tmp_path: Path) -> None:
+    path = tmp_path / "x.tsf"
+    head = "@relation x\n@attribute series_name string\n{start}@frequency {frequency}\n@missing true\n@data\n"
+    path.write_text(
+        head.format(start="@attribute start_timestamp date\n", frequency="monthly")
+        + "T1:2000-01-31 00-00-00:1,?,3\nT2:1999-12-31 00-00-00:4,5\n"
+    )
+    _, keys, times, values, _ = events(path)
+    assert keys == ["T1", "T1", "T1", "T2", "T2"]
+    days = [datetime.fromtimestamp(time / 1e6, UTC).strftime("%Y-%m-%d") for time in times]
+    assert days == ["2000-01-31", "2000-02-29", "2000-03-31", "1999-12-31", "2000-01-31"]
+    assert str(values["value"]) == "[1.0, nan, 3.0, 4.0, 5.0]"
+    path.write_text(head.format(start="", frequency="10_minutes") + "T1:1,2\nT2:3,4\n")
+    assert events(path)[2] == [0, 600_000_000] * 2
+    path.write_text(head.format(start="", frequency="fortnightly") + "T1:1,2\n")
+    with pytest.raises(ConnectorError, match="@frequency 'fortnightly' is not known"):
+        events(path)
 
 
 def test_two_columns_are_the_key_together(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ _FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
                 "min": "minute", "sec": "second", "mn": "minute"}  # fmt: skip
 _DAY = 86_400
 _DAY_OF_YEAR = ("doy", "dayofyear", "day of year", "yday", "yearday", "julian day", "jday", "jul day")
+_QUARTERS = ("quarter", "qtr", "quartal", "trimestre")
+_WEEKS = ("week", "isoweek", "iso week", "week no", "week number", "weeknum", "kw", "woche", "semaine", "semana")
 _COMMON = 0.5  # of the rows have the time
 _DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
 
@@ -66,7 +68,8 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         rare = float(len(clock.seconds) < _COMMON * sample.rows)
         found.append(((rare, _stands_still(clock), elapsed, _rank(name), position), clock))
     found.sort(key=lambda one: one[0])
-    fields = _from_fields(sample, free) or _from_day_of_year(sample, free)
+    found = _finer_first(found)
+    fields = _from_fields(sample, free) or _from_year_and_part(sample, free)
     if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or any(found[0][0][:2])):
         found = [((0.0, 0.0, 0.0), fields), *found]
     if not found and doubt is not None:
@@ -97,6 +100,24 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
     if _stands_still(best) and sample.rows > 2:
         notes.append(f"the time in {best.how.columns[0]} is the same in every row that was looked at")
     return Choice(best, others, notes)
+
+
+def _finer_first(found: list[tuple[tuple[float, ...], Clock]]) -> list[tuple[tuple[float, ...], Clock]]:
+    """Of a date that repeats and a column of the same dates with the time of day, the latter is the time."""
+    for at, (_, other) in enumerate(found[1:], 1):
+        if _is_finer(other, found[0][1]):
+            return [found[at], *found[:at], *found[at + 1 :]]
+    return found
+
+
+def _is_finer(other: Clock, date: Clock) -> bool:
+    if len(other.seconds) != len(date.seconds):
+        return False
+    both = [(a, b) for a, b in zip(other.seconds, date.seconds, strict=True) if a is not None and b is not None]
+    if not both or any(day % _DAY for _, day in both):
+        return False
+    inside = sum(0 <= time - day <= _DAY for time, day in both)
+    return inside >= 0.99 * len(both) and len({time for time, _ in both}) > 1.5 * len({day for _, day in both})
 
 
 def _named(sample: Sample, event: EventConfig) -> Choice:
@@ -232,16 +253,22 @@ def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...
     return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
 
 
-def _from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
-    """Year, day of the year and perhaps the hour in columns of their own."""
+def _from_year_and_part(sample: Sample, free: list[str]) -> Clock | None:
+    """The year in one column; its day (and perhaps the hour), its quarter or its week in another."""
     known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
     year = known.get("year") or known.get("yr")
-    day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
-    if year is None or day is None:
+    if year is None:
         return None
-    hour = known.get("hour") or known.get("hr")
-    columns = (year, day) if hour is None else (year, day, hour)
-    return clocks.recognise(year, sample.joined(columns), parts="year and day", columns=columns)
+    day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
+    if day is not None:
+        hour = known.get("hour") or known.get("hr")
+        columns = (year, day) if hour is None else (year, day, hour)
+        return clocks.recognise(year, sample.joined(columns), parts="year and day", columns=columns)
+    for words, parts in ((_QUARTERS, "year and quarter"), (_WEEKS, "year and week")):
+        part = next((known[name] for name in words if name in known), None)
+        if part is not None:
+            return clocks.recognise(year, sample.joined((year, part)), parts=parts, columns=(year, part))
+    return None
 
 
 def _from_fields(sample: Sample, free: list[str]) -> Clock | None:

@@ -26,6 +26,12 @@ _ELAPSED = frozenset({"time", "elapsed", "zeit", "temps", "tiempo", "tempo", "ti
 KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "ts", "t")
 """Names of time columns, the likeliest first."""
 
+_FIELDS = {
+    "fields": "year, month, day", "year and day": "year, day of the year", "year and quarter": "year, quarter",
+    "year and week": "year, week of ISO 8601",
+}  # fmt: skip
+"""Parts of a date in columns of their own, and what to say of them."""
+
 SINCE_THE_START = "seconds counted from 1970"
 """The note of times that are no dates."""
 
@@ -117,10 +123,10 @@ def recognise(
         return made("epoch", f"{unit} since 1970", unit=unit) if numeric else None
     if numeric and parts == "whole":
         return _numeric(name, cells, made, named) if named or says_time(name) else None
-    if parts not in ("fields", "year and day") and (found := made("iso")):
+    if parts in _FIELDS:
+        return made("fields", _FIELDS[parts])
+    if found := made("iso"):
         return found
-    if parts in ("fields", "year and day"):
-        return made("fields", "year, month, day" if parts == "fields" else "year, day of the year")
     return _by_order(cells, made)
 
 

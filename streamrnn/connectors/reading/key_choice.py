@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
 from streamrnn.connectors.reading.clocks import words_of
 from streamrnn.connectors.reading.numbers import parts_of
@@ -20,6 +22,7 @@ _WORDS = "id ids no nr number num code key uid uuid sensor device station meter 
 _ID_WORDS = frozenset(_WORDS.split())
 _MOST_COLUMNS = 12
 _REPEATED = 0.01
+_USUAL = 0.3  # two series with the same times repeat half of them
 
 
 def is_id_name(name: str) -> bool:
@@ -40,12 +43,13 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
         # Where the time stands still any columns do that are unique together: one may be a key, several are none.
         for size in (1, 2, 3) if len(set(times)) > 1 else (1,):
             for names in itertools.combinations(ordered, size):
-                if _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20):
+                few = _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20)
+                if few and (repeated > _USUAL or _keeps_time(sample, names, rows, times)):
                     names = tuple(sorted(names, key=sample.names.index))
                     told = " and ".join(names)
-                    most = max(times.count(time) for time in set(times[:50]))
+                    most = max(Counter(times).values())
                     return names, [f"key: {told} (the same time comes {most} times, once for each; another: --key)"]
-        most = max(times.count(time) for time in set(times[:50]))
+        most = max(Counter(times).values())
         return (), [
             f"the same time comes up to {most} times, and no column tells those rows apart (name one with --key)"
         ]
@@ -77,6 +81,32 @@ def _doubled(sample: Sample, names: Sequence[str], rows: Sequence[int], times: S
     columns = [sample.cells(name) for name in names]
     pairs = {(tuple(column[at] for column in columns), time) for at, time in zip(rows, times, strict=True)}
     return 1 - len(pairs) / len(rows)
+
+
+def _keeps_time(sample: Sample, names: Sequence[str], rows: Sequence[int], times: Sequence[float | None]) -> bool:
+    """Whether the times of each key are as even as all times together.
+
+    A regular series of which some rows come twice has none: what differs between those rows, such as the weather in
+    words, cuts it into pieces.
+    """
+    columns = [sample.cells(name) for name in names]
+    of_key: dict[tuple[str, ...], list[float]] = {}
+    for at, time in zip(rows, times, strict=True):
+        of_key.setdefault(tuple(column[at] for column in columns), []).append(time or 0.0)
+    together = _evenness([sorted({time or 0.0 for time in times})])
+    return together < 0.8 or _evenness([sorted(set(one)) for one in of_key.values()]) >= 0.9 * together
+
+
+def _evenness(series: Sequence[Sequence[float]]) -> float:
+    """Share of the steps that are as long as the usual one of their series."""
+    usual = steps = 0
+    for times in series:
+        apart = [b - a for a, b in itertools.pairwise(times)]
+        if apart:
+            middle = median(apart)
+            usual += sum(abs(step - middle) <= 0.01 * middle for step in apart)
+            steps += len(apart)
+    return usual / steps if steps else 0.0
 
 
 def _in_blocks(sample: Sample, name: str, rows: Sequence[int], times: Sequence[float | None]) -> bool:

@@ -34,7 +34,9 @@ class TimeReading(Section):
     `datenum`, `julian`, `of day`; or a strptime format."""
     unit: Literal["s", "ms", "us", "ns"] = "s"
     """Of an epoch."""
-    parts: Literal["whole", "date and time", "date and hour", "fields", "year and day"] = "whole"
+    parts: Literal[
+        "whole", "date and time", "date and hour", "fields", "year and day", "year and quarter", "year and week"
+    ] = "whole"
     """What the columns hold."""
 
 

@@ -22,6 +22,7 @@ from streamrnn.connectors.reading.json_values import (
     is_spread_out,
 )
 from streamrnn.connectors.reading.lines import Forward, LineReader
+from streamrnn.connectors.reading.monash import is_monash, monash
 from streamrnn.errors import ConfigurationError, ConnectorError
 
 _LINES = {".jsonl", ".ndjson"}
@@ -56,6 +57,10 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
             f"{path} is HTML or XML: export its rows as CSV or JSON (of XML, Green Button is read)"
         )
     opener = _with_line_ends(path, opener)
+    plain = opener or (lambda: path.open("rb"))
+    with plain() as file:
+        if is_monash(_first(file, path)):
+            return RowsOfDocument(path, lambda _: monash(plain))
     if name.suffix.lower() not in _LINES:
         kind = _json_kind(path, opener)
         if kind == "values":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.reading import clock_choice, clocks, key_choice, numbers
@@ -17,6 +19,7 @@ from streamrnn.connectors.reading.times import MONTHS
 from streamrnn.errors import ConfigurationError
 from streamrnn.records.events import DEFAULT_TARGETS
 
+_Part = Callable[[datetime], int]
 _COUNTING_WORDS = "index idx row row_id rownum no no. nr nr. # record level_0 seq sequence id _id n lfd"
 _COUNTING = (
     frozenset(_COUNTING_WORDS.split())
@@ -24,6 +27,25 @@ _COUNTING = (
     | {"", "unnamed: 0", "row number", "lfd. nr."}
 )
 """Names of columns that, where they only count, are no measurement."""
+_LABELS = frozenset({"label", "is_anomaly", "anomaly", "is_outlier", "outlier", "anomaly_label", "ground_truth"})
+_ZERO_OR_ONE = frozenset({"0", "1", "0.0", "1.0"})
+_DAYS_OF_WEEK: tuple[_Part, ...] = (
+    lambda time: time.weekday(), lambda time: time.isoweekday(), lambda time: time.isoweekday() % 7,
+    lambda time: time.isoweekday() % 7 + 1,
+)  # fmt: skip
+_HOURS: tuple[_Part, ...] = (lambda time: time.hour, lambda time: time.hour + 1, lambda time: time.hour or 24)
+_PARTS_OF_TIME: dict[str, tuple[_Part, ...]] = {
+    **dict.fromkeys(("year", "yr"), (lambda time: time.year,)),
+    **dict.fromkeys(("month", "mnth", "mon"), (lambda time: time.month,)),
+    **dict.fromkeys(("day", "dayofmonth", "dom"), (lambda time: time.day, *_DAYS_OF_WEEK)),
+    **dict.fromkeys(("weekday", "dayofweek", "dow", "wday"), _DAYS_OF_WEEK),
+    **dict.fromkeys(("hour", "hr", "hourofday", "he", "hourending"), _HOURS),
+    **dict.fromkeys(("quarter", "qtr"), (lambda time: (time.month + 2) // 3,)),
+    **dict.fromkeys(("dayofyear", "doy", "yday"), (lambda time: time.timetuple().tm_yday,)),
+    **dict.fromkeys(("week", "weekofyear", "isoweek"), (lambda time: time.isocalendar().week,)),
+    **dict.fromkeys(("minute", "min"), (lambda time: time.minute,)),
+}
+"""What columns of these names may repeat of the time."""
 _MONTHS = 12
 _FEW = 0.5  # of the known cells of a column that was named must be numbers
 
@@ -74,7 +96,7 @@ def decide(
         _label_reading(sample, event, file.decimal, roles)
     if auto:
         _refuse_times_as_columns(auto)
-        roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles))
+        roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles, event.time_zone))
         if not roles.targets and sample.rows:
             _nothing_numeric(sample, roles)
         if roles.targets:
@@ -233,7 +255,12 @@ def _label_reading(sample: Sample, event: EventConfig, decimal: Decimal | None, 
 
 
 def _automatic(
-    sample: Sample, auto: Sequence[str], readings: dict[str, NumberReading], unnamed: frozenset[str], roles: Roles
+    sample: Sample,
+    auto: Sequence[str],
+    readings: dict[str, NumberReading],
+    unnamed: frozenset[str],
+    roles: Roles,
+    zone: str | None,
 ) -> list[str]:
     targets: list[str] = []
     for name in auto:
@@ -261,6 +288,13 @@ def _automatic(
     for name in [name for name in targets if _is_time_again(sample, name, roles)]:
         roles.left_out[name] = "another time"
         targets.remove(name)
+    of_time = [name for name in targets if _is_part_of_time(sample, name, roles, zone)]
+    labels = [name for name in targets if name.strip().lower() in _LABELS and set(sample.known(name)) <= _ZERO_OR_ONE]
+    for names, why in ((of_time, "part of the time"), (labels, "a label of 0 and 1; --target takes it")):
+        if len(names) < len(targets):
+            for name in names:
+                roles.left_out[name] = why
+                targets.remove(name)
     influx = {"result", "table"} & set(targets) if {"_time", "_value"} <= set(sample.names) else set()
     for name in influx:
         roles.left_out[name] = "numbers the tables"
@@ -281,6 +315,19 @@ def _is_time_again(sample: Sample, name: str, roles: Roles) -> bool:
     pairs = zip(sample.cells(name)[:200], sample.cells(roles.clock.how.columns[0])[:200], strict=True)
     apart = {int(one) - int(time) if one.isdigit() and time.isdigit() else None for one, time in pairs}
     return len(apart) == 1 and None not in apart and sample.rows > 2
+
+
+def _is_part_of_time(sample: Sample, name: str, roles: Roles, zone: str | None) -> bool:
+    """Whether a column says again what the time says: the hour, the day of the week, the month."""
+    of = _PARTS_OF_TIME.get("".join(clocks.words_of(name)))
+    if of is None:
+        return False
+    where = ZoneInfo(zone) if zone is not None else UTC
+    cells = sample.cells(name)
+    rows = [at for at, second in enumerate(roles.seconds) if second is not None and cells[at]]
+    times = [datetime.fromtimestamp(roles.seconds[at] or 0.0, where) for at in rows]
+    values = [cells[at].removesuffix(".0") for at in rows]
+    return bool(rows) and any([str(part(time)) for time in times] == values for part in of)
 
 
 def _counts(sample: Sample, name: str) -> bool:

@@ -39,8 +39,8 @@ _DATES = (
     re.compile(r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{4}|\d{2})(?!\d)"),
     re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[\s/-]*(?P<n>[^\W\d_]{3,10})\.?,?[\s/-]*"
                r"(?P<y>\d{4}|\d{2})(?!\d)"),
-    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,10})\.?\s+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s+"
-               r"(?P<y>\d{4})(?!\d)"),
+    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?"
+               r"[\s/-]+(?P<y>\d{4})(?!\d)"),
     re.compile(r"(?P<y>\d{4})[\s/-]*(?P<n>[^\W\d_]{3,10})[\s/-]*(?P<d>\d{1,2})(?!\d)"),
     re.compile(r"(?:[^\W\d]{3}\s+)(?P<n>[^\W\d_]{3})\s+(?P<d>\d{1,2})\s+(?P<clock>\d\d:\d\d:\d\d)(?:\s+[A-Z]{3,4})?\s+"
                r"(?P<y>\d{4})$"),
@@ -48,6 +48,7 @@ _DATES = (
     re.compile(r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})$"),
     re.compile(r"(?P<m>\d{1,2})[-/. ](?P<y>\d{4})$"),
     re.compile(r"(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<y>\d{4})$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]+(?P<n>[^\W\d_]{3,10})\.?$"),
     re.compile(r"(?P<y>\d{4})[\s/-]*[Qq](?P<q>[1-4])$"),
     re.compile(r"[Qq](?P<q>[1-4])[\s/-]*(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})-?[Ww](?P<w>\d\d)(?:-?(?P<wd>[1-7]))?$"),
@@ -283,10 +284,8 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
     if how.parts == "date and hour":
         whole = parse
         parse = lambda text: whole(_hour_last(text))  # noqa: E731
-    elif how.parts == "fields":
-        parse = _fields
-    elif how.parts == "year and day":
-        parse = _year_and_day
+    elif how.parts in _PARTS:
+        parse = _PARTS[how.parts]
     if zone is None:
         return _bounded(parse)
     where = ZoneInfo(zone)
@@ -357,8 +356,9 @@ def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
 
 
 def _hour_last(text: str) -> str:
-    """`2024-01-31 7` and `2024-01-31 0730` as a date and a time of day."""
+    """`2024-01-31 7`, `2024-01-31 0730` and `2024-01-31 00:00:00 7` as a date and a time of day."""
     day, _, clock = text.rpartition(" ")
+    day = day.removesuffix(" 00:00:00")
     hour = clock.removesuffix(".0")
     if not hour.isdigit():
         raise ValueError(f"{clock!r:.20} is no hour")
@@ -375,6 +375,20 @@ def _year_and_day(text: str) -> datetime:
     return datetime(year, 1, 1) + timedelta(days=day - 1, hours=hour[0] if hour else 0)
 
 
+def _year_and_quarter(text: str) -> datetime:
+    """`2024 3`: year and quarter."""
+    year, quarter = (int(float(part)) for part in text.split())
+    if not 1 <= quarter <= 4:
+        raise ValueError(f"{text!r:.40}: there is no quarter {quarter}")
+    return datetime(year, 3 * quarter - 2, 1)
+
+
+def _year_and_week(text: str) -> datetime:
+    """`2024 31`: year and week as ISO 8601 counts them; the Monday."""
+    year, week = (int(float(part)) for part in text.split())
+    return datetime.fromisocalendar(year, week, 1)
+
+
 def _fields(text: str) -> datetime:
     """`2024 1 31 7`: year, month, day, hour ... as far as there are."""
     numbers = [int(float(part)) for part in text.split()]
@@ -382,3 +396,9 @@ def _fields(text: str) -> datetime:
     hours = timedelta(hours=numbers[3]) if len(numbers) > 3 else timedelta(0)
     rest = timedelta(minutes=numbers[4] if len(numbers) > 4 else 0, seconds=numbers[5] if len(numbers) > 5 else 0)
     return datetime(*numbers[:3]) + hours + rest  # type: ignore[arg-type]
+
+
+_PARTS: dict[str, Callable[[str], datetime]] = {
+    "fields": _fields, "year and day": _year_and_day, "year and quarter": _year_and_quarter,
+    "year and week": _year_and_week,
+}  # fmt: skip
