@@ -29,8 +29,9 @@ $(VENV)/.installed: $(VENV)/.usable
 demo: $(VENV)/.usable  ## see it work: a simulated fleet and a real water flow, live
 	@$(BIN)/streamrnn demo $(ARGS)
 
-test: $(VENV)/.installed  ## all but the slow tests, with a real Kafka broker and Chromium where they can be had
+test: $(VENV)/.installed  ## all but the slow tests, with a real Kafka broker, a cluster of Flink and Chromium where they can be had
 	@$(BIN)/python -m tests.broker fetch || true
+	@$(BIN)/python -m tests.flink.environment || true
 	@$(BIN)/python -m tests.tools || true
 	$(BIN)/python -m pytest -m "not slow and not compose" $(ARGS)
 

@@ -59,19 +59,29 @@ class KeyOf:
 
 
 class SeriesFold:
-    """Folds one event after the other, each under the key that Flink has set."""
+    """Folds the events of a task's keys in batches."""
 
     def __init__(self, config: Config, states: KeyedStates, held: int = HELD) -> None:
-        """`held`: decoded states to hold between commits; 0: every event is written through to `states`."""
+        """`held`: decoded states to hold between commits; 0: every batch is written through to `states`."""
         self._states = states
         self._through = held == 0
-        self._key = ""
+        self._waiting: list[StepEvent] = []
+        self._keys: set[str] = set()
         self._cache = StateCache(Stepper(config), self._load, states.put, max(1, held))
 
-    def process(self, key: str, event: StepEvent) -> Iterator[tuple[str, Message]]:
-        """Fold an event whose key Flink has set, and yield what comes of it."""
-        self._key = key
-        steps = self._cache.step_many([event])
+    def add(self, key: str, event: StepEvent) -> int:
+        """An event under the key that Flink has set, to be folded with the next `answers`; returns how many wait."""
+        self._waiting.append(event)
+        self._keys.add(key)
+        return len(self._waiting)
+
+    def answers(self) -> Iterator[tuple[str, Message]]:
+        """Fold what waits, and yield what comes of it."""
+        if not self._waiting:
+            return
+        steps = self._cache.step_many(self._waiting)
+        self._waiting = []
+        self._keys.clear()
         if self._through:
             self._cache.flush()
         yield from ((FORECAST, message) for message in steps.records if message is not None)
@@ -80,11 +90,13 @@ class SeriesFold:
 
     def commit(self) -> None:
         """Write back all that changed: before a bundle ends, and so before a barrier passes."""
+        if self._waiting:
+            raise StreamRNNError(
+                f"{len(self._waiting)} events would be lost at the end of a bundle: please report this"
+            )
         self._cache.flush()
 
     def _load(self, key: str) -> bytes | None:
-        if key != self._key:  # its state is another task's
-            raise StreamRNNError(
-                f"an event of series {key!r} was sent to the task of {self._key!r}: please report this"
-            )
+        if key not in self._keys:  # its state is another task's
+            raise StreamRNNError(f"an event of series {key!r} was sent to the task of another key: please report this")
         return self._states.get(key)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, MapFunction, OutputTag
@@ -46,8 +48,21 @@ class NamesSeries(MapFunction):  # type: ignore[misc]
         return Row(self._key_of(event), value, key, stamp, offset, topic, partition, headers or {})
 
 
+AT_ONCE = 1_000
+"""Events folded together at most; Flink's bundles are as large (`python.fn-execution.bundle.size`)."""
+
+
+ONE_BY_ONE = "this PyFlink tells nobody the end of a bundle: events are folded one by one, which is many times slower"
+
+
 class Forecasts(KeyedProcessFunction):  # type: ignore[misc]
-    """Answers every EVENT, keyed by its series, with a MESSAGE; alerts and dead letters go to the side (TAGS)."""
+    """Answers every EVENT, keyed by its series, with a MESSAGE; alerts and dead letters go to the side (TAGS).
+
+    Events of a bundle are folded together, which is far faster than one by one, and what changed is written back at
+    its end: Flink ends a bundle before a barrier passes, so a checkpoint holds every event before it and none after.
+    PyFlink has no hook for that moment. What serves are its state backend, which commits then, and the way in which it
+    calls timers. Without these parts every event is answered, and written back, by itself.
+    """
 
     def __init__(self, config: str, held: int = HELD) -> None:
         self._config, self._held = config, held
@@ -55,28 +70,64 @@ class Forecasts(KeyedProcessFunction):  # type: ignore[misc]
     def open(self, runtime_context: Any) -> None:
         """Called once in every task."""
         state = runtime_context.get_state(ValueStateDescriptor("series", BYTES))
-        # Decoded states are held until a bundle of Python ends, which is before a barrier passes. PyFlink has no hook
-        # for that moment: its backend commits what it holds then. Without this part of it, every event is written.
         backend = getattr(runtime_context, "_keyed_state_backend", None)
         holds = all(hasattr(backend, name) for name in ("commit", "set_current_key"))
         states = _States(state, backend if holds else None)
         self._fold = SeriesFold(Config.model_validate_json(self._config), states, self._held if holds else 0)
-        if holds and self._held:
+        self._operation: Any = None
+        self._last: _Timer | None = None
+        self._looked = not holds
+        if holds:
             commit = backend.commit  # type: ignore[union-attr]
 
-            def write_back_and_commit() -> None:
+            def answer_write_back_and_commit() -> None:
+                if self._last is not None:
+                    self._operation.process_timer(None, self._last)  # calls on_timer, and emits what that yields
+                    self._last = None
                 self._fold.commit()
                 commit()
 
-            backend.commit = write_back_and_commit  # type: ignore[union-attr]
+            backend.commit = answer_write_back_and_commit  # type: ignore[union-attr]
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
         """Called for every event, with the state of its key at hand."""
         series, text, key, timestamp, offset, topic, partition, headers = value
+        if not self._looked:
+            self._operation, self._looked = _operation(), True
+            if self._operation is None:
+                logging.getLogger(__name__).warning(ONE_BY_ONE)
         event = StepEvent(text, key, timestamp, offset, topic, partition, tuple((headers or {}).items()))
-        for kind, message in self._fold.process(series, event):
+        waiting = self._fold.add(series, event)
+        if self._operation is None or waiting >= AT_ONCE:
+            self._last = None
+            yield from self._rows()
+        else:
+            self._last = _Timer((1, ctx.timer_service().current_watermark(), ctx.timestamp(), Row(series), None))
+
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterator[Any]:
+        """Called at the end of a bundle."""
+        yield from self._rows()
+
+    def _rows(self) -> Iterator[Any]:
+        for kind, message in self._fold.answers():
             row = Row(message.key, message.value, dict(message.headers), message.timestamp)
             yield (TAGS[kind], row) if kind in TAGS else row
+
+
+class _Timer(NamedTuple):
+    """A timer as PyFlink gets it from Java: its kind (1: of processing time), watermark, timestamp, key, namespace."""
+
+    user_key: tuple[int, int, int | None, Any, None]
+
+
+def _operation() -> Any:
+    """What calls this function, and emits what a timer of it yields; None where PyFlink is another than we know."""
+    frame: Any = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "process_bundle":
+        frame = frame.f_back
+    found = [] if frame is None else getattr(frame.f_locals.get("self"), "ops", {}).values()
+    able = [one for one in found if type(one).__name__ == "StatefulFunctionOperation" and hasattr(one, "process_timer")]
+    return able[0] if len(able) == 1 else None
 
 
 class _States:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,40 +14,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pytest
-
-from streamrnn.flink.job import CONNECTOR
 from tests.broker.process import die_with_parent, free_ports
+from tests.flink.environment import ROOT, Environment
 
-ROOT = Path(__file__).parent.parent.parent
-
-
-def connector() -> Path:
-    """Flink's Kafka connector, fetched from Maven once; skips the test where it cannot be had."""
-    _, name, version = CONNECTOR.split(":")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jar = cache / "streamrnn" / "flink" / f"{name}-{version}.jar"
-    if not jar.exists():
-        maven = shutil.which("mvn")
-        if maven is None:
-            pytest.skip("no Maven on the PATH to fetch Flink's Kafka connector with; install it (Debian: maven)")
-        command = [maven, "-q", "-B", "dependency:copy", f"-Dartifact={CONNECTOR}", f"-DoutputDirectory={jar.parent}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not jar.exists():
-            pytest.skip(f"{CONNECTOR} cannot be fetched from Maven: {done.stdout[-300:]}")
-    return jar
+SLOTS = 2
+"""Of a task manager."""
 
 
 class Cluster:
-    """One job manager, and task managers of one slot each."""
+    """One job manager, and task managers of SLOTS slots each."""
 
-    def __init__(self, folder: Path, task_managers: int, **settings: str) -> None:
-        if shutil.which("java") is None:
-            pytest.skip("no Java on the PATH; install a Java 17 runtime (Debian: openjdk-17-jre-headless)")
-        import pyflink
-
-        self.home = Path(pyflink.__file__).parent
-        self.folder = folder
+    def __init__(self, environment: Environment, folder: Path, task_managers: int, **settings: str) -> None:
+        self.environment, self.home, self.folder = environment, environment.home, folder
         rpc, rest = free_ports(2)
         self.address = f"127.0.0.1:{rest}"
         self.checkpoints = (folder / "checkpoints").as_uri()
@@ -59,7 +36,8 @@ class Cluster:
             "rest.address": "127.0.0.1", "rest.port": str(rest), "rest.bind-address": "127.0.0.1",
             "taskmanager.bind-host": "127.0.0.1", "taskmanager.host": "127.0.0.1",
             "jobmanager.memory.process.size": "700m", "taskmanager.memory.process.size": "1200m",
-            "taskmanager.numberOfTaskSlots": "1", "heartbeat.timeout": "8000", "heartbeat.interval": "2000",
+            "taskmanager.numberOfTaskSlots": str(SLOTS), "taskmanager.load-balance.mode": "SLOTS",
+            "heartbeat.timeout": "8000", "heartbeat.interval": "2000",
             "restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.attempts": "100",
             "restart-strategy.fixed-delay.delay": "1 s", "python.fn-execution.bundle.time": "200",
             "classloader.check-leaked-classloader": "false", "env.java.opts.all": _opens(self.home),
@@ -68,7 +46,7 @@ class Cluster:
         (folder / "conf" / "config.yaml").write_text("".join(f'"{k}": {json.dumps(v)}\n' for k, v in wanted.items()))
         self._environment = os.environ | {
             "FLINK_CONF_DIR": str(folder / "conf"), "FLINK_LOG_DIR": str(folder / "log"), "FLINK_HOME": str(self.home),
-            "PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT), "PATH": f"{environment.python.parent}{os.pathsep}{os.environ['PATH']}",
         }  # fmt: skip
         (folder / "log").mkdir()
         self.task_managers: list[subprocess.Popen[bytes]] = []
@@ -98,13 +76,47 @@ class Cluster:
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
             return json.load(answer)
 
+    def streamrnn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the command with the packages that the cluster has."""
+        command = [str(self.environment.python), "-m", "streamrnn", *arguments]
+        return subprocess.Popen(
+            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
+        )
+
     def submit(self, *arguments: str) -> str:
         """`streamrnn flink-job`; returns the job's id."""
-        command = [sys.executable, "-m", "streamrnn", "flink-job", "--jobmanager", self.address, *arguments]
-        command += ["--jar", str(connector()), "--checkpoints", self.checkpoints]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout.strip().splitlines()[-1]
+        submitting = self.streamrnn(
+            "flink-job", "--jobmanager", self.address, "--jar", str(self.environment.connector),
+            "--checkpoints", self.checkpoints, *arguments,
+        )  # fmt: skip
+        out, err = submitting.communicate()
+        assert submitting.returncode == 0, err.decode()[-3000:]
+        return out.decode().strip().splitlines()[-1]
+
+    def stop(self, job: str) -> str:
+        """Stop with a savepoint; returns where that is."""
+        asked = self.post(f"/jobs/{job}/stop", {"targetDirectory": self.checkpoints, "drain": False})["request-id"]
+
+        def done() -> Any:
+            told = self.get(f"/jobs/{job}/savepoints/{asked}")
+            return told["operation"] if told["status"]["id"] == "COMPLETED" else None
+
+        return str(self.wait_for(done, 120)["location"])
+
+    def cancel(self, job: str) -> None:
+        """End it without a savepoint."""
+        urllib.request.urlopen(
+            urllib.request.Request(f"http://{self.address}/jobs/{job}", method="PATCH"), timeout=10
+        ).close()
+        self.wait_for(lambda: self.get(f"/jobs/{job}")["state"] == "CANCELED" or None, 60)
+
+    def post(self, path: str, body: object) -> Any:
+        """Tell the job manager."""
+        asked = urllib.request.Request(
+            f"http://{self.address}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.load(answer)
 
     def wait_for(self, found: Any, seconds: float) -> Any:
         """What `found` returns as soon as it returns anything."""
@@ -118,9 +130,13 @@ class Cluster:
             assert time.monotonic() < until, self.last_words()
             time.sleep(0.3)
 
+    def logs(self) -> dict[str, str]:
+        """What every process wrote."""
+        return {file.name: file.read_text() for file in sorted((self.folder / "log").iterdir())}
+
     def last_words(self) -> str:
         """The ends of the logs."""
-        return "\n".join(f"{file.name}: {file.read_text()[-3000:]}" for file in sorted((self.folder / "log").iterdir()))
+        return "\n".join(f"{name}: {text[-3000:]}" for name, text in self.logs().items())
 
     def __enter__(self) -> Self:
         return self

@@ -1,88 +1,130 @@
-"""A real cluster, a real broker: what is committed is what a run writes, whatever dies."""
+"""A real cluster, a real broker: what is committed is what `streamrnn run` writes, whatever dies and however wide.
+
+`STREAMRNN_FLINK=long pytest tests/flink/test_cluster.py` plays 200,000 events of 500 series and kills ten times.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import os
+import random
 import time
-from collections.abc import Sequence
-from pathlib import Path
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.broker.client import Client
+from tests.broker.client import Client, Written
 from tests.broker.fixtures import bootstrap, broker, client  # noqa: F401
-from tests.flink.test_fold import by_key
-from tests.stepping.test_stepper import PARTITION, placed, run, spoiled
+from tests.flink.cluster import Cluster
+from tests.flink.environment import environment
+from tests.stepping.test_stepper import placed, spoiled
 from tests.streams import configured, stream
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.thorough,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        importlib.util.find_spec("pyflink") is None,
-        reason="no PyFlink; pip install 'streamrnn[flink]' in an environment of its own",
-    ),
-]
-EVENTS, SERIES, KILLS = 3_000, 50, 3
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough, pytest.mark.timeout(3600)]
+LONG = os.environ.get("STREAMRNN_FLINK") == "long"
+EVENTS, SERIES, KILLS = (200_000, 500, 10) if LONG else (3_000, 50, 2)
+PARTITIONS = 2
+SETTINGS: dict[str, object] = {
+    "model.preset": "lite", "model.hidden_size": 4, "model.truncation_length": 2, "model.weights": "series",
+    "anomaly.threshold": 0.05,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(environment(), tmp_path_factory.mktemp("flink"), 2) as found:
+        yield found
 
 
 class Pipeline:
-    """Topics, events and the configuration of one job."""
+    """Topics, events, and who answers them: a job, and a worker of the same packages to compare with."""
 
-    def __init__(self, bootstrap: str, client: Client) -> None:  # noqa: F811
-        self.client = client
-        names = ["events", "forecasts", "alerts", "letters"]
-        self.topic, *self.written = (client.create_topic(client.unique(name)) for name in names)
-        self.config = configured(model__preset="lite", model__weights="series", anomaly__threshold=0.05)
-        events = placed(spoiled(stream(self.config, EVENTS, SERIES, late=0.05)))
-        self.events = [one._replace(topic=self.topic, key=b"key" if one.value is None else one.key) for one in events]
-        settings = {
-            "application_id": client.unique("job"), "kafka.bootstrap_servers": bootstrap,
-            "kafka.input_topic": self.topic, "kafka.output_topic": self.written[0],
-            "kafka.alerts_topic": self.written[1], "kafka.dead_letter_topic": self.written[2],
-            "model.preset": "lite", "model.hidden_size": 4, "model.truncation_length": 2, "anomaly.threshold": 0.05,
+    def __init__(self, client: Client, cluster: Cluster) -> None:  # noqa: F811
+        self.client, self.cluster = client, cluster
+        self.topic = client.create_topic(client.unique("events"), PARTITIONS)
+        self.of_job, self.of_run = self._topics(), self._topics()
+        events = placed(spoiled(stream(configured(**{"model.preset": "lite"}), EVENTS, SERIES, late=0.05)))
+        self.events: list[tuple[int, bytes | None, bytes | None]] = []
+        for one in events:
+            value, name = one.value, (one.value or b"")[:20]  # begins with the key
+            whole = value is not None and value.endswith(b"}") and b"1e400" not in value
+            self.events.append(
+                (zlib.crc32(name) % PARTITIONS if whole else 0, b"key" if value is None else None, value)
+            )
+
+    def _topics(self) -> list[str]:
+        return [self.client.create_topic(self.client.unique(name)) for name in ("forecasts", "alerts", "letters")]
+
+    def flags(self, topics: list[str]) -> list[str]:
+        settings = SETTINGS | {
+            "application_id": topics[0], "kafka.bootstrap_servers": self.client.bootstrap,
+            "kafka.input_topic": self.topic, "kafka.output_topic": topics[0], "kafka.alerts_topic": topics[1],
+            "kafka.dead_letter_topic": topics[2], "monitor.port": "null",
         }  # fmt: skip
-        self.flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-        self.flags += ["--checkpoint-interval", "2"]
+        return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+    def submit(self, *arguments: str) -> str:
+        return self.cluster.submit(*self.flags(self.of_job), "--checkpoint-interval", "2", *arguments)
 
     def produce(self, start: int, stop: int) -> None:
-        self.client.produce(self.topic, [(0, one.key, one.value) for one in self.events[start:stop]])
+        self.client.produce(self.topic, self.events[start:stop])
 
-    def until(self, cluster: Any, count: int) -> None:
+    def answered(self, topics: list[str]) -> int:
         """Under `event.late: process` every event is answered, or is a dead letter."""
+        return sum(len(self.client.read(topics[at])) for at in (0, 2))
 
-        def found() -> bool | None:
-            return sum(len(self.client.read(self.written[at])) for at in (0, 2)) >= count or None
-
-        cluster.wait_for(found, 400)
+    def until(self, count: int, topics: list[str] | None = None) -> None:
+        self.cluster.wait_for(lambda: self.answered(topics or self.of_job) >= count or None, 1800 if LONG else 300)
 
     def is_a_run(self) -> None:
-        time.sleep(5)  # nothing more may come
-        expected: Sequence[Any] = run(self.config, self.events, PARTITION._replace(topic=self.topic))
-        for topic, messages in zip(self.written, expected, strict=True):
-            found = self.client.read(topic)
-            assert len(found) == len(messages)
-            assert by_key(found) == by_key(messages)
-        assert len(expected[1]) > 10
+        """Every series has the records, alerts and dead letters of a run, in order, each of them once."""
+        worker = self.cluster.streamrnn("run", "--quiet", *self.flags(self.of_run))
+        try:
+            self.until(EVENTS, self.of_run)
+        finally:
+            worker.terminate()
+            _, err = worker.communicate()
+        assert worker.returncode == 0, err.decode()[-3000:]
+        assert "folded one by one" not in "".join(self.cluster.logs().values())
+        for kind, ours, theirs in zip(("forecasts", "alerts", "letters"), self.of_job, self.of_run, strict=True):
+            found, expected = self.client.read(ours), self.client.read(theirs)
+            assert len(found) == len(expected) > 0
+            if kind == "letters":  # what is no event has no series, and so no order
+                found, expected = (sorted(some, key=lambda one: repr(one[2:])) for some in (found, expected))
+            assert by_key(found) == by_key(expected)
 
 
-def test_killed_task_managers_change_nothing_that_is_committed(
-    bootstrap: str,  # noqa: F811
-    client: Client,  # noqa: F811
-    tmp_path: Path,
-) -> None:
-    from tests.flink.cluster import Cluster
+def by_key(messages: list[Written]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = {}
+    for one in messages:
+        found.setdefault(one.key, []).append((one.value, dict(one.headers)))
+    return found
 
-    pipeline = Pipeline(bootstrap, client)
-    with Cluster(tmp_path / "flink", 2) as cluster:
-        cluster.submit(*pipeline.flags, "--parallelism", "2")
-        bounds = [number * EVENTS // (KILLS + 1) for number in range(KILLS + 2)]
-        for number in range(KILLS):
-            pipeline.produce(bounds[number], bounds[number + 1])
-            pipeline.until(cluster, bounds[number] + 1)
-            cluster.kill(number % 2)
-        pipeline.produce(bounds[KILLS], EVENTS)
-        pipeline.until(cluster, EVENTS)
+
+def test_killed_task_managers_change_nothing_that_is_committed(client: Client, cluster: Cluster) -> None:  # noqa: F811
+    pipeline, chance = Pipeline(client, cluster), random.Random(1)
+    job = pipeline.submit("--parallelism", "2")
+    bounds = [0, *sorted(chance.sample(range(1, EVENTS), KILLS)), EVENTS]
+    for number in range(KILLS):
+        pipeline.produce(bounds[number], bounds[number + 1])
+        pipeline.until(bounds[number] + 1)
+        time.sleep(chance.random() * 3)  # anywhere between two checkpoints
+        cluster.kill(chance.randrange(2))
+    pipeline.produce(bounds[-2], EVENTS)
+    pipeline.until(EVENTS)
     pipeline.is_a_run()
+    cluster.cancel(job)
+
+
+def test_a_savepoint_goes_on_with_twice_the_tasks(client: Client, cluster: Cluster) -> None:  # noqa: F811
+    pipeline = Pipeline(client, cluster)
+    job = pipeline.submit("--parallelism", "2")
+    pipeline.produce(0, EVENTS // 2)
+    pipeline.until(EVENTS // 3)
+    savepoint = cluster.stop(job)
+    pipeline.produce(EVENTS // 2, EVENTS)
+    job = pipeline.submit("--parallelism", "4", "--from-savepoint", savepoint)
+    pipeline.until(EVENTS)
+    pipeline.is_a_run()
+    cluster.cancel(job)

@@ -54,8 +54,8 @@ def by_key(messages: Sequence[Message]) -> dict[bytes, list[bytes | None]]:
     return found
 
 
-@pytest.mark.parametrize("held", [0, 1, 3, 100])
-def test_bundles_failures_and_another_parallelism_change_no_byte(held: int) -> None:
+@pytest.mark.parametrize(("held", "most"), [(0, 1), (0, 10), (1, 1), (3, 10), (100, 1), (100, 1000)])
+def test_bundles_failures_and_another_parallelism_change_no_byte(held: int, most: int) -> None:
     config = check(of("warnings, explained"))
     events = placed(spoiled(stream(config, 400, late=0.05)))
     forecasts, alerts, letters = run(config, events)
@@ -67,10 +67,13 @@ def test_bundles_failures_and_another_parallelism_change_no_byte(held: int) -> N
     while begun < len(events):
         if at < len(events):
             key = key_of(events[at])
-            pending += folds[sum(key.encode()) % len(folds)].process(key, events[at])
+            fold = folds[sum(key.encode()) % len(folds)]
+            if fold.add(key, events[at]) >= most:
+                pending += fold.answers()
             at += 1
         if at == len(events) or chance.random() < 0.05:  # a bundle ends, and a barrier passes
             for fold in folds:
+                pending += fold.answers()
                 fold.commit()
             states.checkpoint()
             committed += pending
@@ -90,8 +93,16 @@ def test_bundles_failures_and_another_parallelism_change_no_byte(held: int) -> N
 def test_an_event_at_another_key_is_not_folded() -> None:
     config, states = check(of("lite")), Checkpointed()
     fold = SeriesFold(config, states)
-    with pytest.raises(StreamRNNError, match="'a' was sent to the task of 'b'"):
-        list(fold.process("b", StepEvent(b'{"key":"a","time":0,"value":1}')))
+    fold.add("b", StepEvent(b'{"key":"a","time":0,"value":1}'))
+    with pytest.raises(StreamRNNError, match="'a' was sent to the task of another key"):
+        list(fold.answers())
+
+
+def test_a_bundle_does_not_end_before_its_answers() -> None:
+    fold = SeriesFold(check(of("lite")), Checkpointed())
+    fold.add("a", StepEvent(b'{"key":"a","time":0,"value":1}'))
+    with pytest.raises(StreamRNNError, match="1 events would be lost"):
+        fold.commit()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +127,9 @@ def test_what_has_no_key_goes_anywhere_as_a_dead_letter(value: bytes | None) -> 
     config, states = check(of("lite")), Checkpointed()
     event = StepEvent(value, b"\xff")
     key = KeyOf(config)(event)
-    assert [kind for kind, _ in SeriesFold(config, states).process(key, event)] == [DEAD_LETTER]
+    fold = SeriesFold(config, states)
+    fold.add(key, event)
+    assert [kind for kind, _ in fold.answers()] == [DEAD_LETTER]
     assert states.puts == 0
 
 
