@@ -5,6 +5,7 @@ Everything heavy is imported inside the command that needs it: `streamrnn --help
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -519,7 +520,8 @@ def _unforeseen(error: Exception) -> str:
     import tempfile
     import traceback
 
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    said = _shortage(error) or f"stopped by an error that has no message of its own ({_printable(text)})"
     report = "".join(traceback.format_exception(error))
     try:
         with tempfile.NamedTemporaryFile(
@@ -527,5 +529,20 @@ def _unforeseen(error: Exception) -> str:
         ) as file:
             file.write(report)
     except OSError:
-        return f"stopped by an error that has no message of its own ({_printable(said)}):\n{report}"
-    return f"stopped by an error that has no message of its own ({_printable(said)}); the report is in {file.name}"
+        return f"{said}:\n{report}"
+    return f"{said}; the report is in {file.name}"
+
+
+def _shortage(error: Exception) -> str | None:
+    """What the system ran out of, which can happen anywhere, and how there is more of it."""
+    if isinstance(error, MemoryError):
+        from streamrnn.state import memory
+
+        most = memory.ceiling()
+        return (
+            f"no memory is left: the {most.whose} has {memory.size(most.bytes)}. Allow more, or give series less of it "
+            "(state.max_memory)"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "this process may not open another file: allow more of them (ulimit -n)"
+    return None

@@ -125,7 +125,7 @@ def check_distinct(paths: Mapping[str, Path | None]) -> None:
     for flag, path in paths.items():
         if path is None or (path.exists() and not path.is_file()):
             continue
-        identities: list[object] = [path.resolve()]
+        identities: list[object] = [os.path.realpath(path)]  # which takes links in a circle, too
         with contextlib.suppress(OSError):
             found = path.stat()
             identities.append((found.st_dev, found.st_ino))  # hard links have one name each

@@ -49,7 +49,7 @@ class NamesSeries(MapFunction):  # type: ignore[misc]
 
 
 AT_ONCE = 1_000
-"""Events folded together at most; Flink's bundles are as large (`python.fn-execution.bundle.size`)."""
+"""Events folded together at most."""
 
 
 ONE_BY_ONE = "this PyFlink tells nobody the end of a bundle: events are folded one by one, which is many times slower"

@@ -19,6 +19,9 @@ TRANSACTION_TIMEOUT = 900.0
 """Seconds: the longest that a broker allows by default (transaction.max.timeout.ms). A job that is down for longer
 between a checkpoint and its commit loses what the checkpoint had written; raise both for longer outages."""
 
+BUNDLE = 100_000
+"""Events of a bundle of Python at most; answers leave a task long before its end."""
+
 SHIPPED = ("task", "event", "output", "model", "anomaly", "labels")
 """Sections that the tasks get: nothing in them is secret."""
 
@@ -63,6 +66,8 @@ def flink_settings(plan: Plan) -> dict[str, str]:
     found = {
         "execution.checkpointing.interval": f"{round(plan.checkpoint_interval * 1000)} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
+        # What a bundle has changed is written back at its end: a second (`bundle.time`), not a thousand events.
+        "python.fn-execution.bundle.size": str(BUNDLE),
         "python.executable": plan.python,
         "python.client.executable": plan.python,
     }

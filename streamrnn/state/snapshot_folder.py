@@ -99,6 +99,8 @@ class SnapshotFolder:
 
     @staticmethod
     def _open(file: Path) -> IO[bytes]:
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise StateError(f"cannot read the snapshot {file}: it is no file")
         try:
             return file.open("rb")
         except OSError as error:
@@ -237,12 +239,14 @@ class _ReadAhead:
 
 def _locked(path: Path, *, look_only: bool = False) -> IO[bytes]:
     lock: IO[bytes]
+    place = path / "lock"
     try:
+        if place.exists() and not place.is_file():  # a pipe would be waited for
+            raise StateError(f"cannot use the state folder {path}: {place} is no file")
         if not look_only:
             path.mkdir(parents=True, exist_ok=True)
-            lock = (path / "lock").open("a+b")
+            lock = place.open("a+b")
         else:  # without a lock there was never a writer
-            place = path / "lock"
             lock = (place if place.exists() else Path(os.devnull)).open("rb")
     except OSError as error:
         raise StateError(f"cannot use the state folder {path}: {error.strerror}") from error

@@ -47,6 +47,16 @@ def test_an_error_that_nobody_thought_of_is_one_line_and_a_report(
     assert "Traceback" in report.read_text(errors="replace")
 
 
+@pytest.mark.parametrize(
+    ("error", "remedy"), [("MemoryError()", "state.max_memory"), ("OSError(24, 'Too many open files')", "ulimit -n")]
+)
+def test_what_the_system_ran_out_of_is_named_with_the_remedy(streamrnn: Streamrnn, error: str, remedy: str) -> None:
+    done = streamrnn("check", code=BROKEN.format(error=error))
+    assert done.code == 1
+    assert remedy in done.err
+    assert "no message of its own" not in done.err
+
+
 def test_without_a_place_for_it_the_report_is_printed(streamrnn: Streamrnn) -> None:
     code = BROKEN.format(error="RuntimeError('boom')") + "import tempfile\ntempfile.NamedTemporaryFile = open"
     code += "\ndef none(*_, **__): raise OSError(30, 'Read-only file system')\ntempfile.NamedTemporaryFile = none\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.errors import SnapshotCorrupt
+from streamrnn.errors import SnapshotCorrupt, StateError
 from streamrnn.state.snapshot_folder import SnapshotFolder, clear
 from tests.inside import Inside
 
@@ -185,3 +185,21 @@ def test_a_renamed_snapshot_is_refused(chain: list[Path]) -> None:
     with pytest.raises(SnapshotCorrupt, match="renamed"):
         SnapshotFolder(chain[0].parent)
     shutil.rmtree(chain[0].parent)
+
+
+@pytest.mark.parametrize("name", ["000000000002.snapshot", "lock"])
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_not_waited_for(chain: list[Path], name: str, kind: str) -> None:
+    place = chain[0].parent / name
+    place.unlink()
+    (os.mkfifo if kind == "pipe" else Path.mkdir)(place)
+    for look_only in (False, True):
+        with pytest.raises(StateError, match=f"{name}: it is no file|{name} is no file"):
+            SnapshotFolder(place.parent, look_only=look_only)
+
+
+def test_links_in_a_circle_are_refused_in_a_sentence(inside: Inside, halfway: Path) -> None:
+    (halfway / "circle").symlink_to("circle")
+    done = inside(*[("circle" if word == "state" else word) for word in RUN])
+    assert done.code == 1
+    assert "cannot use the state folder circle" in done.err
