@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+TOGETHER ?= -n 2 --dist loadfile  # files of tests in two processes; each starts a broker of its own
 EVERYDAY := "not kafka and not chaos and not browser and not slow and not compose and not thorough"
 LOCK := --quiet --upgrade --universal --generate-hashes --python-version 3.12 --custom-compile-command 'make lock'
 
@@ -33,7 +34,7 @@ test: $(VENV)/.installed  ## all but the slow tests, with a real Kafka broker, a
 	@$(BIN)/python -m tests.broker fetch || true
 	@$(BIN)/python -m tests.flink.environment || true
 	@$(BIN)/python -m tests.tools || true
-	$(BIN)/python -m pytest -m "not slow and not compose" $(ARGS)
+	$(BIN)/python -m pytest $(TOGETHER) -m "not slow and not compose" $(ARGS)
 
 test-long: $(VENV)/.installed  ## the tests that take minutes each
 	@$(BIN)/python -m tests.broker fetch || true
@@ -47,8 +48,8 @@ chaos: $(VENV)/.installed  ## the long form of the chaos suite: 100 kills
 compose-test: $(VENV)/.installed  ## docker-compose.yml from a clean clone to killed brokers, with the engine of this machine
 	$(BIN)/python -m pytest -m compose tests/deploy $(ARGS)
 
-test-fast: $(VENV)/.installed  ## the everyday loop, two minutes on two cores: no broker, no browser, no other processes
-	$(BIN)/python -m pytest -m $(EVERYDAY) $(ARGS)
+test-fast: $(VENV)/.installed  ## the everyday loop, a minute on two cores once kernels are compiled: no broker, no browser, no other processes
+	$(BIN)/python -m pytest $(TOGETHER) -m $(EVERYDAY) $(ARGS)
 
 test-oldest: RESOLUTION := --resolution lowest-direct
 test-oldest: .bounds-oldest  ## the everyday loop with the oldest versions that pyproject.toml allows
@@ -60,7 +61,7 @@ test-newest: .bounds-newest  ## the everyday loop with the newest versions that 
 	@$(PYTHON) -m venv .venv-$*
 	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@.venv-$*/bin/uv pip install --quiet --python .venv-$* $(RESOLUTION) -e '.[dev]'
-	.venv-$*/bin/python -m pytest -m $(EVERYDAY) $(ARGS)
+	.venv-$*/bin/python -m pytest $(TOGETHER) -m $(EVERYDAY) $(ARGS)
 
 lint: $(VENV)/.installed  ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -20,15 +20,21 @@ settings.register_profile("thorough", settings.get_profile("everyday"), max_exam
 settings.load_profile(os.environ.get("STREAMRNN_TEST_PROFILE", "everyday"))
 
 
+HERE = Path(__file__).parent
 THOROUGH = ("chaos", "contributing", "deploy", "evaluation", "frames", "hostile", "law", "monitor", "pipeline", "river")
 """Folders whose tests are not of the everyday loop (`make test-fast`); `make test` runs them all."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The everyday loop does not even import those folders: river's data sets alone take seconds."""
+    everyday = "not thorough" in config.option.markexpr
+    return True if everyday and collection_path.parent == HERE and collection_path.name in THOROUGH else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts other processes, compiles afresh or takes long as `thorough`."""
-    here = Path(__file__).parent
     for item in items:
-        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in THOROUGH or "streamrnn" in getattr(item, "fixturenames", ()):
             item.add_marker("thorough")
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import click
 
@@ -28,9 +28,6 @@ from streamrnn.app.options import (
     reading_flags,
 )
 from streamrnn.errors import StreamRNNError
-
-if TYPE_CHECKING:
-    pass
 
 
 class Commands(click.Group):
@@ -486,11 +483,24 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and turn its outcome into an exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
+    """Run a command and turn its outcome into an exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+
+    Called with arguments it leaves the process as it found it; without, the process is ours until it is gone.
+    """
     # Imports and kernels leave a million objects for good; looking through them again and again delays every start.
+    collected_from = gc.get_threshold()
     gc.set_threshold(100_000)
     # Asked to stop before anything has begun; a running job puts its own handler in this place.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _run(arguments)
+    finally:
+        if arguments is not None:
+            signal.signal(signal.SIGTERM, before)
+            gc.set_threshold(*collected_from)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except click.exceptions.Exit as done:

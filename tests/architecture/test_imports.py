@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def module_of(file: Path) -> str:
     return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
 
 
+@cache
 def imports(file: Path) -> set[str]:
     """Every module imported anywhere in the file, except for type checking only."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -73,6 +75,7 @@ def imports(file: Path) -> set[str]:
     return found
 
 
+@cache
 def is_module(name: str) -> bool:
     path = PACKAGE.parent / Path(*name.split("."))
     return name.startswith("streamrnn.") and (path.with_suffix(".py").exists() or path.is_dir())
@@ -85,38 +88,73 @@ def rule_of(module: str) -> str | None:
     return next((name for name in names if name in MAY_IMPORT), None)
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if rule_of(module_of(file))], ids=module_of)
-def test_the_arrows_point_one_way(file: Path) -> None:
-    allowed = MAY_IMPORT[rule_of(module_of(file)) or ""] | {module_of(file).split(".")[0]}
-    for name in imports(file):
-        if name == "streamrnn" or name.startswith("streamrnn."):
-            inside = name.removeprefix("streamrnn").removeprefix(".") or "__init__"
-            parts = inside.split(".")
-            prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
-            assert prefixes & allowed, f"{module_of(file)} imports {name}; it may import {sorted(allowed)}"
+ROOMS = sorted({module_of(file).split(".")[0] for file in FILES})
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_only_the_kafka_connector_knows_the_client(file: Path) -> None:
-    if module_of(file).startswith("connectors.kafka"):
-        return
-    foreign = {name for name in imports(file) if name.split(".")[0] == "kafka"}
-    assert not foreign, f"{module_of(file)} imports {foreign}"
+def files_of(room: str) -> list[Path]:
+    return [file for file in FILES if module_of(file).split(".")[0] == room]
 
 
-@pytest.mark.parametrize(
-    "file",
-    [file for file in FILES if rule_of(module_of(file)) not in (None, "connectors", "evaluation")],
-    ids=module_of,
-)
-def test_nothing_up_to_the_worker_knows_a_particular_connector(file: Path) -> None:
-    for name in imports(file):
-        assert not name.startswith(("streamrnn.connectors.kafka", "streamrnn.connectors.files")), name
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_arrows_point_one_way(room: str) -> None:
+    wrong = []
+    for file in files_of(room):
+        rule = rule_of(module_of(file))
+        if rule is None:
+            continue
+        allowed = MAY_IMPORT[rule] | {room}
+        for name in imports(file):
+            if name == "streamrnn" or name.startswith("streamrnn."):
+                inside = name.removeprefix("streamrnn").removeprefix(".") or "__init__"
+                parts = inside.split(".")
+                prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+                if not prefixes & allowed:
+                    wrong.append(f"{module_of(file)} imports {name}; it may import {sorted(allowed)}")
+    assert not wrong
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_of)
-def test_nothing_is_pickled(file: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(file)} & {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
+def test_every_room_but_the_app_has_a_rule() -> None:
+    assert {room for room in ROOMS if rule_of(room) is None} == {"app", "__init__", "__main__"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_only_the_kafka_connector_knows_the_client(room: str) -> None:
+    wrong = {
+        module_of(file): foreign
+        for file in files_of(room)
+        if not module_of(file).startswith("connectors.kafka")
+        and (foreign := {name for name in imports(file) if name.split(".")[0] == "kafka"})
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nothing_up_to_the_worker_knows_a_particular_connector(room: str) -> None:
+    particular = ("streamrnn.connectors.kafka", "streamrnn.connectors.files")
+    wrong = {
+        module_of(file): foreign
+        for file in files_of(room)
+        if rule_of(module_of(file)) not in (None, "connectors", "evaluation")
+        and (foreign := {name for name in imports(file) if name.startswith(particular)})
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_nothing_is_pickled(room: str) -> None:
+    pickles = {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
+    wrong = {
+        module_of(file): foreign
+        for file in files_of(room)
+        if (foreign := {name.split(".")[0] for name in imports(file)} & pickles)
+    }
+    assert not wrong
+
+
+def test_the_checks_see_what_they_look_for(tmp_path: Path) -> None:
+    file = tmp_path / "sample.py"
+    file.write_text("import pickle\ndef late():\n    from streamrnn.connectors import kafka\n    import kafka.admin\n")
+    assert imports(file) == {"pickle", "streamrnn.connectors.kafka", "kafka.admin"}
 
 
 SHELL = {
@@ -157,6 +195,7 @@ def loaded_after(code: str) -> set[str]:
     return {name.split(".")[0] for name in done.stderr.split()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "code",
     [
@@ -170,10 +209,12 @@ def test_what_must_answer_at_once_loads_nothing_heavy(code: str) -> None:
     assert not loaded_after(code) & {*HEAVY, "numpy", "pydantic", "rich"}
 
 
+@pytest.mark.thorough
 def test_checking_a_configuration_loads_no_kernels() -> None:
     assert not loaded_after("from streamrnn.app.cli import main; main(['check'])") & set(HEAVY)
 
 
+@pytest.mark.thorough
 def test_a_run_over_a_file_loads_no_client_and_no_server() -> None:
     loaded = loaded_after("import streamrnn.app.run, streamrnn.forecasting.model, streamrnn.runtime.worker")
     assert not loaded & (set(HEAVY) - {"numba", "scipy", "sklearn"})

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,13 @@ def test_flags_win_over_set_and_environment(inside: Inside, tmp_path: Path, monk
     assert set(inside.forecast(rows, "--set", "event.targets=[b]").records[0]["targets"]) == {"b"}
     both = inside.forecast(rows, "--set", "event.targets=[b]", "--target", "c", "--target", "a")
     assert set(both.records[0]["targets"]) == {"a", "c"}
+
+
+def test_whoever_calls_a_command_keeps_the_handlers_of_signals(inside: Inside) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), gc.get_threshold()
+    assert inside("schema", "alert").code == 0
+    assert inside("check", "--set", "nothing=1").code == 2
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), gc.get_threshold()) == before
 
 
 def test_all_problems_are_shown_at_once(inside: Inside) -> None:
