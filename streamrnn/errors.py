@@ -6,7 +6,8 @@
     │   ├── AlertUndelivered       a receiver of `streamrnn notify` refused the alert, or was given up
     │   ├── EventAhead             from the future: beyond `event.max_ahead`
     │   ├── EventInvalid           not an object, a missing target, text in a number, too long, ...
-    │   └── EventLate              older than the series' newest event, and `event.late` says so
+    │   ├── EventLate              older than the series' newest event, and `event.late` says so
+    │   └── FeedbackRefused        on an alert that is not there, or was too long ago
     ├── ConnectorError             a file or a broker does not do what was asked
     │   ├── BrokerUnavailable      not there, not answering in time, or not speaking Kafka
     │   ├── AuthenticationRefused  the broker is there and says no
@@ -54,6 +55,10 @@ class EventAhead(EventError):
 
 class EventLate(EventError):
     """Older than the newest event of its series while `event.late` is dead-letter."""
+
+
+class FeedbackRefused(EventError):
+    """Feedback on an alert that the series has not had, or that was too long ago."""
 
 
 class ConnectorError(StreamRNNError):

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from streamrnn.anomaly import (
     alert_context,
     alerts,
+    feedback,
     hourly_profile,
     moments,
     rates,
@@ -244,6 +245,8 @@ def _value(
     else:
         numbers[OFF_COUNT] += 1.0
         numbers[OFF_MEAN] += (y - usual - numbers[OFF_MEAN]) / numbers[OFF_COUNT]
+        if abs(y - usual) > feedback.OUT * deviation:
+            feedback.withhold(series, row, target, hour, y - usual)
     numbers[VALUES] = min(seen + 1.0, tails.MOST_SEEN)
 
 
@@ -309,6 +312,8 @@ def _strangeness(
         strangeness /= 1.0 + YOUNG_SLOPE * log10(YOUNG / seen)
     if channel >= 0 and not rules.large_enough(rule, x, off[channel] * series.doubles[row, target, units.UNIT]):
         strangeness = rules.squeezed(strangeness, open_at)
+    if channel >= 0:
+        strangeness = feedback.kept_down(series, row, target, channel, off[channel], strangeness, open_at)
     numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at else 0.0
     return strangeness, channel, record
 
@@ -403,8 +408,14 @@ def observe(
     number = alerts.observe(rest, alert, strangeness, strength, open_at, day, time_us)
     if alert[alerts.OPEN] == 1:
         lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
-        if lasted > LEAST_OPEN and (
-            time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events
+        said = feedback.verdict(series, row) if number == before else feedback.UNTOLD
+        if said == feedback.EXPECTED:
+            alert[alerts.OPEN] = 0
+            alerts.rest(rest, alert, alert[alerts.EVENTS], day)
+        elif (
+            said != feedback.FAULT
+            and lasted > LEAST_OPEN
+            and (time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events)
         ):
             alert[alerts.OPEN] = 0
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
@@ -416,10 +427,13 @@ def observe(
     # An alert's closing tells of the largest deviation while it was open.
     if number > before:
         held[PEAK] = 0.0
+        feedback.begin(series, row, number, driver, deviation)
         alert_context.describe(
             series, row, driver, strongest, hour, deviation, record, silence,
             x[driver], expected[driver], lower[driver], upper[driver], context,
         )  # fmt: skip
+    if number > 0:
+        feedback.note(series, row, driver, strongest, deviation, strangeness)
     if number > 0 and abs(deviation) > abs(held[PEAK]):
         held[PEAK] = deviation
     elif before > 0 and alert[alerts.OPEN] == 0 and was_open and held[PEAK] != 0.0:

@@ -43,6 +43,15 @@ ABSENT = FREEZE + runs.COLUMNS
 NUMBERS = ABSENT + runs.COLUMNS
 HOLD, PEAK = range(2)
 
+# What is remembered of the last alerts, for feedback (`feedback.py`).
+REMEMBERED = 4
+ALERT_NUMBER, ALERT_TARGET, ALERT_SIDE, SAID, LASTED, FIRST_HOUR, HOURS_OFF = range(7)
+MEMORY = 7
+OFF_HOURS = 31  # from the first on that was withheld, one bit each
+OFF = 1  # of `withheld`, whose first entry is how many values were
+KINDS = 6  # of alerts
+SINCE, REACH, LONGEST = range(3)  # LONGEST of either side
+
 
 class AnomalyConfig(NamedTuple):
     """Sizes of the scoring."""
@@ -84,6 +93,11 @@ class AnomalySeries(NamedTuple):
     held: Array  # (rows, 2): hold, the largest deviation since the alert opened
     hour: npt.NDArray[np.int64]  # (rows,): number of the last event's hour since 1970
     alert: npt.NDArray[np.int64]  # (rows, alerts.COLUMNS)
+    remembered: npt.NDArray[np.int32]  # (rows, REMEMBERED, MEMORY): alert n stands at n % REMEMBERED
+    strangest: Singles  # (rows, REMEMBERED, KINDS): of each of them
+    withheld: Singles  # (rows, targets, REMEMBERED, 2): values of each, and by how much they were off, in units
+    allowed: Singles  # (rows, targets, KINDS, 2): how strange values may be on either side that opens no alert
+    aftermath: Singles  # (rows, targets, 4): events since what was expected began, how strange they may be, ...
 
 
 def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
@@ -109,4 +123,9 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         held=np.zeros((rows, 2)),
         hour=np.zeros(rows, np.int64),
         alert=np.zeros((rows, alerts.COLUMNS), np.int64),
+        remembered=np.zeros((rows, REMEMBERED, MEMORY), np.int32),
+        strangest=singles(rows, REMEMBERED, KINDS),
+        withheld=singles(*targets, REMEMBERED, 2),
+        allowed=singles(*targets, KINDS, 2),
+        aftermath=singles(*targets, 4),
     )

@@ -48,7 +48,7 @@ class Commands(click.Group):
             return None
 
 
-CONTRACTS = ("event", "forecast", "prediction", "alert", "latest", "series", "dead-letter", "config")
+CONTRACTS = ("event", "forecast", "prediction", "alert", "feedback", "latest", "series", "dead-letter", "config")
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -475,6 +475,7 @@ def evaluate(
 for command in (
     state_commands.inspect,
     state_commands.latest,
+    state_commands.feedback,
     state_commands.reset,
     state_commands.learn,
     state_commands.state_group,

@@ -68,6 +68,7 @@ def _copied(connector: Connector, decoder: EventDecoder, stop: threading.Event, 
 
 def _keyed(record: Record, decoder: EventDecoder) -> Message:
     """The same message with its series as key; one of several series keeps the key that it has."""
-    series = set(decoder.decode([record]).keys)
+    decoded = decoder.decode([record])
+    series = {*decoded.keys, *(told.key for told in decoded.feedback)}
     key = series.pop().encode() if len(series) == 1 else record.key
     return Message(key, record.value, headers_of(record), record.timestamp)

@@ -14,10 +14,13 @@ from streamrnn.app.options import (
     configured,
     console_of,
     moment_of,
+    only_forecasts,
     place_of,
     reading,
     reading_flags,
 )
+
+VERDICTS, LARGEST_ALERT = ("expected", "fault"), 2**31 - 1
 
 
 @click.command()
@@ -75,6 +78,48 @@ def latest(
     else:
         document = newest.from_page(config, url, key, topic, partition)
     newest.show(document, as_json=as_json)
+
+
+@click.command()
+@configured
+@click.argument("verdict", type=click.Choice(VERDICTS))
+@click.argument("key")
+@click.argument("alert", type=click.IntRange(1, LARGEST_ALERT))
+@click.option("--append", "log", type=PathOption(dir_okay=False, exists=True), help="Write to this file of events.")
+@click.option("--topic", help="Write here; default: kafka.input_topic.")
+@click.option("--partition", type=click.IntRange(min=0), help="That of the series; default: where its key goes.")
+def feedback(
+    file: Path | None,
+    assignments: Sequence[str],
+    verdict: str,
+    key: str,
+    alert: int,
+    log: Path | None,
+    topic: str | None,
+    partition: int | None,
+) -> None:
+    """Say that an ALERT of the series KEY was expected, or a fault: a record of the input, heard in its turn.
+
+    expected: the like opens no alert any more, and the baselines learn what was kept from them.
+    fault: the baselines never learn it, however long it lasts.
+
+    \b
+    Examples:
+      streamrnn feedback expected pump-7 3 --config pipeline.yaml
+      streamrnn feedback fault pump-7 4 --append events.jsonl
+    """
+    from streamrnn.app import feedback as said
+
+    config = configuration(file, assignments, {})
+    only_forecasts(config, "feedback is on alerts")
+    record = said.line(config, verdict, key, alert)
+    if log is None:
+        click.echo(f"{verdict}: alert {alert} of {key}, in {said.send(config, topic, partition, key, record)}")
+        return
+    if topic is not None or partition is not None:
+        raise click.UsageError("--append writes to a file: leave out --topic and --partition")
+    said.append(log, record)
+    click.echo(f"{verdict}: alert {alert} of {key}, in {log}")
 
 
 @click.command()

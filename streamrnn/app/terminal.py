@@ -38,6 +38,9 @@ def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
         row = (f"{mae:.4g}", f"{skill:+.1%}", f"{squared:+.1%}", f"{coverage:.1%}") if scored else ("-",) * 4
         table.add_row(Text(name), *row)
     table.caption = f"anomalies found: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
+    if scorecard.feedback:
+        said = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(scorecard.feedback.items()))
+        table.caption += f"   feedback: {said}"
     table.caption_justify = "left"
     return table
 

@@ -161,6 +161,7 @@ def _fit(config: Config, batches: Sequence[Decoded], held: Any, report: Report) 
                 targets=decoded.targets[kept],
                 features=decoded.features[kept],
                 records=[decoded.records[i] for i in kept.tolist()],
+                feedback=(),  # which changes no forecast
             )
             answers = model.process(part)
             newest = {part.keys[i]: i for i in (~answers.late).nonzero()[0].tolist()}

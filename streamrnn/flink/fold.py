@@ -55,7 +55,7 @@ class KeyOf:
             except ValueError:
                 pass
         decoded = self._decoder.decode([record])
-        return decoded.keys[0] if decoded.keys else ""
+        return next(iter([*decoded.keys, *(told.key for told in decoded.feedback)]), "")
 
 
 class SeriesFold:

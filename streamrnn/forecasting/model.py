@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.anomaly import detector, early_warning, episodes
+from streamrnn.anomaly import alerts, detector, early_warning, episodes, feedback
 from streamrnn.cells.catalog import build_cell
 from streamrnn.config.anomaly import Limit
 from streamrnn.config.tree import Config
 from streamrnn.config.zones import local_offsets
-from streamrnn.errors import ConfigurationError
+from streamrnn.errors import ConfigurationError, FeedbackRefused
 from streamrnn.forecasting import bounds, diagnostics, fold, forecaster, intervals
 from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.calendar import INTERVAL, season_names
@@ -25,12 +25,13 @@ from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, format_times, targets_of
+from streamrnn.records.feedback import Feedback
 from streamrnn.records.forecasts import encode
 from streamrnn.records.latest import Opened, forecast_steps, numbers, open_alerts, origin
 from streamrnn.records.log import Message, Partition
 from streamrnn.state import settings
 from streamrnn.state.arrays import row_bytes
-from streamrnn.state.partition_model import PartitionModel
+from streamrnn.state.partition_model import PartitionModel, unknown_series
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -233,6 +234,17 @@ class ForecastModel(PartitionModel[Answers]):
     def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         """See `alerts.encode_alerts`."""
         return encode_alerts(partition, self._names, detector.CHANNEL_NAMES, decoded, answers)
+
+    def hear(self, series: Series, row: int, told: Feedback) -> None:
+        """See `PartitionModel.hear`."""
+        if series.common.numbers[row, EVENTS] == 0:
+            raise unknown_series(told)
+        found = feedback.tell(series.anomaly, row, told.alert, told.verdict == "expected")
+        if found == feedback.HEARD:
+            return
+        had = int(series.anomaly.alert[row, alerts.ALERTS])
+        why = f"it has had {had}" if found == feedback.TO_COME else f"it has had {had}, and knows the last few of them"
+        raise FeedbackRefused(f"feedback on alert {told.alert} of series {told.key!r}: {why}")
 
     def _passes(self, series: Series, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
         """The compiled passes over a batch, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class Scorecard:
     events: int = 0
     dead_letters: int = 0
     anomalies: int = 0
+    feedback: Counter[str] = field(default_factory=Counter)
     scored: Float64 = field(init=False)
     absolute_error: Float64 = field(init=False)
     persistence_error: Float64 = field(init=False)
@@ -43,6 +45,7 @@ class Scorecard:
         on_time = ~answers.late
         self.events += int(on_time.sum())
         self.dead_letters += dead_letters
+        self.feedback.update(told.verdict for told in decoded.heard)
         self.anomalies += int(answers.opened[on_time].sum())
         observed = decoded.targets[on_time]
         expected, previous = answers.expected[on_time], answers.previous[on_time]

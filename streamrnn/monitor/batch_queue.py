@@ -11,6 +11,7 @@ import numpy as np
 
 from streamrnn.forecasting.answers import Answers
 from streamrnn.records.events import Float64, Int64
+from streamrnn.records.feedback import Feedback
 from streamrnn.records.latest import Opened
 from streamrnn.records.log import Partition
 
@@ -27,6 +28,7 @@ class Batch(NamedTuple):
     answers: Answers
     experts: Mapping[str, Float64]  # of the watched series: (targets, experts) weights after this batch
     opened: Sequence[tuple[str, Opened]] | None = None  # all alerts open after this batch; None: the answers tell
+    heard: Sequence[Feedback] = ()
 
     @property
     def bytes(self) -> int:

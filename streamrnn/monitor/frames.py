@@ -6,6 +6,7 @@ A frame is complete by itself, so frames can be dropped at will and the latest a
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from streamrnn.monitor.history import (
     Points,
 )
 from streamrnn.records.events import Float64, Int64
+from streamrnn.records.feedback import Feedback
 
 LISTED: Final = 60
 SPARKLINE: Final = 48
@@ -111,10 +113,15 @@ def overview(history: History, search: str, now: float) -> dict[str, Any]:
 
 
 def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The alerts that opened or closed in a batch, in the order of its events."""
+    """The alerts that opened or closed in a batch, and what was said of alerts, in the order of the log."""
     changes = batch.answers.changes[:, ANOMALY]
-    found = []
-    for i in np.flatnonzero(changes[:, NUMBER]).tolist():
+    found: list[dict[str, Any]] = []
+    said = deque(batch.heard)
+    for i in [*np.flatnonzero(changes[:, NUMBER]).tolist(), len(batch.keys)]:
+        while said and said[0].before <= i:
+            found.append(_told(said.popleft(), batch.partition.number))
+        if i == len(batch.keys):
+            break
         number, _, target, channel = changes[i].tolist()
         size = float(batch.answers.deviation[i])
         found.append(
@@ -130,6 +137,20 @@ def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> l
             }
         )
     return found
+
+
+def _told(told: Feedback, partition: int) -> dict[str, Any]:
+    stamp = told.record.timestamp
+    return {
+        "key": told.key,
+        "partition": partition,
+        "time": stamp / 1000 if stamp is not None else None,
+        "state": told.verdict,
+        "alert": told.alert,
+        "target": None,
+        "channel": None,
+        "size": None,
+    }
 
 
 def chart(

@@ -59,6 +59,7 @@ class Metrics:
         self.forecasts = counter("forecasts_total", "Output records published.", _PLACE)
         self.late = counter("late_events_total", "Events older than their series' newest, not processed.", _PLACE)
         self.dead_letters = counter("dead_letters_total", "Records that were no events.", (*_PLACE, "reason"))
+        self.feedback = counter("feedback_total", "Feedback on alerts that was taken.", (*_PLACE, "verdict"))
         self.anomalous = counter("anomalous_events_total", "Events flagged as anomalies.", _PLACE)
         self.commits = counter("commits_total", "Steps that became visible.")
         self.commit_failures = counter("commit_failures_total", "Steps that failed and were recovered as a crash.")

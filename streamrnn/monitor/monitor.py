@@ -221,6 +221,9 @@ class Monitor(Observer):
         reasons = Counter(type(error).__name__ for _, error in step.unusable)
         for reason, count in reasons.items():
             self.metrics.dead_letters.labels(partition.topic, str(partition.number), reason).inc(count)
+        heard = decoded.heard
+        for verdict, count in Counter(told.verdict for told in heard).items():
+            self.metrics.feedback.labels(partition.topic, str(partition.number), verdict).inc(count)
         metrics.offset.set(step.offset)
         metrics.series.set(model.series.in_memory)
         metrics.watermark.set(model.counters["watermark"] / 1e6)
@@ -246,7 +249,9 @@ class Monitor(Observer):
         if partition in self._untold and self._clock() >= self._tell_at:
             self._untold.discard(partition)
             opened = model.open_alerts()
-        dropped = self.backlog.put(Batch(partition, decoded.keys, decoded.times, observed, answers, weights, opened))
+        dropped = self.backlog.put(
+            Batch(partition, decoded.keys, decoded.times, observed, answers, weights, opened, heard)
+        )
         if dropped:
             self.metrics.dropped.inc(dropped)
             self._untold.update(self._models)

@@ -23,6 +23,8 @@ from typing_extensions import TypedDict
 
 from streamrnn.config.tree import EventConfig
 from streamrnn.errors import ConfigurationError, EventAhead, EventError, EventInvalid
+from streamrnn.records import feedback
+from streamrnn.records.feedback import Feedback
 from streamrnn.records.log import Record
 from streamrnn.records.payloads import FRAMED, Payloads, framed, needs_payloads, read_json
 from streamrnn.records.scanning import PlainFields, Scanner
@@ -76,6 +78,13 @@ class Decoded(NamedTuple):
     records: Sequence[Record]
     rejected: list[tuple[Record, EventError]]
     labels: Labels | None = None
+    feedback: Sequence[Feedback] = ()  # on alerts, in log order; what a model refuses of it is added to `rejected`
+
+    @property
+    def heard(self) -> list[Feedback]:
+        """The feedback that was not refused; after the batch was processed."""
+        refused = {id(record) for record, _ in self.rejected} if self.feedback else ()
+        return [one for one in self.feedback if id(one.record) not in refused]
 
 
 def targets_of(event: EventConfig) -> tuple[str, ...]:
@@ -123,6 +132,7 @@ class EventDecoder:
         self._targets = targets_of(event)
         self._max_ahead = None if event.max_ahead is None else round(event.max_ahead * 1e6)  # microseconds
         schema = self._schema(text=rows is not None, timed=rows is None)
+        self._feedback = feedback.feedback_schema(event.key, Key)
         self._validate: Callable[[bytes], dict[str, Any]] = schema.validator.validate_json
         self._scanner = self._plain(rows)
         if rows is not None:
@@ -155,6 +165,36 @@ class EventDecoder:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Validate every record; nothing raises for a bad one, it is returned in `rejected`."""
+        decoded = self._decode(records)
+        return self._with_feedback(decoded, records) if decoded.rejected and self._hears else decoded
+
+    _hears = True  # feedback
+
+    def _with_feedback(self, decoded: Decoded, records: Sequence[Record]) -> Decoded:
+        """Those that are no events because they are feedback, as such."""
+        heard: list[Feedback] = []
+        rejected: list[tuple[Record, EventError]] = []
+        errors = {id(record): error for record, error in decoded.rejected}
+        before, good = 0, decoded.records
+        for record in records:
+            error = errors.get(id(record))
+            if error is None:
+                while before < len(good) and good[before] is record:
+                    before += 1
+                continue
+            try:
+                value = record.value if record.value and len(record.value) <= self._event.max_bytes else None
+                fields = feedback.read(self._feedback, self._targets, value)
+                if fields is not None:
+                    key = self._key(fields, record)
+                    heard.append(Feedback(record, key, fields["alert"], fields[feedback.FIELD], before))
+                    continue
+            except EventError as better:
+                error = better
+            rejected.append((record, error))
+        return decoded._replace(rejected=rejected, feedback=heard)
+
+    def _decode(self, records: Sequence[Record]) -> Decoded:
         if self._payloads is not None:
             return self._decode_payloads(records, self._payloads)
         return self._each(records) if self._scanner is None else self._scan(self._scanner, records)

@@ -46,6 +46,8 @@ def _one_of(declared: tuple[str, ...]) -> Any:
 class LabelledDecoder(EventDecoder):
     """Turns records into features, ids and labels; the labels become the targets, (events, 1)."""
 
+    _hears = False  # there are no alerts
+
     def __init__(self, config: Config, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None) -> None:
         self._config = config
         super().__init__(config.event, rows, read)

@@ -10,6 +10,7 @@ import numpy as np
 
 from streamrnn.config.tree import EventConfig
 from streamrnn.errors import EventError, EventInvalid
+from streamrnn.records import feedback
 from streamrnn.records.events import DEFAULT_KEY, LARGEST_VALUE, LONGEST_KEY, Decoded, EventDecoder, own_time
 from streamrnn.records.log import Record
 
@@ -34,8 +35,7 @@ class RowDecoder(EventDecoder):
         super().__init__(event, rows)
         self._rows = rows
 
-    def decode(self, records: Sequence[Record]) -> Decoded:
-        """See `EventDecoder.decode`."""
+    def _decode(self, records: Sequence[Record]) -> Decoded:
         if self._scanner is not None:  # plain JSON is read many lines at once
             return self._scan(self._scanner, records)
         most, read = self._event.max_bytes, self._rows.read
@@ -49,6 +49,8 @@ class RowDecoder(EventDecoder):
             try:
                 if len(line) > most:
                     self._fields(line)  # which says so
+                if line[:1] == b"{" and feedback.read(self._feedback, self._targets, line) is not None:
+                    raise EventInvalid("feedback")  # its commas are no columns of a table
                 key, time, numbers = read(line)
                 if key is None:
                     key = DEFAULT_KEY

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from streamrnn.config.tree import Config
 from streamrnn.records.alerts import AlertRecord
 from streamrnn.records.dead_letters import DeadLetterRecord
-from streamrnn.records.events import event_schema
+from streamrnn.records.events import Key, event_schema
+from streamrnn.records.feedback import feedback_schema
 from streamrnn.records.forecasts import ForecastRecord
 from streamrnn.records.labelled_events import labelled_schema
 from streamrnn.records.latest import LatestRecord, SeriesList
@@ -29,6 +30,7 @@ def schemas() -> dict[str, Callable[[Config], str]]:
         "forecast": lambda _: dump(ForecastRecord.model_json_schema()),
         "prediction": lambda _: dump(output_schema()),
         "alert": lambda _: dump(AlertRecord.model_json_schema()),
+        "feedback": lambda config: dump(feedback_schema(config.event.key, Key).json_schema()),
         "latest": lambda _: dump(LatestRecord.model_json_schema()),
         "series": lambda _: dump(SeriesList.model_json_schema()),
         "dead-letter": lambda _: dump(DeadLetterRecord.model_json_schema()),

@@ -61,8 +61,13 @@ class StateCache:
     def flush(self) -> None:
         """Store every state that changed since it was stored."""
         keys = list(self._changed)
+        self._put(keys)
+
+    def _put(self, keys: Sequence[str]) -> None:
+        """Store their states; a series of which there was feedback alone has none."""
         for key, row in zip(keys, self._table.get([self._rows[key] for key in keys]), strict=True):
-            self._store(key, self._stepper.states.encode(key, row))
+            if row != self._table.blank:
+                self._store(key, self._stepper.states.encode(key, row))
             del self._changed[key]
 
     def _rows_of(self, keys: Sequence[str]) -> dict[str, int]:
@@ -85,9 +90,6 @@ class StateCache:
         return {key: self._rows[key] for key in keys}
 
     def _leave(self, keys: Sequence[str]) -> None:
-        changed = [key for key in keys if key in self._changed]
-        for key, row in zip(changed, self._table.get([self._rows[key] for key in changed]), strict=True):
-            self._store(key, self._stepper.states.encode(key, row))
-            del self._changed[key]
+        self._put([key for key in keys if key in self._changed])
         for key in keys:
             self._free.append(self._rows.pop(key))

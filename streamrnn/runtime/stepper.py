@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, overload
@@ -22,9 +23,10 @@ import orjson
 
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
-from streamrnn.errors import ConfigurationError, EventError
+from streamrnn.errors import ConfigurationError, EventError, FeedbackRefused
 from streamrnn.records.dead_letters import dead_letter
 from streamrnn.records.events import Decoded
+from streamrnn.records.feedback import Feedback
 from streamrnn.records.log import Message, Partition, Record, headers_of
 from streamrnn.records.payloads import plain
 from streamrnn.runtime.task import task_of
@@ -80,13 +82,14 @@ class Table:
     def __init__(self, model: PartitionModel[Any], rows: int) -> None:
         self.arrays = model.new_rows(rows)
         self.rows = rows
-        self._blank = bytes(row_bytes(self.arrays))
+        self.blank = bytes(row_bytes(self.arrays))
+        """The bytes of a row whose series has had no event."""
 
     def put(self, rows: Sequence[int], data: Sequence[Any]) -> None:
         """Fill the rows; None is a new series."""
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = slice(start, start + ROWS_AT_ONCE)
-            put_rows(self.arrays, rows[some], [self._blank if one is None else one for one in data[some]])
+            put_rows(self.arrays, rows[some], [self.blank if one is None else one for one in data[some]])
 
     def get(self, rows: Sequence[int]) -> list[bytes]:
         """The rows' bytes."""
@@ -161,6 +164,8 @@ class Stepper:
             decoded = self._decoder.decode([record])
             if decoded.rejected:
                 raise decoded.rejected[0][1]
+            if decoded.feedback:
+                return self._heard(state, decoded.feedback[0]), None
             series = decoded.keys[0]
             self._one.put([0], [self.states.decode(series, state) if state else None])
             answers = self.model.fold_into(self._one.arrays, decoded, np.zeros(1, np.int64))
@@ -174,6 +179,12 @@ class Stepper:
         assert found is not None
         return after, orjson.loads(found) if isinstance(event, Mapping) else found
 
+    def _heard(self, state: bytes | None, told: Feedback) -> bytes:
+        """The state after feedback on one of the series' alerts. Raises `FeedbackRefused`."""
+        self._one.put([0], [self.states.decode(told.key, state) if state else None])
+        self.model.hear(self._one.arrays, 0, told)
+        return self.states.encode(told.key, self._one.get([0])[0])
+
     def step_many(self, states: Mapping[str, bytes | None], events: Sequence[Event]) -> tuple[dict[str, bytes], Steps]:
         """Fold a batch of events, of any series, in order: the same bytes as one step after the other, and far faster.
 
@@ -185,7 +196,7 @@ class Stepper:
         with self.lock:
             records = distinct([self.record(event) for event in events])
             decoded = self.decode(records)
-            keys = list(dict.fromkeys(decoded.keys))
+            keys = list(dict.fromkeys([*decoded.keys, *(told.key for told in decoded.feedback)]))
             if len(keys) > self._many.rows:
                 self._many = Table(self.model, len(keys))
             held = [states.get(key) for key in keys]
@@ -196,7 +207,9 @@ class Stepper:
             )
             steps = self.fold(self._many, lambda _: of, decoded, records)
             data = self._many.get(rows)
-        return {key: self.states.encode(key, row) for key, row in zip(keys, data, strict=True)}, steps
+        blank = self._many.blank  # of a series that was only heard of
+        changed = {key: row for key, row in zip(keys, data, strict=True) if row != blank}
+        return {key: self.states.encode(key, row) for key, row in changed.items()}, steps
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """The good events as arrays, and what is none."""
@@ -210,7 +223,13 @@ class Stepper:
         messages: dict[int, Message] = {}
         alerts: list[Message] = []
         unusable: list[tuple[Record, EventError]] = list(decoded.rejected)
-        for span in _spans(decoded.keys, table.rows):
+        for span in _spans(decoded.keys, table.rows, decoded.feedback):
+            if isinstance(span, Feedback):
+                try:
+                    self.model.hear(table.arrays, rows_of([span.key])[span.key], span)
+                except FeedbackRefused as error:
+                    unusable.append((span.record, error))
+                continue
             part = _some(decoded, span)
             rows = rows_of(list(dict.fromkeys(part.keys)))
             answers = self.model.fold_into(table.arrays, part, np.array([rows[key] for key in part.keys], np.int64))
@@ -310,22 +329,29 @@ def _place(record: Record) -> Partition:
     return Partition(getattr(record, "topic", PLACE.topic), getattr(record, "partition", PLACE.number))
 
 
-def _spans(keys: Sequence[str], most: int) -> Iterator[slice]:
-    """Cut events into spans of at most EVENTS_AT_ONCE, and of at most so many keys."""
+def _spans(keys: Sequence[str], most: int, feedback: Sequence[Feedback] = ()) -> Iterator[slice | Feedback]:
+    """Cut events into spans of at most EVENTS_AT_ONCE, and of at most so many keys, with the feedback in between."""
     start, seen = 0, set[str]()
+    waiting = deque(feedback)
     for at, key in enumerate(keys):
+        while waiting and waiting[0].before == at:
+            if at > start:
+                yield slice(start, at)
+            yield waiting.popleft()
+            start, seen = at, set()
         if at - start == EVENTS_AT_ONCE or (len(seen) == most and key not in seen):
             yield slice(start, at)
             start, seen = at, set()
         seen.add(key)
     if keys:
         yield slice(start, len(keys))
+    yield from waiting
 
 
 def _some(decoded: Decoded, part: slice | Int64) -> Decoded:
     """Some of the good events."""
     if isinstance(part, slice) and part.start == 0 and part.stop >= len(decoded.keys):
-        return decoded._replace(rejected=[])
+        return decoded._replace(rejected=[], feedback=())
     chosen = range(len(decoded.keys))[part] if isinstance(part, slice) else part.tolist()
     labels = decoded.labels
     if labels is not None:

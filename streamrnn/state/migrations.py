@@ -90,6 +90,24 @@ def _with_six_rates(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays | {"rates": rates}
 
 
+def _without_memory(fields: list[Field]) -> list[Field]:
+    """Of the anomalies: no alert is remembered for feedback."""
+    return [
+        field for field in fields if field[0] not in ("remembered", "strangest", "withheld", "allowed", "aftermath")
+    ]
+
+
+def _with_memory(arrays: dict[str, Array]) -> dict[str, Array]:
+    targets = len(arrays["doubles"])
+    return arrays | {
+        "remembered": np.zeros((4, 7), np.int32),
+        "strangest": np.zeros((4, 6), np.float32),
+        "withheld": np.zeros((targets, 4, 2), np.float32),
+        "allowed": np.zeros((targets, 6, 2), np.float32),
+        "aftermath": np.zeros((targets, 4), np.float32),
+    }
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -102,6 +120,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Migration("anomaly", 4, _with_five_rates, _with_six_rates),
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
     Refused("forecaster", 5, "0.1.0", "the next step and the far ones share one table of seasons, in single precision"),
+    Migration("anomaly", 5, _without_memory, _with_memory),
     Refused("warning", 2, "0.1.0", "a series has it only where warnings are asked for"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""

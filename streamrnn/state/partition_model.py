@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from streamrnn import __version__
 from streamrnn.config.tree import Config
-from streamrnn.errors import ConfigurationError, EventError, SnapshotCorrupt, SnapshotMismatch
+from streamrnn.errors import ConfigurationError, EventError, FeedbackRefused, SnapshotCorrupt, SnapshotMismatch
 from streamrnn.records.dead_letters import late_event
 from streamrnn.records.events import Decoded
+from streamrnn.records.feedback import Feedback
 from streamrnn.records.latest import Opened
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.state import migrations
@@ -109,19 +110,51 @@ class PartitionModel(ABC, Generic[Answers]):
         """Compile, or load from the cache, what the configuration needs. The model is of no use afterwards."""
 
     def process(self, decoded: Decoded) -> Answers:
-        """Fold the events in; the answers have one entry per event, in order."""
+        """Fold the events in; the answers have one entry per event, in order.
+
+        Feedback is taken where it stands between them; what is refused of it is added to `decoded.rejected`.
+        """
         answers = self._blank_answers(decoded)
-        clock = self._clock.read(decoded.keys, decoded.times) if self._clock is not None else None
-        for part, rows in self.series.batches(decoded.keys):
-            if clock is None or self._forget_after is None:
-                self._fold(self.series.arrays, decoded, part, rows, answers)
-                continue
-            first = part.start
-            for span in self._renewed(rows, decoded.times[part], clock[part], self._forget_after):
-                place = slice(first + span.start, first + span.stop)
-                self._fold(self.series.arrays, decoded, place, rows[span], answers)
+        start = 0
+        for told in decoded.feedback:
+            self._fold_span(decoded, start, told.before, answers)
+            start = told.before
+            try:
+                self._hear(told)
+            except FeedbackRefused as error:
+                decoded.rejected.append((told.record, error))
+        self._fold_span(decoded, start, len(decoded.keys), answers)
         self._sweep()
         return answers
+
+    def _fold_span(self, decoded: Decoded, start: int, stop: int, answers: Answers) -> None:
+        """Fold the events from `start` on."""
+        keys, times = decoded.keys, decoded.times
+        if (start, stop) != (0, len(keys)):
+            keys, times = keys[start:stop], times[start:stop]
+        clock = self._clock.read(keys, times) if self._clock is not None else None
+        for part, rows in self.series.batches(keys):
+            first = start + part.start
+            if clock is None or self._forget_after is None:
+                self._fold(self.series.arrays, decoded, slice(first, start + part.stop), rows, answers)
+                continue
+            for span in self._renewed(rows, times[part], clock[part], self._forget_after):
+                place = slice(first + span.start, first + span.stop)
+                self._fold(self.series.arrays, decoded, place, rows[span], answers)
+
+    def _hear(self, told: Feedback) -> None:
+        """Take feedback. Raises `FeedbackRefused`, and nothing has changed."""
+        if told.key in self.series:
+            _, rows = next(self.series.batches([told.key]))
+            newest, now = int(self.newest_times(self.series.arrays)[rows[0]]), self._clock.now if self._clock else None
+            if now is None or self._forget_after is None or now - newest <= self._forget_after:
+                self.hear(self.series.arrays, int(rows[0]), told)
+                return
+        raise unknown_series(told)
+
+    def hear(self, series: Any, row: int, told: Feedback) -> None:
+        """Take feedback into this row of the arrays `series`. Raises `FeedbackRefused`, and nothing has changed."""
+        raise unknown_series(told)
 
     def new_rows(self, count: int) -> Any:
         """Arrays of `count` new series that are nobody's yet: whoever keeps states elsewhere folds into them."""
@@ -329,6 +362,14 @@ class PartitionModel(ABC, Generic[Answers]):
     def close(self) -> None:
         """Delete the local store of idle series."""
         self.series.close()
+
+
+def unknown_series(told: Feedback) -> FeedbackRefused:
+    """The reason feedback on a series that is not there is a dead letter."""
+    return FeedbackRefused(
+        f"feedback on alert {told.alert} of series {told.key!r}, which has no events here: feedback goes into the "
+        "partition of its series"
+    )
 
 
 def _plain(shape: dict[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,10 @@ class SeriesTable(Generic[Tree]):
         """Every series there is, in memory or stored."""
         return len(self._rows) + len(self._store)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether there is this series, in memory or stored."""
+        return key in self._rows or key in self._store
+
     @property
     def in_memory(self) -> int:
         """Series that have a row."""

@@ -83,16 +83,21 @@ class SplitModel(PartitionModel[Any]):
     def process(self, decoded: Decoded) -> Any:
         """See `PartitionModel.process`."""
         places = self._deal(decoded.keys)
+        said = self._deal([told.key for told in decoded.feedback])
         answers = self._blank_answers(decoded)
         some = [
-            (part, indices) for number, part in enumerate(self.parts) if len(indices := (places == number).nonzero()[0])
+            (part, indices, said == number)
+            for number, part in enumerate(self.parts)
+            if len(indices := (places == number).nonzero()[0]) or (said == number).any()
         ]
-        jobs = [(part, _taken(decoded, indices)) for part, indices in some]
+        jobs = [(part, _taken(decoded, indices, own)) for part, indices, own in some]
         if self._pool is None:
             found = [part.process(events) for part, events in jobs]
         else:
             found = list(self._pool.map(lambda job: job[0].process(job[1]), jobs))
-        for (_, indices), own in zip(some, found, strict=True):
+        for _, events in jobs:
+            decoded.rejected.extend(events.rejected)  # feedback that was refused
+        for (_, indices, _), own in zip(some, found, strict=True):
             for whole, array in zip(answers, own, strict=True):
                 whole[indices] = array
         return answers
@@ -231,9 +236,11 @@ def split_otherwise(stored: int, asked: int) -> SnapshotMismatch:
     )
 
 
-def _taken(decoded: Decoded, indices: npt.NDArray[np.int64]) -> Decoded:
-    """Some of the events to forecast, without the records that are none."""
+def _taken(decoded: Decoded, indices: npt.NDArray[np.int64], said: npt.NDArray[np.bool_]) -> Decoded:
+    """Some of the events to forecast and of the feedback, without the records that are neither."""
     numbers = indices.tolist()
+    heard = [told for told, own in zip(decoded.feedback, said.tolist(), strict=True) if own]
+    before = np.searchsorted(indices, [told.before for told in heard]).tolist()
     return Decoded(
         [decoded.keys[i] for i in numbers],
         decoded.times[indices],
@@ -241,4 +248,5 @@ def _taken(decoded: Decoded, indices: npt.NDArray[np.int64]) -> Decoded:
         decoded.features[indices],
         [decoded.records[i] for i in numbers],
         [],
+        feedback=[told._replace(before=place) for told, place in zip(heard, before, strict=True)],
     )

@@ -26,7 +26,8 @@ def kill_and_compare(disturbed: Application, calm: Application, events: Sequence
     digests = disturbed.digests()
     assert [disturbed.stop(number) for number in range(2)] == [0, 0]
 
-    same_bytes(disturbed, digests, calm, calm.digests(), len(events))
+    answered = sum(b'"feedback"' not in value for _, _, value in events)
+    same_bytes(disturbed, digests, calm, calm.digests(), answered)
     assert in_commit >= kills // 4
     return in_commit
 

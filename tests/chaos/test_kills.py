@@ -5,6 +5,7 @@ The everyday form is short; `make chaos` runs the long one (`STREAMRNN_CHAOS=lon
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -22,12 +23,25 @@ LONG = os.environ.get("STREAMRNN_CHAOS") == "long"
 EVENTS, SERIES, KILLS = (200_000, 200, 100) if LONG else (16_000, 40, 9)
 
 
+def feedback(number: int) -> list[tuple[int, bytes, bytes]]:
+    """On the first alerts of a series, those that it has had and others."""
+    key = f"series-{number}"
+    verdict = "fault" if number % 3 == 0 else "expected"
+    said = [json.dumps({"feedback": verdict, "key": key, "alert": alert}).encode() for alert in range(1, 4)]
+    return [(number % 4, key.encode(), value) for value in said]
+
+
 @pytest.mark.timeout(3600)
 def test_kills_change_no_byte(application: Callable[..., Application], capsys: pytest.CaptureFixture[str]) -> None:
     disturbed, calm = application(alerts=True), application(alerts=True)
     events = generate(EVENTS, SERIES, 4, seed=1, start=1_767_225_600, outages=True)
-    in_commit = kill_and_compare(disturbed, calm, events, KILLS)
+    said = [event for number in range(SERIES) for event in feedback(number)]
+    after = 280 * SERIES  # the outages of half of the series are over, those of the others are not
+    in_commit = kill_and_compare(disturbed, calm, [*events[:after], *said, *events[after:]], KILLS)
     assert sum(map(len, alerts(calm).values())) > SERIES
+    refused = [letter.value for letter in calm.client.read(calm.dead_letters)]
+    assert 0 < len(refused) < len(said)
+    assert sorted(refused) == sorted(letter.value for letter in disturbed.client.read(disturbed.dead_letters))
     uncommitted = len(disturbed.client.read(disturbed.output, committed=False)) - EVENTS
     with capsys.disabled():
         print(

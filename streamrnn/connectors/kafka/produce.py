@@ -25,8 +25,11 @@ def produce(
     rate: float | None,
     stop: threading.Event,
     sent: Callable[[int], None] = lambda _: None,
+    partition: int | None = None,
 ) -> int:
     """Send `messages` at `rate` per second (None: as fast as possible) until they end or `stop` is set.
+
+    Each goes into the partition that its key asks for, or into `partition`.
 
     Returns how many were acknowledged. Raises a `ConnectorError` when the broker or the topic is not there.
     """
@@ -51,7 +54,7 @@ def produce(
                 if failed:
                     raise failed[0]
                 future = producer.send(
-                    topic, message.value, message.key, list(message.headers), timestamp_ms=message.timestamp
+                    topic, message.value, message.key, list(message.headers), partition, message.timestamp
                 )
                 future.add_errback(failed.append)
                 count += 1

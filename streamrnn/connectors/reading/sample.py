@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from streamrnn.records.feedback import FIELD, VERDICTS
+
 _DEEPEST = 6
 _LONGEST = 200  # characters of a cell that are looked at
 
@@ -80,7 +82,7 @@ def objects(lines: Iterable[bytes]) -> list[dict[str, Any]]:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not ("alert" in value and value.get(FIELD) in VERDICTS):  # no columns
             found.append(value)
     return found
 

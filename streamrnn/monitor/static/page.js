@@ -104,10 +104,11 @@ const showAlerts = (alerts) => {
     const size = finite(alert.size) ? ` ${alert.size > 0 ? "+" : ""}${short(alert.size)}` : "";
     const why = document.createElement("span");
     why.className = alert.state === "opened" ? "why" : "when";
-    why.textContent = `${alert.state}: ${alert.target ?? ""} ${alert.channel ?? ""}${size}`;
+    const said = alert.state === "opened" || alert.state === "closed" ? alert.state : `said to be ${alert.state}`;
+    why.textContent = `${said}, alert ${alert.alert}: ${alert.target ?? ""} ${alert.channel ?? ""}${size}`.replace(/: +$/, "");
     const when = document.createElement("span");
     when.className = "when";
-    when.textContent = moment(alert.time);
+    when.textContent = finite(alert.time) ? moment(alert.time) : "";
     item.append(button, when, why);
     return item;
   }));

@@ -1,0 +1,40 @@
+"""`streamrnn feedback`: writes what a person says of an alert into the log where the series is."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import orjson
+
+from streamrnn.config.tree import Config
+from streamrnn.errors import ConnectorError
+from streamrnn.records.feedback import FIELD
+from streamrnn.records.log import Message
+
+
+def line(config: Config, verdict: str, key: str, alert: int) -> bytes:
+    """The record."""
+    return orjson.dumps({FIELD: verdict, config.event.key: key, "alert": alert})
+
+
+def append(file: Path, record: bytes) -> None:
+    """Write it at the end of a file of events. Raises `ConnectorError`."""
+    try:
+        with file.open("r+b") as log:
+            end = log.seek(0, 2)
+            if end:
+                log.seek(end - 1)
+                record = record if log.read(1) == b"\n" else b"\n" + record
+            log.write(record + b"\n")
+    except OSError as error:
+        raise ConnectorError(f"{file}: {error.strerror or error}") from error
+
+
+def send(config: Config, topic: str | None, partition: int | None, key: str, record: bytes) -> str:
+    """Write it into the topic, where its key goes or into a partition; returns the topic."""
+    from streamrnn.connectors.kafka.produce import produce
+
+    topic = topic or (config.kafka.inputs or (config.kafka.input_topic,))[0]
+    produce(config.kafka, topic, [Message(key.encode(), record)], None, threading.Event(), partition=partition)
+    return topic
