@@ -24,6 +24,8 @@ from streamrnn.app.options import (
     configured,
     console_of,
     only_forecasts,
+    querying,
+    querying_flags,
     reading,
     reading_flags,
 )
@@ -75,6 +77,8 @@ def cli() -> None:
 @click.option("--state", type=PathOption(file_okay=False), help="Keep snapshots here; a restart goes on.")
 @click.option("--dead-letters", type=PathOption(dir_okay=False), help="Default: OUTPUT.dead-letters.jsonl.")
 @click.option("--alerts", type=PathOption(dir_okay=False), help="Also write a line where an alert opens or closes.")
+@querying
+@click.option("--until", metavar="TIME", help="With --prometheus: end before this moment; default: no end.")
 @reading
 @click.option("--task", type=click.Choice(["forecast", "regression", "classification"]), help="What is learned.")
 @click.option("--label", help="Column with the number or class to learn (--task regression or classification).")
@@ -97,9 +101,10 @@ def run(
     partitions: int | None,
     workers: int | None,
     quiet: bool,
+    until: str | None,
     **given: Any,
 ) -> None:
-    """Forecast a stream, or learn its labels: a Kafka topic as configured, or a file.
+    """Forecast a stream, or learn its labels: a Kafka topic as configured, a file, or a query of Prometheus.
 
     \b
     Examples:
@@ -108,6 +113,7 @@ def run(
       streamrnn run --input x.csv --output out.jsonl --set model.horizon=24
       streamrnn run --input 'day-*.csv' --output out.jsonl --state state/
       streamrnn run --input sensors.log --follow --output out.jsonl --state state/
+      streamrnn run --prometheus http://localhost:9090 --query 'rate(http_requests_total[5m])' --output out.jsonl
       streamrnn run --input x.csv --output out.jsonl --task classification --feature a --feature b --label kind
       tail -f events.jsonl | streamrnn run --input - --output -
     """
@@ -116,6 +122,8 @@ def run(
 
     flags = {
         **reading_flags(given),
+        **querying_flags(given),
+        "prometheus.until": until,
         "event.label": label,
         "event.id": label_id,
         "file.partitions": partitions,
@@ -127,6 +135,19 @@ def run(
     if alerts is not None:
         only_forecasts(config, "--alerts tells of forecasts")
     console = console_of(config, service=not sources)
+    if config.prometheus.url is not None:
+        from streamrnn.app.prometheus import run_prometheus
+
+        if sources or partitions is not None:
+            raise click.UsageError("--prometheus is an input of its own: leave out --input and --partitions")
+        if output is None:
+            raise click.UsageError("--prometheus needs --output FILE, or --output - for standard output")
+        target = None if output == "-" else Path(output)
+        check_distinct({"--config": file, "--output": target, "--alerts": alerts})
+        run_prometheus(config, target, dead_letters=dead_letters, alerts=alerts, console=console, quiet=quiet)
+        return
+    if until is not None:
+        raise click.UsageError("--until goes with --prometheus")
     if sources:
         from streamrnn.connectors.reading.sequence import expanded
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from streamrnn.config.tree import Config
+from streamrnn.connectors.requests import Refused, ask
 from streamrnn.errors import ConfigurationError, StateError, StreamRNNError
-from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
 from streamrnn.state.split_model import SETTING, records_of

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from streamrnn.config.tree import Config
+from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, StateError
@@ -126,6 +127,26 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
                 model.close()
     finally:
         kept.close()
+
+
+def fold_all(config: Config, connector: Connector, say: Say) -> tuple[PartitionModel[Any], Learned, int]:
+    """Fold the one partition of a connector to its end: the model, what it came to, and the offset that it stands for.
+
+    Raises `StateError` where nothing is an event.
+    """
+    task, count, end = task_of(config), _Count(say), 0
+    model, decoder = task.model(), task.decoder()
+    for partition in connector.poll(0).assigned:
+        end = connector.beginning(partition)
+        connector.start(partition, end)
+    finished = False
+    while not finished:
+        polled = connector.poll(1.0)
+        finished = polled.finished
+        for records in polled.records.values():
+            _fold(model, decoder, records, count)
+            end = records[-1].offset + 1
+    return model, _result(count, [model]), end
 
 
 def _alike(source: Path, config: Config, before: Config | None) -> Config:

@@ -67,6 +67,30 @@ def reading(command: Command) -> Command:
     return command
 
 
+def querying(command: Command) -> Command:
+    """The options of every command that reads a query of Prometheus."""
+    options = (
+        click.option("--prometheus", metavar="URL", help="Read a query of this server (docs/prometheus.md)."),
+        click.option("--query", metavar="PROMQL", help="With --prometheus: what is read."),
+        click.option("--step", metavar="DURATION", help="With --prometheus: between two moments; default: 1m."),
+        click.option("--from", "begin", metavar="TIME", help="With --prometheus: the first moment; default: now."),
+        click.option("--by", multiple=True, metavar="LABEL", help="With --prometheus: the key is this label; repeat."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def querying_flags(given: Mapping[str, Any]) -> dict[str, object]:
+    """The options of `querying` as paths of the configuration."""
+    flags = {name: given[name] for name in ("query", "step", "begin")}
+    flags |= {"url": given["prometheus"], "by": [*given["by"]] or None}
+    if given["prometheus"] is None and (named := [name for name, value in flags.items() if value is not None]):
+        names = ", ".join(f"--{'from' if name == 'begin' else name}" for name in named)
+        raise click.UsageError(f"{names} go with --prometheus URL")
+    return {f"prometheus.{name}": value for name, value in flags.items()}
+
+
 def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
     """The options of `reading` as paths of the configuration."""
     keys = [*given["keys"]]

@@ -16,6 +16,8 @@ from streamrnn.app.options import (
     moment_of,
     only_forecasts,
     place_of,
+    querying,
+    querying_flags,
     reading,
     reading_flags,
 )
@@ -164,9 +166,10 @@ def reset(file: Path | None, assignments: Sequence[str], state: Path | None, tar
 @configured
 @click.argument("sources", metavar="[HISTORY]...", nargs=-1, type=PathOption(exists=True, dir_okay=False))
 @reading
+@querying
 @click.option("--state", type=PathOption(file_okay=False), help="Into this state folder, for `run --input --state`.")
 @click.option("--topic", help="Learn from this topic instead of files; the input topic itself, for example.")
-@click.option("--until", metavar="TIME", help="With --topic: up to the first record that is not older.")
+@click.option("--until", metavar="TIME", help="With --topic, --prometheus: up to what is not older.")
 @click.option("--then", "then", metavar="earliest|latest|OFFSET|TIME", help="Where the workers go live (Kafka).")
 @click.option("--replace", is_flag=True, help="Forget what the application has learned before (Kafka).")
 @click.option("--quiet", is_flag=True, help="Only errors on the terminal.")
@@ -190,9 +193,23 @@ def learn(
       streamrnn learn 2025.csv --config pipeline.yaml --then latest
       streamrnn learn --topic events --until 2026-01-31T06:00:00Z --config pipeline.yaml
       streamrnn learn --topic events-of-last-year --config pipeline.yaml --then earliest
+      streamrnn learn --prometheus http://localhost:9090 --query up --from 2026-01-01 --until 2026-02-01 --state state/
     """
     from streamrnn.app import learn as jobs
 
+    if given["prometheus"] is not None:
+        from streamrnn.app.prometheus import learn_prometheus
+
+        if sources or topic is not None or then is not None or replace or state is None:
+            raise click.UsageError("--prometheus is learned into --state DIR, and goes with no other input, no --then")
+        config = configuration(
+            file, assignments, {**reading_flags(given), **querying_flags(given), "prometheus.until": until}
+        )
+        console = console_of(config)
+        told = learn_prometheus(config, state, lambda note: None if quiet else console.print(note, markup=False))
+        click.echo(f"{told.events:,} events of {told.series:,} series learned, {told.unusable:,} records unusable")
+        return
+    querying_flags(given)
     if bool(sources) == (topic is not None):
         raise click.UsageError("name files of history, or --topic")
     config = configuration(file, assignments, reading_flags(given))

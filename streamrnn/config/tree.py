@@ -26,6 +26,7 @@ from pydantic import (
 from streamrnn.cells.catalog import CELLS
 from streamrnn.config.anomaly import AnomalyConfig
 from streamrnn.config.holidays import days_named
+from streamrnn.config.prometheus import PrometheusConfig
 from streamrnn.config.values import ClassName, FilePath, Finite, Names, Seconds, Section, Size, is_loopback
 from streamrnn.errors import ConfigurationError
 
@@ -523,6 +524,7 @@ class Config(Section):
     anomaly: AnomalyConfig = AnomalyConfig()
     labels: LabelsConfig = LabelsConfig()
     kafka: KafkaConfig = KafkaConfig()
+    prometheus: PrometheusConfig = PrometheusConfig()
     connector: ConnectorConfig = ConnectorConfig()
     state: StateConfig = StateConfig()
     monitor: MonitorConfig = MonitorConfig()

@@ -7,23 +7,20 @@ the outputs back to that and goes on, so a run that was killed anywhere ends wit
 
 from __future__ import annotations
 
-import base64
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import orjson
-
 from streamrnn.config.tree import Config, FileConfig
-from streamrnn.connectors.appender import Appender, check_distinct
+from streamrnn.connectors.appender import check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.connectors.file_outputs import FileOutputs
 from streamrnn.connectors.reading.beginnings import FilesBegin
 from streamrnn.connectors.reading.layout import Layout
-from streamrnn.connectors.reading.lines import Found, LineReader, standard
+from streamrnn.connectors.reading.lines import Found, LineReader
 from streamrnn.connectors.reading.long import MergedTimes, MetricRows
 from streamrnn.connectors.reading.look import Findings, Lines, Look, decided, look
 from streamrnn.connectors.reading.opening import open_input
@@ -97,11 +94,7 @@ class FileConnector(Connector):
         self._merged: MergedTimes | None = None
         self._points: str | None = None  # where the rows of a message stand
         self._ruled = False  # whether there are lines of dashes
-        self._written = {
-            "output": Appender(output, None if output is not None else standard(sys.stdout, "output")),
-            "dead_letters": Appender(dead_letters, None if dead_letters is not None else standard(sys.stderr, "error")),
-            "alerts": Appender(alerts),
-        }
+        self._outputs = FileOutputs(output, dead_letters, alerts)
         self._offset: int | None = None
         self.row_clock = False
         """Without a time column rows count as one second apart."""
@@ -281,10 +274,7 @@ class FileConnector(Connector):
             self._clock_base = int(str(facts.get("clock_base", 0)))
             if "begins" not in facts and facts.get("reader") != SortedRows.__name__:  # which the look makes
                 self._go_on(facts)
-        for name, appender in self._written.items():
-            appender.truncate(int(str(facts.get(f"{name}_length", 0))), facts.get(f"{name}_tail"))
-            if name != "dead_letters":  # a file of those says that something was wrong
-                appender.open()
+        self._outputs.resume(facts)
 
     def _go_on(self, facts: Mapping[str, object]) -> None:
         """Go to where the state was taken. Raises `StateError` for another file, or one that is read in another way."""
@@ -380,18 +370,13 @@ class FileConnector(Connector):
 
     def commit(self, commit: Commit) -> None:
         """See `Connector.commit`; what is written between two snapshots is cut back by a restart."""
-        self._written["output"].write(_lines(commit.outputs.get(self.partition, ())))
-        letters = commit.dead_letters.get(self.partition, ())
-        self._written["dead_letters"].write(b"".join(map(_dead_letter_line, letters)))
-        self._written["alerts"].write(_lines(commit.alerts.get(self.partition, ())))
+        self._outputs.write(commit, self.partition)
         offset = commit.offsets.get(self.partition)
         if offset is not None:
             self._offset = offset
         snapshot = commit.snapshots.get(self.partition)
         if snapshot and self._folder is not None:
-            for appender in self._written.values():
-                appender.sync()
-            self._folder.write(snapshot, self._facts())
+            self._outputs.snapshot(self._folder, snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -399,26 +384,12 @@ class FileConnector(Connector):
             "clock_base": self._clock_base,
             **self._reader.facts(self._delivered),
             **self._looked,
-            **{f"{name}_length": appender.length for name, appender in self._written.items()},
-            **{f"{name}_tail": appender.tail(appender.length) for name, appender in self._written.items()},
         }
 
     def close(self, timeout: float) -> None:
         """See `Connector.close`."""
         if self._reader is not None:
             self._reader.close()
-        for appender in self._written.values():
-            appender.close()
+        self._outputs.close()
         if self._folder is not None:
             self._folder.close()
-
-
-def _lines(messages: Sequence[Message]) -> bytes:
-    return b"".join([message.value + b"\n" for message in messages if message.value])
-
-
-def _dead_letter_line(message: Message) -> bytes:
-    document: dict[str, str | None] = {name: text.decode() for name, text in message.headers}
-    document["key"] = base64.b64encode(message.key).decode() if message.key is not None else None
-    document["value"] = base64.b64encode(message.value).decode() if message.value is not None else None
-    return orjson.dumps(document) + b"\n"

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from streamrnn.config.notify import AlertmanagerConfig, AppriseConfig, HttpConfig, ReceiverConfig, WebhookConfig
+from streamrnn.connectors.requests import Refused, ask
 from streamrnn.errors import ConfigurationError, StreamRNNError
 from streamrnn.notify import templates
 from streamrnn.notify.alerts import Change
-from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.alerts import AlertRecord
 
 LINES: Final = 20

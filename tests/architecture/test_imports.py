@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "runtime": BOTTOM | {"config", "records", "state", "connectors.base"},
     "frames": BOTTOM | {"config", "forecasting", "kernels.jit", "records", "state"},
     "estimators": BOTTOM | NUMERICS | {"labelled.linear", "state.arrays"},
-    "notify": BOTTOM | {"config", "records", "connectors.base"},
+    "notify": BOTTOM | {"config", "records", "connectors.base", "connectors.requests"},
     "flink": BOTTOM | {"config", "records", "runtime"},
     "evaluation": BOTTOM
     | {"config", "records", "state", "connectors", "forecasting", "labelled", "runtime", "anomaly"},

@@ -11,8 +11,8 @@ import pytest
 
 from streamrnn.app import latest
 from streamrnn.config.loading import load
+from streamrnn.connectors.requests import Refused, ask
 from streamrnn.errors import ConfigurationError, StateError, StreamRNNError
-from streamrnn.notify.requests import Refused, ask
 from streamrnn.records.latest import LatestRecord
 from tests.commands import SMALL, Streamrnn
 from tests.monitor.stage import Stage, configured, free_model, until
