@@ -50,6 +50,7 @@ class Selection(NamedTuple):
     target: int = 0
     points: int = 240
     search: str = ""
+    time: float | None = None  # seconds since 1970: look at the points around it, not at the newest
 
 
 def dumps(frame: dict[str, Any]) -> bytes:
@@ -176,10 +177,12 @@ def chart(
     identity = history.identities()[row]
     assert identity is not None
     target = min(max(selection.target, 0), history.targets - 1)
-    points = history.last(row, min(max(selection.points, 10), history.points))
+    every = history.last(row, history.points)
+    points = _chosen(every, selection)
+    is_newest = not len(points.times) or points.times[-1] == every.times[-1]
     values = points.values[:, target]
     seconds = points.times / 1e6
-    forecast = history.forecast[row, :, target]
+    forecast = history.forecast[row, : None if is_newest else 0, target]
     start, step = float(seconds[-1]) if len(seconds) else 0.0, float(history.interval[row]) / 1e6
     if step == 0.0 and len(seconds) > 1:  # labels have no usual interval
         step = float(np.median(np.diff(seconds)))
@@ -192,6 +195,8 @@ def chart(
         "partition": identity.partition.number,
         "target": target,
         "events": int(history.count[row]),
+        "time": selection.time,
+        "forgotten": selection.time is not None and bool(len(every.times)) and selection.time < every.times[0] / 1e6,
         "anomalies": int(history.anomalies[row]),
         "times": seconds,
         "observed": _column(values, OBSERVED),
@@ -207,7 +212,7 @@ def chart(
             "upper": _column(forecast, 2),
         },
         "marks": [_mark(points, i, target, channels) for i in marked.tolist()],
-        "episodes": episodes(history.last(row, history.points), target, channels),
+        "episodes": episodes(every, target, channels),
         "learning": {
             "times": times[1:] + clock_offset,
             "skill": skill(before, sums[1:]),
@@ -224,6 +229,17 @@ def chart(
             "weights": np.ascontiguousarray(np.stack(experts.items)[:, target].T),
         }
     return frame
+
+
+def _chosen(points: Points, selection: Selection) -> Points:
+    """The newest ones, or those around the time that is asked for: three before it for each after it."""
+    count, most = len(points.times), max(selection.points, 10)
+    end = count
+    if selection.time is not None:
+        behind = int(np.searchsorted(points.times / 1e6, selection.time, side="right")) + most // 4
+        end = min(max(behind, most), count)
+    part = slice(max(0, end - most), end)
+    return Points(points.times[part], points.values[part], points.scores[part], points.marks[part])
 
 
 def episodes(points: Points, target: int, channels: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -151,4 +151,14 @@ def _selection(request: Request) -> Selection:
         target=number("target", default.target),
         points=number("points", default.points),
         search=query.get("search", "")[:LONGEST_SEARCH],
+        time=_seconds(query.get("time", "")),
     )
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds since 1970; None for what are none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if abs(seconds) < 1e12 else None

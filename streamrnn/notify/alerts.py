@@ -61,7 +61,9 @@ class Change(NamedTuple):
         said = self.document.get("link")
         if isinstance(said, str) and said.startswith(("http://", "https://")):
             return said
-        chosen = urlencode({"series": self.key, "partition": self.partition})
+        since = self.document.get("since")
+        moment = {"time": since} if isinstance(since, str) else {}
+        chosen = urlencode({"series": self.key, "partition": self.partition, **moment})
         return None if page is None else f"{page.rstrip('/')}/#{chosen}"
 
     def told(self, page: str | None) -> dict[str, Any]:

@@ -115,6 +115,23 @@ def test_an_injected_anomaly_is_marked_within_two_seconds(page: Page, stage: Sta
     page.screenshot(path=screenshots / "anomaly.png")
 
 
+def test_a_link_opens_the_series_at_its_time(page: Page, stage: Stage, screenshots: Path) -> None:
+    moment = "2026-01-02T02:00:00Z"  # of the 156th event, long past
+    page.goto(f"{stage.url}#series=pump-2&partition=0&points=120&time={moment}")
+    expect(page.locator("#facts")).to_contain_text("around 2026-01-02 02:00:00")
+    expect(page.locator("#values tr").first).to_contain_text("2026-01-02 07:00:00")
+    expect(page.locator("#next")).to_have_text("–")
+    page.screenshot(path=screenshots / "moment.png")
+    page.get_by_role("button", name="newest").click()
+    expect(page.locator("#newest")).to_be_hidden()
+    expect(page.locator("#facts")).not_to_contain_text("around")
+    assert "time=" not in page.url
+    page.goto(f"{stage.url}#series=pump-2&partition=0&time=1999-01-01T00:00:00Z")
+    expect(page.locator("#facts")).to_contain_text("is before what this page remembers")
+    page.goto(f"{stage.url}#series=pump-2&partition=0&time=nonsense")
+    expect(page.locator("#newest")).to_be_hidden()
+
+
 def red_pixels(page: Page) -> int:
     """Pixels of the chart in the color of anomalies."""
     script = """() => {

@@ -126,7 +126,8 @@ def test_opened_and_resolved_arrive_at_the_far_end_although_the_notifier_is_kill
     assert found["annotations"]["summary"].startswith("pump/7 ü: anomaly since")
     assert found["annotations"]["size"] == "3.25"
     assert found["startsAt"] == "2026-01-05T12:00:00.000Z"
-    assert found["generatorURL"] == "http://pages:8321/#series=pump%2F7+%C3%BC&partition=0"
+    since = "time=2026-01-05T12%3A00%3A00Z"
+    assert found["generatorURL"] == f"http://pages:8321/#series=pump%2F7+%C3%BC&partition=0&{since}"
     process.send_signal(signal.SIGKILL)
     process.wait()
     write(tmp_path, record("valve"), record("pump/7 ü", state="closed", minute=7))

@@ -174,6 +174,22 @@ const drawMarks = (plot, marks) => {
   ctx.restore();
 };
 
+// The moment that a link names.
+const drawMoment = (plot, time) => {
+  if (!finite(time) || time < plot.scales.x.min || time > plot.scales.x.max) return;
+  const { ctx, bbox } = plot;
+  const x = Math.round(plot.valToPos(time, "x", true));
+  ctx.save();
+  ctx.strokeStyle = color("ink");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.restore();
+};
+
 // x, observed, expected, lower, upper, next mean, next lower, next upper, expected median, next median
 const mainOptions = (chart, _) => ({
   legend: { show: false },
@@ -197,7 +213,7 @@ const mainOptions = (chart, _) => ({
     { series: [4, 3], fill: color("band") },
     { series: [7, 6], fill: color("band-next") },
   ],
-  hooks: { draw: [(plot) => drawMarks(plot, chart.extra.marks || [])] },
+  hooks: { draw: [(plot) => drawMarks(plot, chart.extra.marks || []), (plot) => drawMoment(plot, chart.extra.at)] },
 });
 
 const levelLine = (plot, value, name) => {

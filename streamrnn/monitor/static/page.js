@@ -18,12 +18,14 @@ const look = {
   target: Number(address.get("target") || 0),
   points: Number(address.get("points") || 240),
   search: "",
+  time: Date.parse(address.get("time") || "") / 1000,  // NaN: the newest
 };
 const remember = () => {
   const kept = new URLSearchParams();
   if (look.key !== null) { kept.set("series", look.key); kept.set("partition", look.partition); }
   if (look.target) kept.set("target", look.target);
   if (look.points !== 240) kept.set("points", look.points);
+  if (finite(look.time)) kept.set("time", new Date(look.time * 1000).toISOString());
   history.replaceState(null, "", `#${kept}`);
 };
 
@@ -100,7 +102,7 @@ const showAlerts = (alerts) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = alert.key;
-    button.addEventListener("click", () => choose(alert.key, alert.partition));
+    button.addEventListener("click", () => choose(alert.key, alert.partition, finite(alert.time) ? alert.time : NaN));
     const size = finite(alert.size) ? ` ${alert.size > 0 ? "+" : ""}${short(alert.size)}` : "";
     const why = document.createElement("span");
     why.className = alert.state === "opened" ? "why" : "when";
@@ -237,14 +239,16 @@ const showChart = (frame) => {
 
   chosen = frame;
   const last = frame.times.length - 1;
-  say("facts", `${whole(frame.events)} events, ${whole(frame.anomalies)} anomalous`);
+  const around = !finite(frame.time) ? "" : frame.forgotten ? `; ${moment(frame.time)} is before what this page remembers` : `; around ${moment(frame.time)}`;
+  say("facts", `${whole(frame.events)} events, ${whole(frame.anomalies)} anomalous${around}`);
+  at("newest").hidden = !finite(frame.time);
   say("observed", short(frame.observed[last]));
   say("expected", short(frame.expected[last]));
   say("expected-median", short(frame.expected_median[last]));
   say("interval", finite(frame.lower[last]) ? `${short(frame.lower[last])} to ${short(frame.upper[last])}` : "–");
   say("next", short(frame.next.mean[0]));
   say("in-view", whole(frame.marks.length));
-  charts.main.update(joined(frame), { marks: frame.marks });
+  charts.main.update(joined(frame), { marks: frame.marks, at: frame.time });
   const seen = `${frame.marks.length} anomalies in view`;
   at("chart").setAttribute("aria-label", `${frame.key}: observed ${short(frame.observed[last])}, expected ${short(frame.expected[last])}, next ${short(frame.next.mean[0])}; ${seen}. The values are in the table below.`);
   at("chart").dataset.events = frame.events;
@@ -332,6 +336,7 @@ const connect = () => {
   clearTimeout(retry);
   const query = new URLSearchParams({ points: look.points, target: look.target, search: look.search });
   if (look.key !== null) { query.set("series", look.key); query.set("partition", look.partition); }
+  if (finite(look.time)) query.set("time", look.time);
   source = new EventSource(`events?${query}`);
   heard = performance.now();
   const on = (name, handle) => source.addEventListener(name, (event) => {
@@ -369,13 +374,20 @@ document.addEventListener("visibilitychange", () => {
 
 // -- what a person does --------------------------------------------------------------------------------------------------
 
-const choose = (key, partition) => {
-  Object.assign(look, { key, partition });
+const choose = (key, partition, time = NaN) => {
+  Object.assign(look, { key, partition, time });
   for (const [name, { button }] of rows) button.setAttribute("aria-current", name === `${partition}/${key}`);
   tables = "";
   remember();
   connect();
 };
+
+at("newest").addEventListener("click", () => choose(look.key, look.partition));
+// A link to another alert, opened in a page that is there already.
+window.addEventListener("hashchange", () => {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  if (asked.get("series") !== null) choose(asked.get("series"), Number(asked.get("partition") || 0), Date.parse(asked.get("time") || "") / 1000);
+});
 
 let typing = 0;
 at("search").addEventListener("input", () => {
