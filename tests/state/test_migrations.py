@@ -68,6 +68,9 @@ ADDED = Migration(
 GONE = Refused("forecaster", 2, "0.1.0", "its network is another")
 
 
+FOR_FEEDBACK = ("remembered", "strangest", "withheld", "allowed", "aftermath")
+
+
 def test_alerts_of_before_begin_to_show_their_values() -> None:
     """Rows of an anomaly part that had no values to show are read, and what they do not know is never said."""
     model = make_model(configured(event__targets=["a", "b"]))
@@ -84,6 +87,7 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
         part = new[at : at + sizes[name]]
         at += sizes[name]
         shorter = {"anomaly.shown": 0, "anomaly.alert": 48, "anomaly.rates": 20}
+        shorter |= dict.fromkeys(map("anomaly.{}".format, FOR_FEEDBACK), 0)
         old += part[: shorter.get(name, len(part))]
     read = model._layouts.row(bytes(before), old)
     assert len(read) == len(new)

@@ -149,6 +149,7 @@ const drawMarks = (plot, marks) => {
   ctx.strokeStyle = color("anomaly");
   ctx.fillStyle = color("paper");
   ctx.lineWidth = 2 * ratio;
+  ctx.setLineDash([]);  // the last series leaves its own
   let label = -Infinity, drawn = [-Infinity, 0];
   for (const mark of seen) {
     if (!finite(mark.value)) continue;
