@@ -9,6 +9,7 @@ from typing import Any
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.line_protocol import SPOKEN
 from streamrnn.connectors.reading.look import Look
 from streamrnn.errors import ConnectorError
 
@@ -92,7 +93,7 @@ def _listed(names: Any) -> str:
 
 def _lines(found: Look, config: Config) -> Iterator[str]:
     layout, seen = found.layout, found.findings
-    kind = {"csv": "a table in text", "json": "JSON", "line protocol": "line protocol of InfluxDB"}[layout.kind]
+    kind = {"csv": "a table in text", "json": "JSON", **SPOKEN}[layout.kind]
     if layout.kind == "csv":
         mark = {"\t": "tab", " ": "spaces", ",": "comma", ";": "semicolon"}.get(layout.delimiter, layout.delimiter)
         kind += f", cells parted by {mark}, {'with' if layout.header is not None else 'without'} a header"

@@ -95,7 +95,7 @@ class _Sender:
                 name: _value(cell, self._missing) for name, cell in zip(layout.names, cells, strict=False)
                 if name not in joined and name not in self._left_out
             }  # fmt: skip
-        if layout.kind == "line protocol":
+        if layout.kind not in ("csv", "json"):
             return {}
         try:
             value = orjson.loads(line)

@@ -156,6 +156,8 @@ class FileConfig(Section):
 
     keys: Names = ()
     """Columns that together are the series key; one alone is `event.key`."""
+    name_is_key: bool = False
+    """Of several files each is a series, whose key is the file's name without its suffixes."""
     exclude: Names = ()
     """Columns to leave out."""
     missing: Names = ()

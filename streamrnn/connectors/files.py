@@ -18,7 +18,7 @@ from streamrnn.config.tree import Config, FileConfig
 from streamrnn.connectors.appender import check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.file_outputs import FileOutputs
-from streamrnn.connectors.reading.beginnings import FilesBegin
+from streamrnn.connectors.reading.beginnings import FilesBegin, named
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.lines import Found, LineReader
 from streamrnn.connectors.reading.long import MergedTimes, MetricRows
@@ -36,6 +36,7 @@ from streamrnn.state.snapshot_folder import SnapshotFolder
 
 _READING = {"array", "key", "time", "time_format", "time_unit", "time_zone", "targets", "features", "id", "label"}
 """Of the configuration of events: what says how they are read."""
+_MARK = b"\xef\xbb\xbf"
 _JSON_LINES = {".jsonl", ".ndjson"}
 """What their suffix says of a file's lines; of other files the first line itself tells."""
 
@@ -92,6 +93,8 @@ class FileConnector(Connector):
         self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
         self._metric: MetricRows | None = None
         self._merged: MergedTimes | None = None
+        self._named: dict[str, bytes] = {}  # the key of each file, where that is its name
+        self._file: bytes | None = None  # of the lines that were read last
         self._points: str | None = None  # where the rows of a message stand
         self._ruled = False  # whether there are lines of dashes
         self._outputs = FileOutputs(output, dead_letters, alerts)
@@ -161,6 +164,11 @@ class FileConnector(Connector):
                     f"the state was made with --partitions {parts}, and this is {file.partitions}: give it as then, or "
                     "start again with `streamrnn reset --state DIR`"
                 )
+            if isinstance(before, dict) and before["file"].get("name_is_key", False) != file.name_is_key:
+                raise StateError(
+                    "the state was made with --name-is-key, or this is: give the same flags, or start again with "
+                    "`streamrnn reset --state DIR`"
+                )
         if resumed and facts is not None and facts["reader"] == SortedRows.__name__ and not file.sort:
             raise StateError("the state was made with --sort: give it again, or start again with `streamrnn reset`")
         layout = found.layout
@@ -174,8 +182,12 @@ class FileConnector(Connector):
             self._quoted = QuotedRows(len(table.names), table.delimiter)
             header = layout.header.encode(table.encoding, "replace") if layout.header is not None else None
             self._skipped, self._ruled = (header, layout.comments), layout.ruled
+        else:
+            self._skipped = (None, table.kind != "json")
         if file.sort and self._reader.seekable:
             self._reader.seek(0)
+        if file.name_is_key:
+            self._name_series(found, file)
         if isinstance(self._reader, FileSequence):
             self._begin_files(found, file)
         if not self._next or file.sort:
@@ -183,16 +195,30 @@ class FileConnector(Connector):
         if file.sort and layout.time is not None:
             self._sort(found, file)
         self._lines = self._joined(self._lines)
+        self._file = self._named.get(self._reader.name)
         return found
 
     def _begin_files(self, found: Look, file: FileConfig) -> None:
         """Say how a file begins that is not the first, and refuse to go back in time from one to the next."""
         files = FilesBegin(found.layout, row_reader(found.layout, found.event, file))
         self._reader.passed, self._reader.head_lines = files.passed, files.lines
-        if len(self._inputs) > 1:
+        if len(self._inputs) > 1 and not file.name_is_key:
             found.notes.extend(files.notes(self._reader.firsts(), by_time=file.sort))
         if self._went_on is not None:
             found.notes.append(self._went_on)
+
+    def _name_series(self, found: Look, file: FileConfig) -> None:
+        """Take each file as a series of its own."""
+        if found.layout.keys:
+            raise ConfigurationError(
+                f"--name-is-key, and {' and '.join(found.layout.keys)} tells series apart: one of the two is the key"
+            )
+        if file.sort or self._follow or not self._inputs:
+            raise ConfigurationError("--name-is-key reads files one after the other: without --sort and --follow")
+        self._named = {path: key.encode() for path, key in named(self._inputs).items()}
+        keys = [key.decode() for key in self._named.values()]
+        more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+        found.notes.append(f"each file is a series: {', '.join(keys[:5])}{more}")
 
     def _sort(self, found: Look, file: FileConfig) -> None:
         """Take the rows that are there in the order of their times from now on."""
@@ -218,6 +244,8 @@ class FileConnector(Connector):
         header, comments = self._skipped
         if self._ruled and is_rule(line.decode(errors="replace")):
             return False
+        if line[:3] == _MARK:  # files that were put together
+            line = line[3:]
         return bool(line.strip()) and line != header and not (comments and line.lstrip().startswith(b"#"))
 
     def _joined(self, lines: Found) -> Found:
@@ -324,6 +352,7 @@ class FileConnector(Connector):
                 if self._reader.at_end:
                     return Polled(finished=True)
                 self._lines = self._joined(self._reader.lines(timeout))
+                self._file = self._named.get(self._reader.name)
                 if not self._lines and not self._reader.at_end:
                     return Polled()
             begin = self._taken
@@ -336,7 +365,7 @@ class FileConnector(Connector):
             for line, self._delivered in taken:
                 if self._is_row(line):
                     stamp = (self._clock_base + self._next) * 1000 if self.row_clock else None
-                    records.append(FileRecord(self._next, line, None, stamp))
+                    records.append(FileRecord(self._next, line, self._file, stamp))
                     self._next += 1
         return Polled(records={self.partition: records})
 

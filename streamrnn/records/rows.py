@@ -36,7 +36,7 @@ class RowDecoder(EventDecoder):
         self._rows = rows
 
     def _decode(self, records: Sequence[Record]) -> Decoded:
-        if self._scanner is not None:  # plain JSON is read many lines at once
+        if self._scanner is not None and not (records and records[0].key):  # plain JSON is read many lines at once
             return self._scan(self._scanner, records)
         most, read = self._event.max_bytes, self._rows.read
         keys: list[str] = []
@@ -53,7 +53,7 @@ class RowDecoder(EventDecoder):
                     raise EventInvalid("feedback")  # its commas are no columns of a table
                 key, time, numbers = read(line)
                 if key is None:
-                    key = DEFAULT_KEY
+                    key = DEFAULT_KEY if record.key is None else record.key.decode()
                 elif len(key) > LONGEST_KEY:
                     raise EventInvalid(f"{self._event.key}: longer than {LONGEST_KEY} characters")
                 if time is None:

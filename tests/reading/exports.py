@@ -161,6 +161,77 @@ def tables() -> Iterator[tuple[str, str]]:
     )
     yield "zones of java", "time,value\n" + "".join(f"{t:%Y-%m-%dT%H:%M:%S}+00:00[UTC],{v}\n" for t, v in PAIRS)
     yield (
+        "time with an h",
+        "Date;Heure;Puissance\n" + "".join(f"{t:%d/%m/%Y};{t:%H}h{t:%M};{comma(v)}\n" for t, v in PAIRS),
+    )
+    yield "time with a point", "Data;Ora;kW\n" + "".join(f"{t:%d/%m/%Y};{t:%H.%M};{comma(v)}\n" for t, v in PAIRS)
+    yield (
+        "hour of UTC",
+        "REGIAO:;CO\nUF:;DF\nData;Hora UTC;Pressao;\n"
+        + "".join(f"{t:%Y/%m/%d};{t:%H%M} UTC;{comma(v)};\n" for t, v in PAIRS),
+    )
+    yield (
+        "hours from and to",
+        "Date;Hours;SE1\n" + "".join(f"{t:%d-%m-%Y};{t:%H} - {t + HOUR:%H};{comma(v)}\n" for t, v in PAIRS),
+    )
+    yield (
+        "zone in a column",
+        "timestamp,tz,kW\n" + "".join(f"{t + 2 * HOUR:%Y-%m-%d %H:%M:%S},+02:00,{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "short fields",
+        "YEAR,MO,DY,HR,T2M\n" + "".join(f"{t.year},{t.month},{t.day},{t.hour},{v}\n" for t, v in PAIRS),
+    )
+    yield "fields, no header", "".join(f"{t:%Y;%m;%d};{t.hour};{v};\n" for t, v in PAIRS)
+    yield (
+        "preamble of as many columns",
+        "Chart,CPU of vm\nResource,vm\n\nTimestamp,CPU (Avg)\n"
+        + "".join(f"{t:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "rows that tell what a column is",
+        "Full label,CPU\nLabel,i-1\nPeriod,300\nStatistic,Average\n"
+        + "".join(f"{t:%Y/%m/%d %H:%M:%S},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "SAP",
+        "25.03.2024\tListenausgabe\t\t1\n\n\tDatum\tUhrzeit\tMenge\n\n"
+        + "".join(f"\t{t:%d.%m.%Y}\t{t:%H:%M:%S}\t{german(v)}\n" for t, v in PAIRS),
+    )
+    yield (
+        "influx on a terminal",
+        "name: cpu\ntime                mean\n----                ----\n"
+        + "".join(f"{int(t.timestamp())}000000000 {v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "comments with strokes",
+        "// logger\n// v2\ntime,value\n" + "".join(f"{t:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS),
+    )
+    yield "comments with per cent", "% by octave\n% v2\n" + "".join(f"{int(t.timestamp())} {v}\n" for t, v in PAIRS)
+    yield (
+        "a comment far down",
+        "time,value\n"
+        + "".join(f"{t:%Y-%m-%d %H:%M},{v}\n" + "# changed\n" * (at == 60) for at, (t, v) in enumerate(PAIRS)),
+    )
+    yield (
+        "delimiters behind all rows but the header",
+        "Posting Date,Type,Amount,Check\n" + "".join(f"{t:%m/%d/%Y %H:%M},a,{v},,\n" for t, v in PAIRS),
+    )
+    yield "names in angles", "<DATE>\t<TIME>\t<OPEN>\n" + "".join(f"{t:%Y.%m.%d\t%H:%M:%S}\t{v}\n" for t, v in PAIRS)
+    yield "a line end in the header", '"Time\n(UTC)","kW"\n' + "".join(f"{t:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS)
+    yield (
+        "two files with marks",
+        "".join(
+            ("\ufefftime,value\n" if at in (0, 60) else "") + f"{t:%Y-%m-%d %H:%M},{v}\n"
+            for at, (t, v) in enumerate(PAIRS)
+        ),
+    )
+    yield (
+        "other columns about the place and the time",
+        "station_id,latitude,time,month,hour,temperature\n"
+        + "".join(f"183,52.5,{t:%Y-%m-%d %H:%M},{t.month},{t.hour},{v}\n" for t, v in PAIRS),
+    )
+    yield (
         "home assistant",
         "entity_id,state,last_changed\n" + "".join(f"power,{v},{t:%Y-%m-%dT%H:%M:%S.000Z}\n" for t, v in PAIRS),
     )

@@ -37,8 +37,10 @@ def step(
             for records in polled.records.values():
                 decoded = decoder.decode(records)
                 said = [
-                    Message(None, f"{record.offset} {time} {values.tolist()}".encode())
-                    for record, time, values in zip(decoded.records, decoded.times, decoded.targets, strict=True)
+                    Message(None, f"{record.offset} {key} {time} {values.tolist()}".encode())
+                    for record, key, time, values in zip(
+                        decoded.records, decoded.keys, decoded.times, decoded.targets, strict=True
+                    )
                 ]
                 refused = [Message(None, record.value) for record, _ in decoded.rejected]
                 state = {partition: [Message(b"state", b"")]} if snapshot else {}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.rows import RowDecoder
 from tests.inside import Inside
 from tests.reading.exports import PAIRS, exported
-from tests.reading.written import ROWS, TIMES, VALUES, Written, every, german, plain, table
+from tests.reading.written import ROWS, START, TIMES, VALUES, Written, every, german, plain, table
 
 EVERY = [*every(), *exported()]
 MICROSECONDS = [int(time.timestamp()) * 1_000_000 for time in TIMES]
@@ -459,3 +460,138 @@ def test_markup_is_no_table(tmp_path: Path) -> None:
     path.write_text("<table><tr><td>2024-01-01</td><td>1</td></tr></table>")
     with pytest.raises(ConfigurationError, match="is HTML or XML"):
         events(path)
+
+
+def _coarse(form: str, first: datetime, months: int = 0, days: int = 0, count: int = 40) -> tuple[str, list[int]]:
+    """Rows whose first cells are times written in a form, and those times in seconds."""
+    times = [
+        datetime(
+            first.year + (first.month - 1 + at * months) // 12, (first.month - 1 + at * months) % 12 + 1, 1, tzinfo=UTC
+        )
+        if months
+        else first + timedelta(days=days * at)
+        for at in range(count)
+    ]
+    fields = [
+        {
+            "y": time.year, "yy": time.year % 100,
+            "q": (time.month + 2) // 3, "m": time.month,
+            "half": (time.month + 5) // 6,
+            "w": time.isocalendar().week, "wy": time.isocalendar().year, "name": f"{time:%b}",
+        }
+        for time in times
+    ]  # fmt: skip
+    return "".join(form.format(**one) + f",{at}\n" for at, one in enumerate(fields)), [
+        int(t.timestamp()) for t in times
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "form", "steps"),
+    [
+        *[("Quarter", form, {"months": 3}) for form in ("Q{q} {y}", "{y}Q{q}", "{q}Q{yy:02}", "Q{q}-{yy:02}")],
+        ("Quartal", "{q}. Quartal {y}", {"months": 3}),
+        ("TIME_PERIOD", "{y}-T{q}", {"months": 3}),
+        ("TIME_PERIOD", "{y}-S{half}", {"months": 6}),
+        ("year,quarter", "{y},{q}", {"months": 3}),
+        ("Month", "{name}-{yy:02}", {"months": 1}),
+        ("Year,Month", "{y},{name}", {"months": 1}),
+        ("year,period", "{y},M{m:02}", {"months": 1}),
+        *[("week", form, {"days": 7}) for form in ("KW {w}/{wy}", "{wy} KW{w:02}", "{wy} W{w}", "Wk {w} {wy}")],
+        ("vecka", "{wy}v{w:02}", {"days": 7}),
+        ("week", "{wy}{w:02}", {"days": 7}),
+        ("year,week", "{wy},{w}", {"days": 7}),
+    ],
+)  # fmt: skip
+def test_quarters_weeks_and_months(header: str, form: str, steps: dict[str, int], tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    text, times = _coarse(form, datetime(2018, 1, 1, tzinfo=UTC), **steps)
+    path.write_text(f"{header},value\n{text}")
+    _, keys, found, values, refused = events(path)
+    assert [time // 1_000_000 for time in found] == times
+    assert (set(keys), values["value"], refused) == ({"default"}, [float(at) for at in range(40)], 0)
+
+
+@pytest.mark.parametrize("per_day", [48, 96, 288])
+def test_parts_of_a_day_that_are_counted(per_day: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [(START + timedelta(days=at // per_day), at % per_day + 1) for at in range(2 * per_day + 7)]
+    path.write_text("SETTLEMENT_DATE,PERIOD,ND\n" + "".join(f"{day:%d-%b-%Y},{part},{part}\n" for day, part in rows))
+    _, keys, times, values, _ = events(path)
+    assert set(keys) == {"default"}
+    assert list(values) == ["ND"]
+    assert set(np.diff(times)) == {86_400_000_000 // per_day}
+
+
+@pytest.mark.parametrize("hole", [1, 2, 3])
+def test_a_cell_that_is_missing_between_blanks_is_told_by_where_it_would_stand(hole: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    rows = [[f"{at:6.1f}", f"{at + 100:6.1f}", f"{at + 200:6.1f}"] for at in range(60)]
+    for row in rows[::4]:
+        row[hole - 1] = " " * 6
+    lines = [f"{time:%Y-%m-%d} {time:%H:%M} {'  '.join(row)}".rstrip() for time, row in zip(TIMES, rows, strict=False)]
+    path.write_text("date       time    temp    wind    rain\n" + "\n".join(lines) + "\n")
+    found, _, _, values, refused = events(path)
+    assert refused == 0
+    for at, name in enumerate(("temp", "wind", "rain")):
+        expected = [np.nan if at == hole - 1 and row % 4 == 0 else row + 100.0 * at for row in range(60)]
+        np.testing.assert_array_equal(values[name], expected, str(found))
+
+
+def _numbers(first: Callable[[int], str], columns: int, rows: int) -> list[list[str]]:
+    return [[first(row), *(str(row + at) for at in range(columns))] for row in range(rows)]
+
+
+WRONG: list[tuple[list[str], list[list[str]], str]] = [
+    (["geo", *map(str, range(2018, 2023))], _numbers("c{}".format, 5, 30), "columns are times.*'2018'"),
+    (["Country", *map(str, range(1960, 1980))], _numbers("c{}".format, 20, 9), "columns are times.*'1960'"),
+    (
+        ["Date", *(f"H{h}" for h in range(1, 25))],
+        _numbers(lambda row: f"2024-01-{row + 1:02}", 24, 20),
+        "are times.*'H1'",
+    ),
+    (["V1", *(f"V{n}" for n in range(2, 30))], _numbers("H{}".format, 28, 9), "a name of its own in 'V1'"),
+    (["week", "value"], _numbers(lambda row: f"FY24 W{row + 1:02}", 1, 40), "'week' looks like the time.*FY24 W01"),
+    (["elapsed", "value"], _numbers("PT{}M".format, 1, 40), "'elapsed' looks like the time.*PT0M"),
+    (["Month", "value"], _numbers(lambda row: f"Jan-{row + 1:02}", 1, 30), "'Month' looks like the time.*Jan-01"),
+    (
+        ["time", "value"],
+        [[f"2024-01-01 00:{row:02}", f"{row}{'%' * (row % 2)}"] for row in range(40)],
+        "different forms: '1%' in row 1.*--exclude",
+    ),
+    (["plant/a/temp", "1"], _numbers(lambda row: f"plant/{'ab'[row % 2]}/temp", 1, 40), "has 2 names.*--key 'column1'"),
+]
+
+
+@pytest.mark.parametrize(("header", "rows", "says"), WRONG, ids=[says for _, _, says in WRONG])
+def test_what_would_be_learned_wrong_is_asked_about(
+    header: list[str], rows: list[list[str]], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(table([header, *rows]))
+    with pytest.raises(ConfigurationError, match=says):
+        events(path)
+
+
+def test_words_for_why_there_is_no_number_are_missing_values_and_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    cells = ["M" if at % 5 == 1 else "T" if at % 7 == 1 else str(at) for at in range(60)]
+    path.write_text(
+        "time,rain\n" + "".join(f"{time:%Y-%m-%d %H:%M},{cell}\n" for time, cell in zip(TIMES, cells, strict=False))
+    )
+    found, _, _, values, _ = events(path)
+    assert sum(np.isnan(values["rain"])) == sum(not cell.isdigit() for cell in cells)
+    assert any("'M' in rain is no number" in note and "--na" in note for note in found.notes)
+
+
+def test_an_hour_that_comes_twice_is_named_and_not_sorted(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    berlin = ZoneInfo("Europe/Berlin")
+    local = [datetime(2024, 10, 26, 22, tzinfo=UTC) + timedelta(minutes=15 * at) for at in range(200)]
+    path.write_text(
+        "zeit,wert\n" + "".join(f"{t.astimezone(berlin):%d.%m.%Y %H:%M},{at}\n" for at, t in enumerate(local))
+    )
+    found, _, _, values, _ = events(path)
+    assert values["wert"] == [float(at) for at in range(200)]
+    assert any("clocks were put back at 2024-10-27 02:00" in note for note in found.notes)
+    assert not any("--sort" in note for note in found.notes)

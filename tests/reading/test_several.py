@@ -191,3 +191,45 @@ def test_the_command(inside: Inside, tmp_path: Path) -> None:
     missing = inside("run", "--input", tmp_path / "x.csv", "--input", tmp_path / "y.csv", "--output", tmp_path / "q")
     assert missing.code == 1
     assert "y.csv: no such file" in missing.err
+
+
+def pumps(folder: Path, suffix: str = ".csv", text: str = plain()) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    for name in ("pump-1", "pump-2.5"):
+        (folder / f"{name}{suffix}").write_text(text)
+    return [f"pump-1{suffix}", f"pump-2.5{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("polls", [13, 30, 200])
+def test_the_name_of_a_file_is_the_key(suffix: str, polls: int, tmp_path: Path) -> None:
+    lines = "".join(json.dumps(dict(zip(HEADER.split(","), row.split(","), strict=True))) + "\n" for row in ROWS)
+    names = pumps(tmp_path, suffix, plain() if suffix == ".csv" else lines)
+    for _ in range(200):
+        found = step(tmp_path, names, "--name-is-key", polls=polls)
+        if len(written(tmp_path)) >= 2 * len(ROWS):
+            break
+    assert [line.split()[1] for line in written(tmp_path)] == [b"pump-1"] * len(ROWS) + [b"pump-2.5"] * len(ROWS)
+    assert polls < 200 or any("each file is a series: pump-1, pump-2.5" in note for note in found.notes)
+
+
+def test_files_that_begin_at_one_time_are_asked_about_and_the_flag_mends_it(tmp_path: Path) -> None:
+    names = pumps(tmp_path)
+    with pytest.raises(ConfigurationError, match="--name-is-key takes each file as a series"):
+        step(tmp_path, names)
+    step(tmp_path, names, "--name-is-key")
+    with pytest.raises(StateError, match="--name-is-key"):
+        step(tmp_path, names[1:])
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        pumps(tmp_path / folder)
+    step(tmp_path, ["a/pump-1.csv", "b/pump-1.csv"], "--name-is-key")
+    assert {line.split()[1] for line in written(tmp_path)} == {b"a/pump-1", b"b/pump-1"}
+
+
+@pytest.mark.parametrize("flags", [["--sort"], ["--key", "value"]])
+def test_a_name_is_no_key_beside_another_one(flags: list[str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--name-is-key"):
+        step(tmp_path, pumps(tmp_path), "--name-is-key", *flags)

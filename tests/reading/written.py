@@ -90,6 +90,22 @@ TIME_FORMS: dict[str, Callable[[datetime], str]] = {
     "microseconds": lambda time: epoch(time, 10**6),
     "nanoseconds": lambda time: epoch(time, 10**9),
     "spreadsheet": lambda time: repr((time.replace(tzinfo=None) - datetime(1899, 12, 30)) / timedelta(days=1)),
+    "at": lambda time: f"{time:%b} {time.day}, {time:%Y @ %H:%M:%S}.000",
+    "points behind ordinals": lambda time: f"{time.day}. {time.month}. {time.year} {time.hour}:{time:%M}",
+    "a point behind the day": lambda time: time.strftime("%Y.%m.%d. %H:%M"),
+    "klo": lambda time: f"{time.day}.{time.month}.{time.year} klo {time.hour}.{time:%M}",
+    "an h between": lambda time: time.strftime("%d/%m/%Y %Hh%M"),
+    "half days in front": lambda time: (
+        f"{time.year}/{time.month}/{time.day} {'上午' if time.hour < 12 else '下午'} {time.hour % 12 or 12}:{time:%M}"
+    ),
+    "half days in Korean": lambda time: (
+        f"{time:%Y-%m-%d} {'오전' if time.hour < 12 else '오후'} {time.hour % 12 or 12}:{time:%M}:00"
+    ),
+    "polish months": lambda time: f"{time.day} {('sty', 'lut')[time.month - 1]} {time.year} {time:%H:%M}",
+    "a place": lambda time: (time + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S Europe/Berlin"),
+    "go": lambda time: time.strftime("%Y-%m-%d %H:%M:%S.000000000 +0000 UTC"),
+    "java": lambda time: (time + timedelta(hours=1)).strftime("%a %b %d %H:%M:%S CET %Y"),
+    "twitter": lambda time: time.strftime("%a %b %d %H:%M:%S +0000 %Y"),
     "24:00": lambda time: (
         f"{time - timedelta(days=1):%Y-%m-%d} 24:00:00" if time.hour == 0 else f"{time:%Y-%m-%d %H:%M:%S}"
     ),
@@ -110,6 +126,7 @@ VALUE_FORMS: dict[str, tuple[Callable[[float], str], str]] = {
     "per cent": (lambda value: f"{value} %", ","),
     "dollars": (lambda value: f"${value:,.2f}", ","),
     "euros": (lambda value: german(value) + " €", ";"),
+    "marks of footnotes": (lambda value: f"{value}*" if value > 1140 else str(value), ","),
     "plus": (lambda value: f"+{value}", ","),
     "exponent": (lambda value: f"{value:.6e}", ","),
     "quoted": (lambda value: f" {value} ", ","),

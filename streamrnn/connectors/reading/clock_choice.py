@@ -7,23 +7,14 @@ import re
 from typing import NamedTuple
 
 from streamrnn.config.tree import EventConfig
-from streamrnn.connectors.reading import clocks
+from streamrnn.connectors.reading import clock_columns, clocks
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.layout import TimeReading
+from streamrnn.connectors.reading.numbers import is_plain
 from streamrnn.connectors.reading.sample import Sample
 from streamrnn.errors import ConfigurationError
 
-_HOURS = frozenset(
-    {"hour", "hr", "hours", "hourending", "he", "stunde", "hora", "heure", "hhmm", "time", "hour ending"}
-)
-_FIELDS = ("year", "month", "day", "hour", "minute", "second")
-_FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
-                "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
-                "min": "minute", "sec": "second", "mn": "minute"}  # fmt: skip
 _DAY = 86_400
-_DAY_OF_YEAR = ("doy", "dayofyear", "day of year", "yday", "yearday", "julian day", "jday", "jul day")
-_QUARTERS = ("quarter", "qtr", "quartal", "trimestre")
-_WEEKS = ("week", "isoweek", "iso week", "week no", "week number", "weeknum", "kw", "woche", "semaine", "semana")
 _COMMON = 0.5  # of the rows have the time
 _DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
 
@@ -46,30 +37,36 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
     free = [name for name in sample.names if name not in taken]
     found: list[tuple[tuple[float, ...], Clock]] = []
     doubt: tuple[str, str] | None = None
-    clock_columns = [name for name in free if clocks.is_clock(sample.known(name))]
+    of_day = [name for name in free if clocks.is_clock(sample.known(name), name)]
     for position, name in enumerate(free):
         try:
             clock = clocks.recognise(name, sample.known(name), form=event.time_format, unit=event.time_unit)
         except Ambiguous as both:
             doubt = doubt or (name, both.cell)
             # With the time of day the steps may tell.
-            clock = _with_time_of_day(sample, name, clock_columns, event) or _with_hours(sample, name, free, event)
+            clock = clock_columns.with_time_of_day(sample, name, of_day, event) or clock_columns.with_hours(
+                sample, name, free, event
+            )
             if clock is None:
                 continue
         if clock is None:
-            if event.time_format is not None and (whole := _with_time_of_day(sample, name, clock_columns, event)):
+            if event.time_format is not None and (whole := clock_columns.with_time_of_day(sample, name, of_day, event)):
                 clock = whole
             else:
                 continue
         if clock.how.form == "of day" and event.time_format is None:
             continue
-        clock = _completed(sample, clock, free, clock_columns, event)
-        elapsed = float(clock.note.startswith(clocks.SINCE_THE_START))
+        clock = clock_columns.completed(sample, clock, free, of_day, event)
+        elapsed = float(clocks.is_since_the_start(clock))
         rare = float(len(clock.seconds) < _COMMON * sample.rows)
         found.append(((rare, _stands_still(clock), elapsed, _rank(name), position), clock))
     found.sort(key=lambda one: one[0])
     found = _finer_first(found)
-    fields = _from_fields(sample, free) or _from_year_and_part(sample, free)
+    fields = (
+        clock_columns.from_year_and(sample, free)
+        or clock_columns.from_fields(sample, free)
+        or clock_columns.from_day_of_year(sample, free)
+    )
     if fields is not None and (not found or found[0][1].how.form in ("year", "epoch") or any(found[0][0][:2])):
         found = [((0.0, 0.0, 0.0), fields), *found]
     if not found and doubt is not None:
@@ -81,9 +78,14 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
             f"no column has times like --time-format {event.time_format}; column {name!r} begins with {first!r:.80}"
         )
     if not found:
-        for name in clock_columns:
+        for name in of_day:
             if (clock := clocks.recognise(name, sample.known(name))) is not None:
                 _refuse_days_without_dates(name, clock.seconds)
+                found.append(((0.0, 0.0, 0.0), clock))
+                break
+    if not found:
+        for name in free:
+            if (clock := clocks.by_size(name, sample.known(name))) is not None:
                 found.append(((0.0, 0.0, 0.0), clock))
                 break
     if not found:
@@ -91,12 +93,15 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         if sample.rows == 0:
             return Choice(None, (), ["no row yet, and so no time column"])
         return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
-    best = found[0][1]
+    best = clock_columns.in_its_zone(sample, found[0][1], free, event)
     notes = []
     if best.how.columns != ("time",) or best.note:
         told = " and ".join(best.how.columns)
         notes.append(f"time column{'s' * (len(best.how.columns) > 1)}: {told}" + f" ({best.note})" * bool(best.note))
-    others = tuple(name for _, clock in found[1:] for name in clock.how.columns if name not in best.how.columns)
+    others = tuple(
+        name for _, clock in found[1:] for name in clock.how.columns
+        if name not in best.how.columns and not clocks.is_since_the_start(clock)
+    )  # fmt: skip
     if _stands_still(best) and sample.rows > 2:
         notes.append(f"the time in {best.how.columns[0]} is the same in every row that was looked at")
     return Choice(best, others, notes)
@@ -166,15 +171,22 @@ def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
     """A column with the name of a time, or with a year in every cell, must not be passed over."""
     for name in free:
         cells = sample.known(name)[:50]
-        if not cells or any(clocks.recognises(cell) for cell in cells):
+        if not cells or all(is_plain(cell) for cell in cells):
             continue
-        named = name.strip().lower() in ("time", "timestamp", "datetime", "date", "date time")
-        dated = len(set(cells)) > len(cells) / 2 and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
+        plain = name.strip().lower()
+        named = plain in ("time", "timestamp", "datetime", "date", "date time")
+        changes = len(set(cells)) > len(cells) / 4
+        named |= (clocks.says_time(name) or plain == "elapsed") and changes and all(map(_has_digit, cells))
+        dated = changes and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
         if named or dated:
             raise ConfigurationError(
                 f"column {name!r} looks like the time, but {cells[0]!r:.60} is not read as one. Say how with "
                 "--time-format, name another column with --time, or leave it out with --exclude"
             )
+
+
+def _has_digit(cell: str) -> bool:
+    return any(character.isdigit() for character in cell)
 
 
 def _refuse_days_without_dates(name: str, seconds: list[float | None]) -> None:
@@ -197,92 +209,6 @@ def _rank(name: str) -> float:
     plain = name.strip().lower()
     if plain in clocks.KNOWN:
         return float(clocks.KNOWN.index(plain))
-    return 20.0 if clocks.says_time(name) else 40.0
-
-
-def _completed(sample: Sample, clock: Clock, free: list[str], clock_columns: list[str], event: EventConfig) -> Clock:
-    """A date with the time of day of another column, where it has none itself."""
-    known = [second for second in clock.seconds if second is not None]
-    if len(clock.how.columns) > 1 or not known or any(second % _DAY for second in known):
-        return clock
-    (name,) = clock.how.columns
-    whole = _with_time_of_day(sample, name, clock_columns, event)
-    if whole is not None:
-        return whole
-    if len(set(known)) * 2 > len(known):
-        return clock
-    found = _with_hours(sample, name, free, event)
-    return found if found is not None and len(set(found.seconds)) > len(set(known)) else clock
-
-
-def _with_hours(sample: Sample, name: str, free: list[str], event: EventConfig) -> Clock | None:
-    """A date with the hour, or with hour and minute in digits, of another column."""
-    for other in free:
-        plain = " ".join(clocks.words_of(other)) or other.lower()
-        cells = sample.known(other)
-        if other == name or not cells or plain.replace(" ", "") not in {one.replace(" ", "") for one in _HOURS}:
-            continue
-        most = 240_000 if all(len(cell) == 6 for cell in cells) else 2400
-        if all(cell.removesuffix(".0").isdigit() and int(float(cell)) <= most for cell in cells):
-            try:
-                found = _recognised(name, sample.joined([name, other]), "date and hour", (name, other), event)
-            except Ambiguous:
-                return None
-            if found is not None:
-                return found
-    return None
-
-
-def _with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:
-    for other in clock_columns:
-        if other == name:
-            continue
-        together = sample.joined([name, other])
-        try:
-            found = _recognised(name, together, "date and time", (name, other), event)
-        except Ambiguous:
-            return None
-        if found is not None:
-            return found
-    return None
-
-
-def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...], event: EventConfig) -> Clock | None:
-    if not cells:
-        return None
-    return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
-
-
-def _from_year_and_part(sample: Sample, free: list[str]) -> Clock | None:
-    """The year in one column; its day (and perhaps the hour), its quarter or its week in another."""
-    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
-    year = known.get("year") or known.get("yr")
-    if year is None:
-        return None
-    day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
-    if day is not None:
-        hour = known.get("hour") or known.get("hr")
-        columns = (year, day) if hour is None else (year, day, hour)
-        return clocks.recognise(year, sample.joined(columns), parts="year and day", columns=columns)
-    for words, parts in ((_QUARTERS, "year and quarter"), (_WEEKS, "year and week")):
-        part = next((known[name] for name in words if name in known), None)
-        if part is not None:
-            return clocks.recognise(year, sample.joined((year, part)), parts=parts, columns=(year, part))
-    return None
-
-
-def _from_fields(sample: Sample, free: list[str]) -> Clock | None:
-    """Year, month, day ... in columns of their own."""
-    by_field: dict[str, str] = {}
-    for name in free:
-        plain = name.strip().lower()
-        field = _FIELD_NAMES.get(plain, plain)
-        by_field.setdefault("minute" if plain == "mm" and "month" in by_field else field, name)
-    present = [field for field in _FIELDS if field in by_field]
-    if present[:2] != ["year", "month"] or present != list(_FIELDS[: len(present)]):
-        while present and present != list(_FIELDS[: len(present)]):
-            present.pop()
-        if len(present) < 2:
-            return None
-    columns = tuple(by_field[field] for field in present)
-    return clocks.recognise(columns[0], sample.joined(columns), parts="fields", columns=columns)
+    # When a row was written, or where its interval ends, is the time only for want of another.
+    late = bool({"created", "updated", "inserted", "modified", "end", "ends", "bis", "to"} & set(clocks.words_of(name)))
+    return (20.0 if clocks.says_time(name) else 40.0) + late

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from statistics import median
@@ -18,25 +19,31 @@ ENOUGH = 0.75
 _TIME_WORDS = """
 time timestamp date datetime ds ts epoch year month day period datum zeit uhrzeit zeitstempel zeitpunkt fecha hora ora
 heure horodatage tijd dato aika время дата jahr when created updated logged recorded measured observed quarter week
-yearmonth yyyymm yyyymmdd yearweek unix jd julian datenum
+yearmonth yyyymm yyyymmdd yearweek unix jd julian datenum quartal trimestre kvartal woche semaine semana vecka uge
+aika dátum idő 日時 時刻 时间 日期 일시 날짜
 """
 _CALENDAR_WORDS = "date datum fecha dato дата ds datetime day month yearmonth yyyymm yyyymmdd period year jahr quarter"
 _WORDS, _CALENDAR = frozenset(_TIME_WORDS.split()), frozenset(_CALENDAR_WORDS.split())
 _ELAPSED = frozenset({"time", "elapsed", "zeit", "temps", "tiempo", "tempo", "timestamp", "seconds"})
+_UNIT_BEHIND = re.compile(
+    r"(?P<name>.*?)[\s_/\[(]+(?P<unit>ms|us|µs|μs|ns|sec|seconds?|s|min|minutes?|hours?|hrs?|h|days?|d)[\])]?$"
+)
+_UNITS = {"µs": "us", "μs": "us", "sec": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min",
+          "hour": "h", "hours": "h", "hr": "h", "hrs": "h", "day": "d", "days": "d"}  # fmt: skip
 KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "ts", "t")
 """Names of time columns, the likeliest first."""
 
-_FIELDS = {
-    "fields": "year, month, day", "year and day": "year, day of the year", "year and quarter": "year, quarter",
-    "year and week": "year, week of ISO 8601",
-}  # fmt: skip
-"""Parts of a date in columns of their own, and what to say of them."""
-
 SINCE_THE_START = "seconds counted from 1970"
-"""The note of times that are no dates."""
+"""The note of times that are no dates; with another unit it begins with that."""
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$")
-_CLOCK = re.compile(r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?|\d{1,2}\.\d{2}\.\d{2})$")
+_CLOCK = re.compile(
+    r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
+)
+_CLOCK_WITH_POINT = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d$")
+_OF_DAY_WORDS = frozenset(
+    {"time", "tid", "ora", "orario", "kello", "klo", "klokkeslæt", "klokkeslett", "klockan", "uhrzeit", "aika"}
+)
 
 
 class Ambiguous(Exception):
@@ -63,12 +70,20 @@ def words_of(name: str) -> list[str]:
 
 def says_time(name: str) -> bool:
     """Whether a column's name says that its numbers are times."""
-    return name.strip().lower() in KNOWN or bool(_WORDS & set(words_of(name)))
+    return name.strip().lower() in KNOWN or bool(_WORDS & set(words_of(name))) or _since_the_start(name)[0] in KNOWN
 
 
-def is_clock(cells: Sequence[str]) -> bool:
-    """Whether a column holds times of day and no dates."""
-    return bool(cells) and sum(bool(_CLOCK.match(cell)) for cell in cells) >= ENOUGH * len(cells)
+def is_since_the_start(clock: Clock) -> bool:
+    """Whether these are times that are no dates."""
+    return " counted from 1970" in clock.note
+
+
+def is_clock(cells: Sequence[str], name: str = "") -> bool:
+    """Whether a column holds times of day and no dates; `14.30` is one where the column's name says so."""
+    form = _CLOCK
+    if _OF_DAY_WORDS & set(words_of(name)) and all(_CLOCK_WITH_POINT.match(cell) for cell in cells):
+        form = _CLOCK_WITH_POINT
+    return bool(cells) and sum(bool(form.match(cell)) for cell in cells) >= ENOUGH * len(cells)
 
 
 def seconds_of(time: datetime) -> float:
@@ -123,11 +138,27 @@ def recognise(
         return made("epoch", f"{unit} since 1970", unit=unit) if numeric else None
     if numeric and parts == "whole":
         return _numeric(name, cells, made, named) if named or says_time(name) else None
-    if parts in _FIELDS:
-        return made("fields", _FIELDS[parts])
-    if found := made("iso"):
-        return found
-    return _by_order(cells, made)
+    if parts in _OF_FIELDS:
+        return made("fields", _OF_FIELDS[parts])
+    if _may_be_days(cells):
+        return None
+    return made("iso") or _by_order(cells, made)
+
+
+_OF_FIELDS = {
+    "fields": "year, month, day",
+    "year and day": "year, day of the year",
+    "year and week": "the Monday of each week",
+    "year and quarter": "the first day of each quarter",
+}
+_MONTH_AND_TWO = re.compile(r"(?P<month>[^\W\d_]{3,10})[-/' ]\d{2}$")
+
+
+def _may_be_days(cells: Sequence[str]) -> bool:
+    """`Jan-15` is January of 2015 where the month changes from row to row; else it may be a day of January."""
+    found = [one["month"] for cell in cells if (one := _MONTH_AND_TWO.match(cell))]
+    changes = sum(a != b for a, b in itertools.pairwise(found))
+    return len(found) > len(cells) / 2 and changes < 0.8 * (len(found) - 1)
 
 
 def _by_order(cells: Sequence[str], made: Callable[..., Clock | None]) -> Clock | None:
@@ -171,10 +202,13 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
     ordered = sorted(numbers)
     least, largest = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
     whole = all(number.is_integer() for number in numbers)
-    calendar = bool(_CALENDAR & set(words_of(name))) or name.strip().lower() in _CALENDAR
+    words = set(words_of(name))
+    calendar = bool(_CALENDAR & words) or name.strip().lower() in _CALENDAR
     lengths = {len(cell.removesuffix(".0")) for cell in cells}
     if whole and len(lengths) == 1:
         (length,) = lengths
+        if length == 6 and {"week", "yearweek", "yyyyww", "woche", "kw", "semaine", "vecka", "uge"} & words:
+            return made("week", "year and week")
         sensible = length == 8 or (length == 6 and calendar) or length in (10, 12, 14, 17)
         if sensible and (clock := made("digits")) is not None:
             days = [datetime.fromtimestamp(second, UTC).year for second in clock.seconds if second is not None]
@@ -196,9 +230,49 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
             return made("epoch", "" if unit == "s" else f"{unit} since 1970", unit=unit)
     if least >= 1e8 and largest < 1e20:
         return made("mixed epoch", "numbers since 1970 in several units, each told by its size")
-    if not (named or name.strip().lower() in KNOWN or (steady and _ELAPSED & set(words_of(name)))):
+    plain, unit = _since_the_start(name)
+    falls = sum(b < a for a, b in itertools.pairwise(numbers)) / max(1, len(numbers) - 1)
+    # A temperature T goes up and down; a time goes back where another series begins.
+    known = plain in KNOWN and not (plain == "t" and 0.3 < falls < 0.7)
+    if not (named or known or (steady and _ELAPSED & set(words_of(plain)))):
         return None  # a duration, a day of the week: numbers like others
-    return made("epoch", f"{SINCE_THE_START} (another unit: --time-unit)", unit="s")
+    spoken = SINCE_THE_START if unit == "s" else f"{unit} counted from 1970"
+    return made("epoch", f"{spoken} (another unit: --time-unit)", unit=unit)
+
+
+def _since_the_start(name: str) -> tuple[str, str]:
+    """`Time (ms)` as a name and a unit."""
+    plain = name.strip().lower()
+    found = _UNIT_BEHIND.match(plain)
+    if found is None or not found["name"]:
+        return plain, "s"
+    return found["name"].strip(), _UNITS.get(found["unit"], found["unit"])
+
+
+_ERAS = (("s", 9.4e8, 4.1e9), ("ms", 9.4e11, 4.1e12), ("us", 9.4e14, 4.1e15), ("ns", 9.4e17, 4.1e18))
+"""What the years 2000 to 2099 are in each unit."""
+
+
+def by_size(name: str, cells: Sequence[str]) -> Clock | None:
+    """Numbers that can hardly be anything but times since 1970, whatever their column is called.
+
+    They lie in this century and rise, in seconds mostly by the same step: a counter has other ones.
+    """
+    if len(cells) < 3 or not all(_NUMBER.match(cell) and "," not in cell for cell in cells):
+        return None
+    numbers = [float(cell) for cell in cells]
+    least, most = min(numbers), max(numbers)
+    unit = next((unit for unit, first, last in _ERAS if first <= least and most <= last), None)
+    if unit is None:
+        return None
+    steps = [b - a for a, b in itertools.pairwise(numbers) if b != a]
+    rising = [step for step in steps if step > 0]
+    if not rising or len(rising) < 0.9 * len(steps):
+        return None
+    usual = max(Counter(rising).values())
+    if unit == "s" and usual < 0.3 * len(rising):
+        return None
+    return recognise(name, cells, unit=unit, named=True)
 
 
 def _looks_like_excel(numbers: Sequence[float], calendar: bool) -> bool:

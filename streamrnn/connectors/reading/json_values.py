@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import orjson
 
-from streamrnn.connectors.reading.clocks import recognises
+from streamrnn.connectors.reading.json_tables import tables
 from streamrnn.connectors.reading.lines import BLOCK, Found, LineReader
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]|"', re.DOTALL)
@@ -40,31 +39,7 @@ def is_spread_out(text: bytes, *, more: bool) -> bool:
         # Broken, or not at its end yet? Lines of JSON begin with a brace each.
         following = [line.strip() for line in rest.split(b"\n")[:5] if line.strip()]
         return not any(line.startswith(b"{") and line.endswith(b"}") for line in following)
-    return (
-        isinstance(value, dict)
-        and not rest.strip()
-        and not more
-        and (
-            _holds_rows(value)
-            or any(
-                (isinstance(inner, list) and len(inner) > 1)
-                or (isinstance(inner, dict) and any(isinstance(one, list) for one in inner.values()))
-                for inner in value.values()
-            )
-        )
-    )
-
-
-def _holds_rows(value: dict[str, Any]) -> bool:
-    """Whether its keys are times, or all its values are objects with the same numbers as names."""
-    if len(value) < 2:
-        return False
-    if all(recognises(name) for name in [*value][:50]):
-        return True
-    inner = [*value.values()]
-    names = [*inner[0]] if isinstance(inner[0], dict) else []
-    same = all(isinstance(one, dict) and [*one] == names for one in inner)
-    return len(names) > 1 and same and all(name.isdigit() for name in names)
+    return isinstance(value, dict) and not rest.strip() and not more and any(len(one.rows) > 1 for one in tables(value))
 
 
 class JsonReader(LineReader):

@@ -71,7 +71,8 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
     if distinct < 2 or distinct > max(2, len(values) / 2) or sum(not value for value in values) > len(values) / 10:
         return False
     numeric = sum(parts_of(value) is not None and value[:1].isdigit() for value in values) >= 0.9 * len(values)
-    if not numeric:
+    lettered = is_id_name(name) and not all(value.isdigit() for value in values if value)
+    if not numeric or lettered:
         return True
     # A number is a name only where it is whole, and there are few of them.
     return all(value.isdigit() for value in values) and (is_id_name(name) or distinct <= len(values) / 4)

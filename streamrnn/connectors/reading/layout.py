@@ -30,14 +30,17 @@ class TimeReading(Section):
 
     columns: tuple[str, ...]
     form: str
-    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `year`, `excel`,
-    `datenum`, `julian`, `of day`; or a strptime format."""
-    unit: Literal["s", "ms", "us", "ns"] = "s"
-    """Of an epoch."""
+    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `week`, `year`,
+    `excel`, `datenum`, `julian`, `of day`; or a strptime format."""
+    unit: Literal["s", "ms", "us", "ns", "min", "h", "d"] = "s"
+    """Of an epoch, or of a time since the start."""
     parts: Literal[
-        "whole", "date and time", "date and hour", "fields", "year and day", "year and quarter", "year and week"
-    ] = "whole"
+        "whole", "date and time", "date and hour", "date and period",
+        "fields", "year and day", "year and week", "year and quarter",
+    ] = "whole"  # fmt: skip
     """What the columns hold."""
+    periods: int = 0
+    """Into how many equal parts the second column counts a day."""
 
 
 class LongReading(Section):
@@ -66,7 +69,7 @@ class LongReading(Section):
 class Layout(Section):
     """How the rows of a file are read."""
 
-    kind: Literal["csv", "json", "line protocol"]
+    kind: Literal["csv", "json", "line protocol", "scrape", "logfmt", "topics"]
     encoding: Literal["utf-8", "cp1252"] = "utf-8"
     delimiter: str = ","
     names: tuple[str, ...] = ()
@@ -83,6 +86,8 @@ class Layout(Section):
     """Lines of dashes, bars and pluses alone are no rows."""
     short_rows: bool = False
     """Rows may end before their last columns."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """From where to where the cells of each column stand, where blanks part them and some may be missing."""
     skip: int = 0
     """Lines before the first row: blank ones, preamble, header, units."""
     time: TimeReading | None = None

@@ -9,6 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.reading import long_look
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import Layout, TimeReading
-from streamrnn.connectors.reading.line_protocol import is_line_protocol, point
+from streamrnn.connectors.reading.line_protocol import KINDS, SPOKEN, kind_of
 from streamrnn.connectors.reading.missing import MISSING, spellings
 from streamrnn.connectors.reading.points import find_points, points
 from streamrnn.connectors.reading.roles import Roles
@@ -45,6 +46,7 @@ class Findings:
     falling: int = 0
     rising: int = 0
     doubled: int = 0  # rows whose key and time came before
+    set_back: str | None = None  # the first time that came again because clocks were put back
     missing: dict[str, int] = field(default_factory=dict)  # spelling: cells
     sentinels: dict[str, str] = field(default_factory=dict)  # column: value that is repeated at its end
     constant: list[str] = field(default_factory=list)
@@ -82,10 +84,11 @@ def look(
             head = sum(map(len, more[:head]))
             values, base = [one for some in more for one in some][:_MOST_ROWS], {"kind": "json", "points": path}
             notes.append(f"every object in {path} is a row, with the other fields of its message")
-    elif is_line_protocol(lines.head):
-        values = [one for line in [*lines.head, *lines.later][:_MOST_ROWS] if (one := point(line)) is not None]
-        head, base = len(lines.head), {"kind": "line protocol"}
-        notes.append("line protocol of InfluxDB")
+    elif (kind := kind_of(lines.head)) is not None:
+        parse = KINDS[kind]
+        values = [one for line in [*lines.head, *lines.later][:_MOST_ROWS] if (one := parse(line)) is not None]
+        head, base = len(lines.head), {"kind": kind, "comments": True}
+        notes.append(SPOKEN[kind])
     missing = spellings(file.missing)
     unnamed: frozenset[str] = frozenset()
     if values is not None:
@@ -100,6 +103,7 @@ def look(
     roles = deciding.decide(sample, event, file, labelled=labelled, unnamed=unnamed, typed=values is not None)
     event, file = asked
     findings = _findings(sample, roles, missing)
+    findings.set_back = _set_back(sample, roles, findings)
     if findings.falling > 3 and not findings.rising and not file.sort:
         raise ConfigurationError("the newest row comes first: forecasts need the oldest first. Sort it with --sort")
     notes += roles.notes + _remarks(findings, file)
@@ -157,28 +161,55 @@ def _tabular(
         "comments": found.comments,
         "ruled": found.ruled,
         "short_rows": found.short_rows,
+        "spans": found.spans,
         "skip": found.skip,
     }
     return sample, found.unnamed, base
 
 
+_FIELDS = (("year", 1700, 2200), ("month", 1, 12), ("day", 1, 31), ("hour", 0, 24))
+
+
 def _headless(names: tuple[str, ...], rows: list[list[str]], missing: frozenset[str]) -> tuple[str, ...]:
-    """Of a file without a header with one time and one column of numbers: those are `time` and `value`."""
+    """Names for a file without a header: one time and one column of numbers are `time` and `value`.
+
+    First columns of whole numbers that rise together as year, month, day and hour do are called so.
+    """
     from streamrnn.connectors.reading import clocks, numbers
 
+    fields = _fields_in_front(rows)
+    if len(fields) > 1:
+        return (*fields, *names[len(fields) :])
     kinds = []
     for at in range(len(names)):
         cells = [cell for row in rows if (cell := row[at].strip()).lower() not in missing]
         if any(not numbers.is_plain(cell) for cell in cells) and all(clocks.recognises(cell) for cell in cells[:200]):
             kinds.append("time")
         elif cells and all(numbers.is_plain(cell) for cell in cells[:200]):
-            steady = all(float(a) < float(b) for a, b in itertools.pairwise(cells))
-            kinds.append("time" if at == 0 and steady and float(cells[0]) > 1e8 else "value")
+            kinds.append("time" if clocks.by_size("time", cells) is not None else "value")
         else:
             kinds.append("text")
     return tuple(
         kind if kind != "text" and kinds.count(kind) == 1 else name for kind, name in zip(kinds, names, strict=True)
     )
+
+
+def _fields_in_front(rows: list[list[str]]) -> list[str]:
+    found: list[str] = []
+    rows = [row for row in rows if len(row) > 1 and row[1].strip()]  # not what ends a file
+    for name, least, most in _FIELDS:
+        cells = [row[len(found)].strip() for row in rows if len(row) > len(found)]
+        if not cells or not all(cell.isdigit() and least <= int(cell) <= most for cell in cells):
+            break
+        found.append(name)
+    while len(found) > 1:
+        values = [[int(cell) for cell in row[: len(found)]] for row in rows]
+        rising = sum(b >= a for a, b in itertools.pairwise(values))
+        changing = sum(b > a for a, b in itertools.pairwise([one[1:] for one in values]))
+        if rising >= 0.95 * (len(values) - 1) and changing > len(values) / 4:
+            return found
+        found.pop()
+    return []
 
 
 def _encoding(lines: Lines) -> str:
@@ -191,7 +222,11 @@ def _encoding(lines: Lines) -> str:
             good += 1
         except UnicodeDecodeError:
             bad += 1
-    return "cp1252" if bad > max(1, good) else "utf-8"
+    # A header alone may have other letters than English ones.
+    above = (
+        not good and any(not line.isascii() for line in lines.head[:20]) and all(map(bytes.isascii, lines.head[20:]))
+    )
+    return "cp1252" if bad > max(1, good) or (bad and above) else "utf-8"
 
 
 def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings:
@@ -229,6 +264,29 @@ def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings
         if name in sample.names:
             _ends(sample.known(name), name, found)
     return found
+
+
+def _set_back(sample: Sample, roles: Roles, found: Findings) -> str | None:
+    """The time of the first row of an hour that comes twice, all else being in order: summer time ends."""
+    how = roles.clock.how if roles.clock is not None else None
+    if how is None or how.form in ("epoch", "mixed epoch") or not found.doubled or found.interval not in _SUB_HOURS:
+        return None
+    columns = [sample.cells(name) for name in roles.keys]
+    last: dict[tuple[str, ...], float] = {}
+    steps = []
+    for row, second in enumerate(roles.seconds[: sample.head]):
+        key = tuple(column[row] for column in columns)
+        if second is not None and key in last and second <= last[key]:
+            steps.append((second - last[key], second))
+        if second is not None:
+            last[key] = second
+    back = found.interval - 3600
+    if not steps or any(step != back or not 0 <= second % 86_400 <= 3 * 3600 for step, second in steps):
+        return None
+    return f"{datetime.fromtimestamp(steps[0][1], UTC):%Y-%m-%d %H:%M}"
+
+
+_SUB_HOURS = (300.0, 600.0, 900.0, 1800.0, 3600.0)
 
 
 def _interval(steps: list[float]) -> float:
@@ -272,6 +330,12 @@ def _remarks(found: Findings, file: FileConfig) -> list[str]:
         said.append(f"left out: {listed}" + (f" and {more} more" if more > 0 else ""))
     for name, value in found.sentinels.items():
         said.append(f"{value} in {name} comes often and lies far from the others: if it means missing, --na {value}")
+    if found.set_back is not None:
+        said.append(
+            f"clocks were put back at {found.set_back}: the hour comes twice. Rows are taken as they stand in the file "
+            "(where the hour matters write offsets into the times)"
+        )
+        return said
     if found.late and not file.sort:
         said.append(f"{found.late} of the first rows are older than one before them (--sort puts them in order)")
     if found.doubled:

@@ -14,15 +14,19 @@ from streamrnn.records.events import LARGEST_VALUE
 ENOUGH = 0.9
 """Share of the known cells that must read as numbers: some broken ones do not decide what a column is."""
 
+_WORDS = 5
+"""So many words may stand for a missing value in one column."""
+
 TRUE, FALSE = frozenset({"true", "t", "yes", "y", "on"}), frozenset({"false", "f", "no", "n", "off"})
 
 _SPACES = "\u00a0\u202f\u2009_"
+_DASHES = str.maketrans(dict.fromkeys("–‐‑‒﹣－", "−"))
 _UNIT = r"[A-Za-z%‰°ºµμΩ²³€$£¥₹₽₩/][^\s:;,()]*"
 _CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|NZD|Fr\.|kr\.?|zł)"
 _NUMBER = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<prefix>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
+    rf"(?:(?P<before>{_CURRENCY})\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<prefix>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
     rf"(?P<core>\d[\d.,'’ ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*(?P<suffix>{_UNIT}(?: [A-Za-z][^\s:;,()\d]*)?)?\s*"
-    r"(?P<close>\))?\s*(?P<behind>[-−])?$"
+    r"(?P<close>\))?\s*(?P<behind>[-−])?[*#†‡]?$"  # a mark of a footnote says nothing about the number
 )
 _MARKS: tuple[tuple[Decimal, str], ...] = (
     (".", ""),
@@ -39,7 +43,10 @@ _MARKS: tuple[tuple[Decimal, str], ...] = (
 def _shape(decimal: str, thousands: str) -> re.Pattern[str]:
     whole = r"\d+"
     if thousands:
-        whole = rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)"
+        # `1,23,456` is how lakhs are written.
+        mark = re.escape(thousands)
+        groups = rf"(?:{mark}\d{{3}})+|{mark}\d\d(?:{mark}\d\d)*{mark}\d{{3}}"
+        whole = rf"(?:\d{{1,3}}(?:{groups})|\d+)"
     return re.compile(rf"(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)$")
 
 
@@ -75,17 +82,20 @@ def is_plain(cell: str) -> bool:
 def parts_of(cell: str) -> Parts | None:
     """Sign, digits with their marks, and unit; None when it is no number with at most one unit."""
     text = cell.strip()
+    if not text.isascii():
+        text = text.translate(_DASHES)
     for space in _SPACES:
         text = text.replace(space, " ")
     found = _NUMBER.match(text)
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     signs = [sign for sign in (found["sign"], found["sign2"], found["behind"]) if sign]
-    if len(signs) + bool(found["open"]) > 1 or (found["prefix"] and found["suffix"]):
+    units = [unit for unit in (found["before"], found["prefix"], found["suffix"]) if unit]
+    if len(signs) + bool(found["open"]) > 1 or len(units) > 1:
         return None
     negative = bool(found["open"]) or any(sign in "-−" for sign in signs)
     core = found["core"].strip().replace("’", "'")
-    return Parts(negative, core, found["exponent"] or "", found["prefix"] or found["suffix"] or "")
+    return Parts(negative, core, found["exponent"] or "", "".join(units))
 
 
 def number_of(parts: Parts, decimal: str, thousands: str) -> float | None:
@@ -135,6 +145,17 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
         return None
     chosen = _chosen(best, alike, hint)
     return NumberReading(decimal=chosen[0], thousands=chosen[1], unit=unit)
+
+
+def without_words(cells: Sequence[str]) -> list[str]:
+    """These cells without words like `M` or `Trace`, where they are few in kind and the numbers are most of them.
+
+    Such words say why there is no number. A cell with a digit in it is a number of another form, and no such word.
+    """
+    words = [cell for cell in cells if not any(character.isdigit() for character in cell)]
+    if not words or len(set(words)) > _WORDS or len(words) > len(cells) / 2:
+        return list(cells)
+    return [cell for cell in cells if any(character.isdigit() for character in cell)]
 
 
 def _chosen(

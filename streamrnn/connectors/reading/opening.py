@@ -7,13 +7,17 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import orjson
+
 from streamrnn.connectors.reading.documents import RowsOfDocument, excel, json_document, parquet
 from streamrnn.connectors.reading.green_button import green_button, is_green_button
+from streamrnn.connectors.reading.json_tables import has_tables
 from streamrnn.connectors.reading.json_values import (
     JsonReader,
     begins_array,
@@ -21,7 +25,7 @@ from streamrnn.connectors.reading.json_values import (
     begins_pairs,
     is_spread_out,
 )
-from streamrnn.connectors.reading.lines import Forward, LineReader
+from streamrnn.connectors.reading.lines import Forward, Found, LineReader
 from streamrnn.connectors.reading.monash import is_monash, monash
 from streamrnn.errors import ConfigurationError, ConnectorError
 
@@ -38,7 +42,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         return LineReader(path, hold_back=hold_back)
     try:
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(200)
     except OSError as error:
         raise ConnectorError(f"cannot read {path}: {error.strerror}") from error
     if start[:4] == b"PAR1" or start[:6] == b"ARROW1" or start[:4] == b"\xff\xff\xff\xff":
@@ -50,7 +54,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         return RowsOfDocument(path, excel)
     name = path.with_suffix("") if opener is not None else path
     opener = _decoded(path, opener)
-    if opener is None and start.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<":
+    if opener is None and _is_markup(start.lstrip(b"\xef\xbb\xbf \r\n\t")):
         if is_green_button(path):
             return RowsOfDocument(path, green_button)
         raise ConfigurationError(
@@ -61,13 +65,18 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
     with plain() as file:
         if is_monash(_first(file, path)):
             return RowsOfDocument(path, lambda _: monash(plain))
-    if name.suffix.lower() not in _LINES:
+    if name.suffix.lower() not in _LINES or _are_no_lines(start):
         kind = _json_kind(path, opener)
         if kind == "values":
             return JsonReader(path, opener=opener, hold_back=hold_back)
         if kind == "document":
             return RowsOfDocument(path, lambda source: json_document(source, opener))
     return LineReader(path, opener=opener, hold_back=hold_back and opener is None)
+
+
+def _is_markup(text: bytes) -> bool:
+    """Whether tags begin here; `<DATE>,<OPEN>` is the header of a table."""
+    return text[:1] == b"<" and re.match(rb"<\w+>[,;\t]<", text) is None
 
 
 def _decompressed(path: Path, start: bytes) -> Callable[[], IO[bytes]] | None:
@@ -198,6 +207,8 @@ def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
     if begins_history(text) or begins_pairs(text):
         return "document"
     if begins_array(text):
+        return "document" if _first_holds_rows(path, opener) else "values"
+    if text.startswith(b"{") and text.partition(b"\n")[0].rstrip().endswith(b"},"):
         return "values"
     if not text.startswith(b"{") or not is_spread_out(text, more=rest):
         return "lines"
@@ -214,3 +225,25 @@ def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
     if found >= 2 or path.stat().st_size > _LARGEST_DOCUMENT:
         return "values"
     return "document"
+
+
+def _are_no_lines(start: bytes) -> bool:
+    """Whether what is called lines of JSON is an array, or has commas between the lines."""
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return text[:1] == b"[" or text.partition(b"\n")[0].rstrip().endswith(b"},")
+
+
+def _first_holds_rows(path: Path, opener: Callable[[], IO[bytes]] | None) -> bool:
+    """Whether the first object of an array is a series with its points, and not a row."""
+    if path.stat().st_size > _LARGEST_DOCUMENT:
+        return False
+    probe = JsonReader(path, opener=opener)
+    try:
+        found: Found = []
+        while not found and not probe.at_end:
+            found = probe.lines(60)
+        return bool(found) and has_tables(orjson.loads(found[0][0]))
+    except (ConnectorError, orjson.JSONDecodeError):
+        return False
+    finally:
+        probe.close()

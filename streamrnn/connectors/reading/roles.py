@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from streamrnn.config.tree import EventConfig, FileConfig
-from streamrnn.connectors.reading import clock_choice, clocks, key_choice, numbers
+from streamrnn.connectors.reading import beside, clock_choice, clocks, key_choice, numbers, refusals
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.layout import Decimal, NumberReading
 from streamrnn.connectors.reading.missing import MISSING
 from streamrnn.connectors.reading.numbers import Undecided
 from streamrnn.connectors.reading.sample import Sample
-from streamrnn.connectors.reading.times import MONTHS
 from streamrnn.errors import ConfigurationError
 from streamrnn.records.events import DEFAULT_TARGETS
 
-_Part = Callable[[datetime], int]
 _COUNTING_WORDS = "index idx row row_id rownum no no. nr nr. # record level_0 seq sequence id _id n lfd"
 _COUNTING = (
     frozenset(_COUNTING_WORDS.split())
@@ -27,27 +23,8 @@ _COUNTING = (
     | {"", "unnamed: 0", "row number", "lfd. nr."}
 )
 """Names of columns that, where they only count, are no measurement."""
-_LABELS = frozenset({"label", "is_anomaly", "anomaly", "is_outlier", "outlier", "anomaly_label", "ground_truth"})
-_ZERO_OR_ONE = frozenset({"0", "1", "0.0", "1.0"})
-_DAYS_OF_WEEK: tuple[_Part, ...] = (
-    lambda time: time.weekday(), lambda time: time.isoweekday(), lambda time: time.isoweekday() % 7,
-    lambda time: time.isoweekday() % 7 + 1,
-)  # fmt: skip
-_HOURS: tuple[_Part, ...] = (lambda time: time.hour, lambda time: time.hour + 1, lambda time: time.hour or 24)
-_PARTS_OF_TIME: dict[str, tuple[_Part, ...]] = {
-    **dict.fromkeys(("year", "yr"), (lambda time: time.year,)),
-    **dict.fromkeys(("month", "mnth", "mon"), (lambda time: time.month,)),
-    **dict.fromkeys(("day", "dayofmonth", "dom"), (lambda time: time.day, *_DAYS_OF_WEEK)),
-    **dict.fromkeys(("weekday", "dayofweek", "dow", "wday"), _DAYS_OF_WEEK),
-    **dict.fromkeys(("hour", "hr", "hourofday", "he", "hourending"), _HOURS),
-    **dict.fromkeys(("quarter", "qtr"), (lambda time: (time.month + 2) // 3,)),
-    **dict.fromkeys(("dayofyear", "doy", "yday"), (lambda time: time.timetuple().tm_yday,)),
-    **dict.fromkeys(("week", "weekofyear", "isoweek"), (lambda time: time.isocalendar().week,)),
-    **dict.fromkeys(("minute", "min"), (lambda time: time.minute,)),
-}
-"""What columns of these names may repeat of the time."""
-_MONTHS = 12
 _FEW = 0.5  # of the known cells of a column that was named must be numbers
+_OTHERWISE = 0.1  # of them may be numbers in another form
 
 
 @dataclass
@@ -70,11 +47,16 @@ def decide(
     """Decide. `typed` says that numbers come as numbers (JSON). Raises `ConfigurationError`."""
     _check_names(sample, event, file, labelled=labelled, every=not typed)
     roles = Roles()
-    keys = file.keys or ((event.key,) if event.key in sample.names else ())
+    keys = file.keys or ((event.key,) if event.key in sample.names and not beside.is_no_key(sample, event) else ())
     fixed = {*keys, *event.targets, *event.features, *file.exclude}
     if labelled:
         fixed |= {event.label, event.id}
-    choice = clock_choice.choose(sample, event, frozenset(fixed))
+    try:
+        choice = clock_choice.choose(sample, event, frozenset(fixed))
+    except ConfigurationError:
+        if not event.targets:
+            refusals.refuse_times_as_columns(sample, [name for name in sample.names if name not in fixed], dated=False)
+        raise
     roles.clock = choice.clock
     roles.notes += choice.notes
     times = choice.clock.how.columns if choice.clock is not None else ()
@@ -83,6 +65,8 @@ def decide(
     if not keys and not labelled and choice.clock is not None:
         keys, notes = key_choice.choose(sample, roles.seconds, [name for name in free if name not in DEFAULT_TARGETS])
         roles.notes += notes
+    if not keys and not labelled and choice.clock is None:
+        refusals.refuse_mixed_series(sample, free)
     roles.keys = keys
     roles.features = event.features
     candidates = [name for name in free if name not in keys]
@@ -95,7 +79,7 @@ def decide(
     if labelled:
         _label_reading(sample, event, file.decimal, roles)
     if auto:
-        _refuse_times_as_columns(auto)
+        refusals.refuse_times_as_columns(sample, auto, dated=bool(times))
         roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles, event.time_zone))
         if not roles.targets and sample.rows:
             _nothing_numeric(sample, roles)
@@ -108,20 +92,6 @@ def decide(
     for name in file.exclude:
         roles.left_out.pop(name, None)
     return roles
-
-
-def _refuse_times_as_columns(names: Sequence[str]) -> None:
-    """A table that lies on its side: a row for each series, or year, and a column for each time."""
-    if len(names) < _MONTHS:
-        return
-    times = [
-        name for name in names if name.strip().lower() in MONTHS or (not name.isdigit() and clocks.recognises(name))
-    ]
-    if len(times) >= max(_MONTHS, 0.8 * len(names)):
-        raise ConfigurationError(
-            f"the columns are times ({times[0]!r}, {times[1]!r} ...): a row for each time is needed, with the time in "
-            "a column, as pandas' melt or transpose make it"
-        )
 
 
 def _listed(names: Sequence[str], most: int = 40) -> str:
@@ -159,9 +129,10 @@ def _readings(
     """How the numbers of these columns are written: first those that leave no doubt, which then speak for others."""
     found: dict[str, NumberReading] = {}
     doubtful: list[str] = []
+    numeric = {name: numbers.without_words(sample.known(name)) for name in [*named, *auto]}
     for name in [*named, *auto]:
         try:
-            how = numbers.decide(sample.known(name), decimal)
+            how = numbers.decide(sample.known(name), decimal) or numbers.decide(numeric[name], decimal)
         except Undecided:
             doubtful.append(name)
             continue
@@ -175,7 +146,7 @@ def _readings(
         doubtful += [name for name, how in found.items() if how == NumberReading()]
     for name in doubtful:
         try:
-            how = numbers.decide(sample.known(name), decimal, hint)
+            how = numbers.decide(numeric[name], decimal, hint)
         except Undecided as both:
             raise ConfigurationError(
                 f"column {name!r}: {both.cell!r} may have a decimal mark or part thousands, and no row tells. Say so: "
@@ -187,12 +158,26 @@ def _readings(
         if name not in found:
             _accept(sample, name, decimal, found)
     roles.numbers = {name: how for name, how in found.items() if how != NumberReading()}
+    spoken: dict[str, list[str]] = {}
     for name, how in roles.numbers.items():
-        if name in named or not how.boolean:
-            said = _spoken(how)
-            if said:
-                roles.notes.append(f"numbers of {name}: {said}")
+        if (name in named or not how.boolean) and (said := _spoken(how)):
+            spoken.setdefault(said, []).append(name)
+    roles.notes += [f"numbers of {_listed(names, 10)}: {said}" for said, names in spoken.items()]
+    for name in found:
+        roles.notes += _broken(sample, name, found[name])
     return found
+
+
+def _broken(sample: Sample, name: str, how: NumberReading) -> list[str]:
+    """What is to be said of cells that are no numbers, in a column that else has some."""
+    known = sample.known(name)
+    broken = Counter(cell for cell in known if not _reads(cell, how))
+    if not broken:
+        return []
+    (first, _), *_ = broken.most_common(1)
+    return [
+        f"{first!r:.40} in {name} is no number: {broken.total()} of {len(known)} such cells count as missing (--na)"
+    ]
 
 
 def _spoken(how: NumberReading) -> str:
@@ -218,9 +203,11 @@ def _accept(sample: Sample, name: str, decimal: Decimal | None, found: dict[str,
         except Undecided:
             how = NumberReading()
         broken = [cell for cell in known if not _reads(cell, how)]
-        if len(broken) <= (1 - _FEW) * len(known):
+        otherwise = [cell for cell in broken if any(character.isdigit() for character in cell)]
+        if len(broken) <= (1 - _FEW) * len(known) and len(otherwise) <= _OTHERWISE * len(known):
             found[name] = how
             return
+        broken = otherwise or broken
         others = next((cell for cell in known if cell not in broken), "")
         raise ConfigurationError(
             f"column {name!r} has numbers in different forms: {broken[0]!r:.40} in row "
@@ -280,17 +267,27 @@ def _automatic(
             roles.left_out[name] = "true or false"
         else:
             targets.append(name)
-    counting = [name for name in targets if _counts(sample, name) and _index_name(name, unnamed)]
-    if len(counting) < len(targets):
+    counting = [name for name in targets if beside.counts(sample, name) and _index_name(name, unnamed)]
+    lists = any(why.startswith("a list of objects") for why in roles.left_out.values())
+    if len(counting) < len(targets) or lists:
         for name in counting:
             roles.left_out[name] = "only counts the rows"
             targets.remove(name)
-    for name in [name for name in targets if _is_time_again(sample, name, roles)]:
+    for name in [name for name in targets if beside.is_time_again(sample, name, roles.clock, roles.seconds)]:
         roles.left_out[name] = "another time"
         targets.remove(name)
-    of_time = [name for name in targets if _is_part_of_time(sample, name, roles, zone)]
-    labels = [name for name in targets if name.strip().lower() in _LABELS and set(sample.known(name)) <= _ZERO_OR_ONE]
-    for names, why in ((of_time, "part of the time"), (labels, "a label of 0 and 1; --target takes it")):
+    places = [
+        name
+        for name in targets
+        if sample.rows > 2 and len(set(sample.cells(name))) == 1 and beside.names_the_place(name)
+    ]
+    of_time = [name for name in targets if beside.is_part_of_the_time(sample, name, roles.seconds, zone)]
+    labels = [name for name in targets if beside.is_label(sample, name)]
+    for names, why in (
+        (places, "one and the same in all rows; --key or --target takes it"),
+        (of_time, "part of the time"),
+        (labels, "a label of 0 and 1; --target takes it"),
+    ):
         if len(names) < len(targets):
             for name in names:
                 roles.left_out[name] = why
@@ -306,36 +303,6 @@ def _automatic(
 
 def _index_name(name: str, unnamed: frozenset[str]) -> bool:
     return name in unnamed or name.strip().lower() in _COUNTING
-
-
-def _is_time_again(sample: Sample, name: str, roles: Roles) -> bool:
-    """Whether a column of numbers is always the same amount away from the time: when a candle closes."""
-    if roles.clock is None or roles.clock.how.form != "epoch" or len(roles.clock.how.columns) > 1:
-        return False
-    pairs = zip(sample.cells(name)[:200], sample.cells(roles.clock.how.columns[0])[:200], strict=True)
-    apart = {int(one) - int(time) if one.isdigit() and time.isdigit() else None for one, time in pairs}
-    return len(apart) == 1 and None not in apart and sample.rows > 2
-
-
-def _is_part_of_time(sample: Sample, name: str, roles: Roles, zone: str | None) -> bool:
-    """Whether a column says again what the time says: the hour, the day of the week, the month."""
-    of = _PARTS_OF_TIME.get("".join(clocks.words_of(name)))
-    if of is None:
-        return False
-    where = ZoneInfo(zone) if zone is not None else UTC
-    cells = sample.cells(name)
-    rows = [at for at, second in enumerate(roles.seconds) if second is not None and cells[at]]
-    times = [datetime.fromtimestamp(roles.seconds[at] or 0.0, where) for at in rows]
-    values = [cells[at].removesuffix(".0") for at in rows]
-    return bool(rows) and any([str(part(time)) for time in times] == values for part in of)
-
-
-def _counts(sample: Sample, name: str) -> bool:
-    cells = sample.cells(name)[: sample.head]
-    if not all(cell.isdigit() for cell in cells):
-        return False
-    values = list(map(int, cells))
-    return all(b - a == 1 for a, b in itertools.pairwise(values))
 
 
 def _nothing_numeric(sample: Sample, roles: Roles) -> None:

@@ -16,10 +16,10 @@ import orjson
 from streamrnn.config.tree import EventConfig, FileConfig
 from streamrnn.connectors.reading import numbers, times
 from streamrnn.connectors.reading.layout import Layout
-from streamrnn.connectors.reading.line_protocol import point
+from streamrnn.connectors.reading.line_protocol import KINDS, SPOKEN
 from streamrnn.connectors.reading.missing import sentinels, spellings
 from streamrnn.connectors.reading.sample import at_path, text_of
-from streamrnn.connectors.reading.tables import SPACES, cells_of, trimmed
+from streamrnn.connectors.reading.tables import SPACES, cells_of, placed, trimmed
 from streamrnn.connectors.reading.times import EPOCH
 from streamrnn.errors import EventInvalid
 from streamrnn.records.events import LARGEST_VALUE, targets_of
@@ -156,6 +156,8 @@ class TableRows(RowReader):
     def _cells(self, line: bytes) -> list[str]:
         layout = self.layout
         text = line.decode(layout.encoding, "replace")
+        if text[:1] == "\ufeff":
+            text = text[1:]
         if '"' in text or self._spaces:
             try:
                 cells = cells_of(text, layout.delimiter)
@@ -163,6 +165,11 @@ class TableRows(RowReader):
                 raise EventInvalid(f"not a row of text: {error}") from None
         else:
             cells = text.split(layout.delimiter)
+        if len(cells) < self._width and layout.spans:
+            try:
+                return placed(text, layout.spans)
+            except ValueError as error:
+                raise EventInvalid(f"the row has {len(cells)} cells, the header {self._width}, and {error}") from None
         return cells if len(cells) == self._width else self._fitted(cells)
 
     def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
@@ -345,16 +352,16 @@ def _with_nan(line: bytes) -> Any:
 
 
 class PointRows(ObjectRows):
-    """Points of the line protocol."""
+    """Lines that are points (`line_protocol`)."""
 
     def _object(self, line: bytes) -> Mapping[str, Any]:
-        found = point(line)
+        found = KINDS[self.layout.kind](line)
         if found is None:
-            raise EventInvalid("no point of the line protocol")
+            raise EventInvalid(f"not of {SPOKEN[self.layout.kind]}")
         return found
 
 
-_KINDS: dict[str, type[RowReader]] = {"csv": TableRows, "json": ObjectRows, "line protocol": PointRows}
+_KINDS: dict[str, type[RowReader]] = {"csv": TableRows, "json": ObjectRows, **dict.fromkeys(KINDS, PointRows)}
 
 
 def row_reader(layout: Layout, event: EventConfig, file: FileConfig) -> RowReader:

@@ -198,7 +198,9 @@ class FileSequence(LineReader):
         self._before = [*facts.get("files", ())]
         name, said = facts.get("name"), None
         more = rotated(self._paths[-1], compressed=True) if self._follow else []
-        found = next((path for path in [*self._paths, *more] if _fits(path, facts)), None)
+        # Files may be copies of each other: the name tells them apart, where it is still there.
+        candidates = sorted([*self._paths, *more], key=lambda path: _plain_name(path) != name)
+        found = next((path for path in candidates if _fits(path, facts)), None)
         if found in more and found is not None:
             there = found.stat()
             moved = since(self._paths[-1], there.st_mtime_ns, (there.st_dev, there.st_ino))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,8 +17,13 @@ DELIMITERS = ("\t", ";", ",", "|")
 SPACES = " "
 """As a delimiter: any number of blanks, where nothing else parts the cells."""
 _RULE = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set\b|[\s|+:=-]*[-=]{3}[\s|+:=-]*$|[\s|:-]*\|:?-+:?\|[\s|:-]*$")
+_PREAMBLE = 20  # lines with as many cells as rows have, before the first of them
 _LOOKED_AT = 200  # lines that decide the delimiter
 _MOST_CELLS = 400_000  # in the sample, so that a look at a hundred thousand columns takes no longer
+
+
+Spans = tuple[tuple[int, int], ...]
+_WORD = re.compile(r"\S+")
 
 
 class Table(NamedTuple):
@@ -32,6 +38,8 @@ class Table(NamedTuple):
     comments: bool
     short_rows: bool
     ruled: bool
+    spans: Spans
+    """Where the cells of each column stand, where blanks part them and some are missing."""
     notes: list[str]
 
 
@@ -90,7 +98,8 @@ def find_table(
         return None
     comments = any(line.lstrip().startswith("#") for _, line in lines[1:40]) or (
         lines[0][1].startswith("#") and len(lines) > 2
-    )
+    )  # further down, where hardly any line does, and the rows begin otherwise
+    comments |= 0 < sum(line.startswith("#") for _, line in lines[40:]) < 0.05 * len(lines)
     if comments:
         lines = _without_comments(lines)
     ruled = any(is_rule(line) for _, line in lines[:40])
@@ -113,13 +122,17 @@ def find_table(
         max(len(row), len(_untrimmed(text, delimiter))) for (_, row), (_, text) in zip(grid[:100], lines, strict=False)
     ]
     wide = [i for i, size in enumerate(sizes) if size >= width and _begins(grid[i : i + 3], width)]
-    usual = {width, _width(sizes)}
-    exact = [i for i in wide if usual & {sizes[i], len(grid[i][1])}]
+    # Last cells may be empty in every row: then the header is wider than what is in them, and no wider than they are.
+    usual = range(width, max(width, _width(sizes)) + 1)
+    exact = [i for i in wide if sizes[i] in usual or len(grid[i][1]) in usual]
     first = next(iter(exact or wide), 0)
-    if first and len(grid[first - 1][1]) == width - 1 and all(_kind(cell) == "text" for cell in grid[first - 1][1]):
+    typed = _typed(row for _, row in grid[first + 1 :] if len(row) <= usual[-1])
+    if first and _is_r_header(grid[first - 1][1], width) and not _is_header(grid[first][1], typed):
         first -= 1  # the column of row names has none, as R writes it
         grid[first] = (grid[first][0], ["", *grid[first][1]])
-    typed = _typed(row for _, row in grid[first + 1 :] if len(row) <= width)
+    data = _first_row(grid, first, typed) if header is not False else first
+    if header is not False and data > first + 1:
+        first = _header_above(grid, first, data, typed)
     names_at = grid[first][1]
     if header is None:
         header = _is_header(names_at, typed)
@@ -131,10 +144,15 @@ def find_table(
     if header:
         names, more = _names(names_at, max(width, len(names_at)))
         notes += more
-        data = first + 1
-        while data < len(grid) and data <= first + 3 and _is_units(_untrimmed(texts[grid[data][0]], delimiter), typed):
-            notes.append(f"line {grid[data][0] + 1} is no row but units: {', '.join(filter(None, grid[data][1]))[:80]}")
-            data += 1
+        begin = first + 1
+        while begin < data or (
+            begin < len(grid) and begin <= first + 3 and _is_units(_untrimmed(texts[grid[begin][0]], delimiter), typed)
+        ):
+            notes.append(
+                f"line {grid[begin][0] + 1} is no row but units: {', '.join(filter(None, grid[begin][1]))[:80]}"
+            )
+            begin += 1
+        data = begin
     else:
         names = _commented_names(head[: grid[first][0]], delimiter, width) if comments else ()
         data = first
@@ -145,7 +163,7 @@ def find_table(
             notes.append("no header: the columns are called column1, column2 ...")
     skip = grid[data][0] if data < len(grid) else (grid[-1][0] + 1 if grid else len(head))
     if header and data == first + 1:
-        skip = grid[first][0] + 1  # blank lines behind it are passed anyway
+        skip = grid[first][0] + 1 + texts[grid[first][0]].count("\n")  # blank lines behind it are passed anyway
     body = [row for _, row in grid[data:]]
     for line in later:
         if cells > _MOST_CELLS:
@@ -159,14 +177,108 @@ def find_table(
     # The last cells of a row may be empty and cut off with their delimiters: then many rows are short.
     raw = [len(trimmed(_untrimmed(line, delimiter), len(names))) for _, line in lines[-200:]]
     short = sum(1 < size < len(names) for size in raw)
-    rows = [row + [""] * (len(names) - len(row)) for row in body]
-    return Table(delimiter, names, unnamed, text, rows, skip, comments, short >= max(2, 0.1 * len(raw)), ruled, notes)
+    shortened = short >= max(2, 0.1 * len(raw))
+    spans = _spans([texts[at] for at, row in grid[data:] if len(row) == len(names)], len(names)) if shortened else ()
+    if delimiter == SPACES:
+        # Any of the cells may be missing: only where they stand tells which.
+        shortened = bool(spans)
+        body = (
+            [_placed(texts[at], spans) for at, _ in grid[data:]] if spans else [r for r in body if len(r) == len(names)]
+        )
+        if spans:
+            notes.append("rows with fewer cells are read by where the cells stand in the line")
+    rows = [row + [""] * (len(names) - len(row)) for row in body if row]
+    return Table(delimiter, names, unnamed, text, rows, skip, comments, shortened, ruled, spans, notes)
+
+
+def _spans(lines: Sequence[str], width: int) -> Spans:
+    """From where to where the cells of each column stand in these whole lines; nothing where columns overlap."""
+    found = [[(one.start(), one.end()) for one in _WORD.finditer(line)] for line in lines]
+    columns = list(zip(*[row for row in found if len(row) == width], strict=True))
+    spans = tuple((min(begin for begin, _ in column), max(end for _, end in column)) for column in columns)
+    return spans if all(a[1] <= b[0] for a, b in itertools.pairwise(spans)) else ()
+
+
+def placed(line: str, spans: Spans) -> list[str]:
+    """The cells of a line in the columns in which they stand. Raises `ValueError` where that is unclear."""
+    cells = [""] * len(spans)
+    for word in _WORD.finditer(line):
+        there = [at for at, (begin, end) in enumerate(spans) if word.start() < end and begin < word.end()]
+        if len(there) != 1 or cells[there[0]]:
+            raise ValueError(f"{word[0]!r:.40} stands under no column alone")
+        cells[there[0]] = word[0]
+    return cells
+
+
+def _placed(line: str, spans: Spans) -> list[str]:
+    try:
+        return placed(line, spans)
+    except ValueError:
+        return []
+
+
+def _is_r_header(cells: Sequence[str], width: int) -> bool:
+    """Whether names lack the one of the first column: words of which none is a comment or a sentence."""
+    return len(cells) == width - 1 and all(
+        _kind(cell) == "text" and cell[:1] not in "%;/!*" and (width > 2 or " " not in cell.strip()) for cell in cells
+    )
+
+
+def _first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[int, str]) -> int:
+    """The first line from `first` on whose cells are times and numbers where nearly all others have them.
+
+    `first` itself where the lines above it do not speak against it.
+    """
+    timed = [at for at, kind in typed.items() if kind == "time"][:1]
+    for number in range(first, min(len(grid), first + _PREAMBLE)):
+        kinds = {at: _kind(cell) for at, cell in enumerate(grid[number][1]) if at in typed}
+        if timed and _is_time_like(grid[number][1], timed[0], kinds) and set(kinds.values()) - {"text", "missing"}:
+            return number
+        if not timed and typed and all(kinds.get(at, "missing") in (kind, "missing") for at, kind in typed.items()):
+            return number
+    return first
+
+
+def _is_time_like(cells: Sequence[str], at: int, kinds: dict[int, str]) -> bool:
+    return kinds.get(at) in ("time", "missing") or (at < len(cells) and cells[at].strip().isdigit())
+
+
+def _header_above(grid: Sequence[tuple[int, list[str]]], first: int, data: int, typed: dict[int, str]) -> int:
+    """Which of the lines above the first row names the columns: the one that calls the times so, else the first.
+
+    Lines with a blank one below them are a preamble.
+    """
+    timed = next((at for at, kind in typed.items() if kind == "time"), None)
+    for number in range(data - 1, first, -1):
+        cells = grid[number][1]
+        above = [cells[at].strip() if at < len(cells) else "" for at in typed]
+        words = sum(_kind(cell) == "text" for cell in above)
+        if timed is None and number == data - 1 and words == len(typed):
+            return number
+        if (
+            timed is not None
+            and timed < len(cells)
+            and _calls_it_time(cells[timed])
+            and words > 1
+            and words >= len(typed) / 2
+        ):
+            return number
+    begin = first
+    for number in range(first + 1, data):
+        if grid[number][0] > grid[number - 1][0] + 1:
+            begin = number
+    return begin
+
+
+def _calls_it_time(cell: str) -> bool:
+    plain = cell.strip().lower()
+    return clocks.says_time(plain) or plain.endswith(("date", "time", "datum", "stamp"))
 
 
 def _commented_names(lines: Sequence[str], delimiter: str, width: int) -> tuple[str, ...]:
     """Names in a comment above the rows that has as many words as they have cells, as numpy and NOAA write them."""
     for line in lines:
-        cells = [cell.strip() for cell in _untrimmed(line.strip().lstrip("#").strip(), delimiter)]
+        cells = [cell.strip().strip("(),") for cell in _untrimmed(line.strip().lstrip("#").strip(), delimiter)]
         named = all(_kind(cell) == "text" and len(cell) < 40 for cell in cells)
         if line.lstrip().startswith("#") and len(cells) == width == len(set(cells)) and named:
             return tuple(cells)
@@ -212,9 +324,12 @@ def find_delimiter(lines: Sequence[str]) -> str:
             continue
         alike = sum(one == size for one in sizes) / len(sizes)
         parted = max(parted, alike)
-        # The last line that stands apart at the top is the header: with a wrong delimiter it has another size.
-        top = max((at for at, one in enumerate(sizes[:50]) if one != size), default=-1)
-        score = alike - (0.5 if top == 0 else 0.0)
+        # The line above the first row is the header: with a wrong delimiter it has another size.
+        first = next(
+            (at for at, line in enumerate(lines[:50]) if sizes[at] == size and _typing([line], delimiter, size) > 0.2),
+            0,
+        )
+        score = alike - (0.5 if first and sizes[first - 1] != size else 0.0)
         if (score, _typing(lines, delimiter, size)) > best:
             best, choice = (score, _typing(lines, delimiter, size)), delimiter
     if parted < 0.5:
@@ -259,15 +374,17 @@ def _kind(cell: str) -> str:
 def _typed(rows: object) -> dict[int, str]:
     """Columns whose cells are nearly all numbers or times, by number."""
     counts: dict[int, Counter[str]] = {}
+    epochs: Counter[int] = Counter()  # digits alone, as many as in seconds to nanoseconds since 1970
     for row in list(rows)[:100]:  # type: ignore[call-overload]
         for at, cell in enumerate(row[:2000]):
             counts.setdefault(at, Counter())[_kind(cell)] += 1
+            epochs[at] += len(cell.strip()) in (10, 13, 16, 19) and cell.strip().isdigit()
     typed = {}
     for at, found in counts.items():
         known = sum(found.values()) - found["missing"]
         kind = max(("number", "time", "text"), key=lambda name: found[name])
         if known and kind != "text" and found[kind] >= 0.75 * known:
-            typed[at] = kind
+            typed[at] = "time" if kind == "number" and epochs[at] == known else kind
     return typed
 
 
@@ -278,19 +395,21 @@ def _is_header(cells: Sequence[str], typed: dict[int, str]) -> bool:
         # Nothing to compare with: a line with a time or of numbers alone is a row.
         known = [kind for kind in kinds.values() if kind != "missing"]
         return not known or ("time" not in known and set(known) != {"number"})
-    years = [int(cell) for cell in cells if cell.strip().isdigit() and 1900 <= int(cell) <= 2100]
-    if len(years) > 1 and len(years) >= len(cells) - 2 and years == list(range(years[0], years[0] + len(years))):
-        return True  # a column per year
+    years = [int(cell) for cell in cells if cell.strip().isdigit() and 1700 <= int(cell) <= 2100]
+    if len(years) > 1 and len(years) >= len(cells) - 8 and years == list(range(years[0], years[0] + len(years))):
+        return all(_kind(cell) in ("text", "missing") for cell in cells if not cell.strip().isdigit())  # one per year
     named = [at for at in typed if kinds.get(at) == "text" and parts_of(cells[at]) is None]
     if named:
         return True
-    return not any(kinds.get(at) == kind for at, kind in typed.items())
+    return not any(kinds.get(at) in (kind, "number") for at, kind in typed.items())
 
 
 def _is_units(cells: Sequence[str], typed: dict[int, str]) -> bool:
     """Whether a row under the header is none: text or nothing where the others have numbers and times."""
     kinds = [_kind(cells[at]) if at < len(cells) else "missing" for at in typed]
     texts = sum(kind == "text" for kind in kinds)
+    if typed and len(typed) > 1 and len(cells) > 1 and all(_kind(cell) == "text" for cell in cells):
+        return True  # where blanks part the cells those without a unit are none
     if not typed or len(cells) <= max(typed):
         return False  # a broken row
     return texts > 0 and all(kind in ("text", "missing") for kind in kinds)

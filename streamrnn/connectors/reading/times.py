@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamrnn.connectors.reading.layout import TimeReading
 
@@ -13,24 +13,28 @@ MONTHS = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januar janvier enero gennaio januari janeiro ene genn",
-            "feb february februar février fevrier febrero febbraio februari fevereiro févr fev",
-            "mar march märz maerz mars marzo maart março mär mrz mrt",
-            "apr april avril abril aprile avr abr",
-            "may mai mayo maggio mei maio mag",
-            "jun june juni juin junio giugno junho giu",
-            "jul july juli juillet julio luglio julho juil lug",
-            "aug august août aout agosto augustus ago",
-            "sep sept september septembre septiembre settembre setembro set",
-            "oct october oktober octobre octubre ottobre outubro okt ott out",
-            "nov november novembre noviembre novembro",
-            "dec december dezember décembre decembre diciembre dicembre dezembro déc dez dic des",
+            "jan january januar janvier enero gennaio januari janeiro ene genn sty styczeń stycznia "
+            "led leden ledna tammi",
+            "feb february februar février fevrier febrero febbraio februari fevereiro févr fev lut luty lutego "
+            "úno únor helmi",
+            "mar march märz maerz mars marzo maart março mär mrz mrt marzec marca bře březen března maalis",
+            "apr april avril abril aprile avr abr kwi kwiecień kwietnia dub duben dubna huhti",
+            "may mai mayo maggio mei maio mag maj maja kvě květen května touko",
+            "jun june juni juin junio giugno junho giu cze czerwiec czerwca čvn červen června kesä",
+            "jul july juli juillet julio luglio julho juil lug lip lipiec lipca čvc červenec července heinä",
+            "aug august août aout agosto augustus ago augusti sie sierpień sierpnia srp srpen srpna elo",
+            "sep sept september septembre septiembre settembre setembro set wrz wrzesień września zář září syys",
+            "oct october oktober octobre octubre ottobre outubro okt ott out paź październik października "
+            "říj říjen října loka",
+            "nov november novembre noviembre novembro lis listopad listopada marras",
+            "dec december dezember décembre decembre diciembre dicembre dezembro déc dez dic des gru grudzień grudnia "
+            "pro prosinec prosince joulu",
         ),
         1,
     )
     for name in names.split()
 }
-_ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
+ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
           "pst": -8, "pdt": -7, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "wet": 0, "eet": 2, "eest": 3}  # fmt: skip
 """Hours from UTC, where a cell names its zone."""
 
@@ -42,30 +46,43 @@ _DATES = (
     re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?"
                r"[\s/-]+(?P<y>\d{4})(?!\d)"),
     re.compile(r"(?P<y>\d{4})[\s/-]*(?P<n>[^\W\d_]{3,10})[\s/-]*(?P<d>\d{1,2})(?!\d)"),
-    re.compile(r"(?:[^\W\d]{3}\s+)(?P<n>[^\W\d_]{3})\s+(?P<d>\d{1,2})\s+(?P<clock>\d\d:\d\d:\d\d)(?:\s+[A-Z]{3,4})?\s+"
-               r"(?P<y>\d{4})$"),
+    re.compile(r"(?:[^\W\d]{3}\s+)(?P<n>[^\W\d_]{3})\s+(?P<d>\d{1,2})\s+"
+               r"(?P<clock>\d\d:\d\d:\d\d(?:\s+(?:[A-Z]{3,4}|[+-]\d{4}))?)\s+(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=[T _-]?\d|$|[T ])"),
     re.compile(r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})$"),
     re.compile(r"(?P<m>\d{1,2})[-/. ](?P<y>\d{4})$"),
     re.compile(r"(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})[\s/-]+(?P<n>[^\W\d_]{3,10})\.?$"),
-    re.compile(r"(?P<y>\d{4})[\s/-]*[Qq](?P<q>[1-4])$"),
-    re.compile(r"[Qq](?P<q>[1-4])[\s/-]*(?P<y>\d{4})$"),
+    re.compile(r"(?P<n>[^\W\d_]{3,10})[-/' ](?P<y>\d{2})$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*[QqT](?P<q>[1-4])$"),
+    re.compile(r"[Qq](?P<q>[1-4])[\s/'-]*(?P<y>\d{4}|\d{2})$"),
+    re.compile(r"T(?P<q>[1-4])[\s/-]+(?P<y>\d{4})$"),
+    re.compile(r"(?P<q>[1-4])[.\s]*(?:[QqT]|(?i:quartal|quarter|kvartal|trimestre))[\s/-]*(?P<y>\d{4}|\d{2})$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*[SH](?P<half>[12])$"),
+    re.compile(r"[SH](?P<half>[12])[\s/-]*(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})-?[Ww](?P<w>\d\d)(?:-?(?P<wd>[1-7]))?$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*(?i:w|kw|cw|wk|week|v)[\s.]*(?P<w>\d{1,2})$"),
+    re.compile(r"(?i:kw|cw|wk|week|w|v)[\s.]*(?P<w>\d{1,2})[\s/,.-]+(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})-(?P<yd>\d{3})(?!\d)"),
 )  # fmt: skip
 _CLOCK = re.compile(
     r"(?:[T\s:,_-]*)(?P<H>\d{1,2})[:h.](?P<M>\d{2})(?:[:m.](?P<S>\d{2})s?(?:[.,:](?P<F>\d{1,9}))?)?\s*"
-    r"(?P<P>[AaPp]\.?[Mm]\.?)?"
+    r"(?P<P>[AaPp]\.?[Mm]\.?(?![A-Za-z]))?"
 )
 _CLOCK_DIGITS = re.compile(r"[T _-]?(?P<H>\d\d)(?P<M>\d\d)(?:(?P<S>\d\d)(?:[.,](?P<F>\d{1,9}))?)?(?P<P>(?!))?")
-_HOUR = re.compile(r"(?:[T\s,]*)(?P<H>\d{1,2})\s*(?P<P>[AaPp]\.?[Mm]\.?)(?P<M>(?!))?(?P<S>(?!))?(?P<F>(?!))?")
-_OFFSET = re.compile(r"\s*(?:UTC|GMT)?(?P<sign>[+\-−])(?P<h>\d{1,2})(?::?(?P<m>\d{2}))?(?:\s*\([^)]*\))?$")
+_HOUR = re.compile(
+    r"(?:[T\s,]*)(?P<H>\d{1,2})\s*(?P<P>[AaPp]\.?[Mm]\.?(?![A-Za-z]))(?P<M>(?!))?(?P<S>(?!))?(?P<F>(?!))?"
+)
+_OFFSET = re.compile(
+    r"\s*(?:UTC|GMT|Z)?(?P<sign>[+\-−])(?P<h>\d{1,2})(?::?(?P<m>\d{2}))?(?:\s*\([^)]*\)|\s+[A-Z]{2,5})?$"
+)
 _OF_DAY = re.compile(r"(?P<H>\d{1,4}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<F>\d{1,9}))?)?$")
 
 EXCEL_EPOCH = datetime(1899, 12, 30)
 EPOCH = datetime(1970, 1, 1)
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+SECONDS = {"min": 60, "h": 3600, "d": 86_400}
+"""Of the units in which only times since a start are counted."""
 
 
 _WEEKDAY = re.compile(r"[^\W\d_]{2,10}\.?,?\s+(?=\d)")
@@ -88,17 +105,34 @@ def general(text: str, order: str) -> datetime:
         return _general(text, order)
     except ValueError:
         plain = _plainer(text)
-        if plain == text:
+        if plain != text:
+            try:
+                return _general(plain, order)
+            except ValueError:
+                pass
+        if _WEEKDAY.match(plain) is None:
             raise
-        return _general(plain, order)
+        return _general(_WEEKDAY.sub("", plain, count=1), order)
+
+
+_POINT_BEHIND = re.compile(r"(?<=\d)\.\s+(?=\d)")
+_POINTS = re.compile(r"(?<=\d)\. (?=\d{1,2}[:.h]\d\d)")
+_BETWEEN = re.compile(r"\s+(?:@|klo|kl\.?|um|at|à|alle|ore|godz\.?|o godz\.?|ob|u)\s+(?=\d)")
+_HALVES = {"上午": "AM", "下午": "PM", "午前": "AM", "午後": "PM", "오전": "AM", "오후": "PM"}
+_HALF = re.compile(f"(?P<half>{'|'.join(_HALVES)})\\s*(?P<clock>[\\d:]+)")
 
 
 def _plainer(text: str) -> str:
+    """Without what people put around a date and a clock: a weekday, "o'clock", `@`, points behind ordinals."""
+    text = _BETWEEN.sub(" ", text)
+    text = _HALF.sub(lambda found: f"{found['clock']} {_HALVES[found['half']]}", text)
+    # `2024.03.25. 14:00` before `25. 3. 2024`: the point before a clock parts nothing.
+    text = _POINT_BEHIND.sub(".", _POINTS.sub(" ", text))
     span = _RANGE.match(text)
     if span is not None and len(span["end"]) > 3:
         text = span["begin"]
     text = _NAMED_ZONE.sub("", text)
-    text = _BEHIND.sub("", _WEEKDAY.sub("", text, count=1) if _WEEKDAY.match(text) else text)
+    text = _BEHIND.sub("", text)
     if not text.isascii():
         text = _MINUTES.sub(":", text.translate(_CHARACTERS)).rstrip("".join(_BEHIND_SECONDS))
         text = re.sub(r"-\s+(?=\d)", "-", re.sub(r"(?<=\d) +", " ", text)).rstrip("-: ")
@@ -137,6 +171,8 @@ def _day(of: dict[str, str | None], order: str) -> datetime:
     year = int(text) if len(text) == 4 else _century(int(text))
     if (quarter := of.get("q")) is not None:
         return datetime(year, 3 * int(quarter) - 2, 1)
+    if (half := of.get("half")) is not None:
+        return datetime(year, 6 * int(half) - 5, 1)
     if (week := of.get("w")) is not None:
         return datetime.fromisocalendar(year, int(week), int(of.get("wd") or 1))
     if (day_of_year := of.get("yd")) is not None:
@@ -179,10 +215,20 @@ def _with_clock(day: datetime, rest: str, *, compact: bool) -> datetime:
         if minutes >= 24 * 60:
             raise ValueError(f"{zone.strip()!r:.60} is no zone")
         return day.replace(tzinfo=timezone(timedelta(minutes=minutes if offset["sign"] == "+" else -minutes)))
-    hours = _ZONES.get(name)
+    hours = ZONES.get(name)
+    if hours is None and "/" in name:
+        return day.replace(tzinfo=_place(zone.strip()))
     if hours is None:
         raise ValueError(f"{zone.strip()!r:.60} is no zone that is known")
     return day.replace(tzinfo=timezone(timedelta(hours=hours)))
+
+
+def _place(name: str) -> ZoneInfo:
+    """`Europe/Berlin`."""
+    try:
+        return ZoneInfo(name.strip("[]"))
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"{name!r:.60} is no zone that is known") from error
 
 
 def iso(text: str) -> datetime:
@@ -203,7 +249,9 @@ def of_day(text: str) -> timedelta:
 
 
 def epoch(text: str, unit: str) -> datetime:
-    """So many seconds, ms, us or ns since 1970, to the microsecond."""
+    """So many seconds, ms, us or ns (or min, h, d) since 1970, to the microsecond."""
+    if unit in SECONDS:
+        return EPOCH + timedelta(microseconds=round(float(text) * SECONDS[unit] * 1_000_000))
     per = PER_SECOND[unit]
     try:
         return EPOCH + timedelta(microseconds=int(text) * 1_000_000 // per)
@@ -240,6 +288,14 @@ def year(text: str) -> datetime:
     number = float(text)
     first = datetime(int(number), 1, 1)
     return first + (number - int(number)) * (datetime(int(number) + 1, 1, 1) - first)
+
+
+def week(text: str) -> datetime:
+    """`202405`: the Monday of the fifth week."""
+    whole = text.removesuffix(".0")
+    if len(whole) != 6 or not whole.isdigit():
+        raise ValueError(f"{text!r:.60} is no year and week")
+    return datetime.fromisocalendar(int(whole[:4]), int(whole[4:]), 1)
 
 
 _DATENUM, _JULIAN = 693_960.0, 2_415_018.5
@@ -284,8 +340,15 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
     if how.parts == "date and hour":
         whole = parse
         parse = lambda text: whole(_hour_last(text))  # noqa: E731
-    elif how.parts in _PARTS:
-        parse = _PARTS[how.parts]
+    elif how.parts == "date and period":
+        date_alone, per_day = parse, how.periods
+
+        def parse(text: str) -> datetime:
+            day, since = _period_last(text, per_day)
+            return date_alone(day) + since
+
+    elif how.parts in _OF_FIELDS:
+        parse = _OF_FIELDS[how.parts]
     if zone is None:
         return _bounded(parse)
     where = ZoneInfo(zone)
@@ -332,7 +395,7 @@ def _inside(time: int, text: str) -> int:
 
 
 _NUMERIC: dict[str, Callable[[str], datetime]] = {
-    "digits": digits, "year": year, "excel": excel, "mixed epoch": mixed_epoch,
+    "digits": digits, "week": week, "year": year, "excel": excel, "mixed epoch": mixed_epoch,
     "datenum": lambda text: excel(text, _DATENUM), "julian": lambda text: excel(text, _JULIAN),
 }  # fmt: skip
 
@@ -355,16 +418,30 @@ def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
     return read
 
 
+_HOUR_LAST = re.compile(
+    r"(?P<day>.*[^\s–-])\s+(?P<hour>\d{1,6})(?:\.0)?\s*(?:h|Uhr|UTC|GMT|Z)?(?:\s*[-–]\s*\d{1,2}\s*(?:h|Uhr)?)?$",
+    re.IGNORECASE,
+)
+
+
 def _hour_last(text: str) -> str:
-    """`2024-01-31 7`, `2024-01-31 0730` and `2024-01-31 00:00:00 7` as a date and a time of day."""
-    day, _, clock = text.rpartition(" ")
-    day = day.removesuffix(" 00:00:00")
-    hour = clock.removesuffix(".0")
-    if not hour.isdigit():
-        raise ValueError(f"{clock!r:.20} is no hour")
+    """`2024-01-31 7`, `2024-01-31 0730 UTC` and `2024-01-31 07 - 08` as a date and a time of day."""
+    found = _HOUR_LAST.match(text)
+    if found is None:
+        raise ValueError(f"{text[-20:]!r} ends with no hour")
+    day, hour = found["day"].removesuffix(" 00:00:00"), found["hour"]
     if len(hour) == 6:
         return f"{day} {hour[:2]}:{hour[2:4]}:{hour[4:]}"
     return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
+
+
+def _period_last(text: str, per_day: int) -> tuple[str, timedelta]:
+    """`2024-01-31 48`: the date, and when the 48th of so many equal parts of the day begins."""
+    day, _, number = text.rpartition(" ")
+    period = int(number.removesuffix(".0"))
+    if not 1 <= period <= per_day:
+        raise ValueError(f"there is no period {period} in a day of {per_day}")
+    return day, timedelta(seconds=86_400 / per_day * (period - 1))
 
 
 def _year_and_day(text: str) -> datetime:
@@ -375,30 +452,41 @@ def _year_and_day(text: str) -> datetime:
     return datetime(year, 1, 1) + timedelta(days=day - 1, hours=hour[0] if hour else 0)
 
 
-def _year_and_quarter(text: str) -> datetime:
-    """`2024 3`: year and quarter."""
-    year, quarter = (int(float(part)) for part in text.split())
-    if not 1 <= quarter <= 4:
-        raise ValueError(f"{text!r:.40}: there is no quarter {quarter}")
-    return datetime(year, 3 * quarter - 2, 1)
-
-
-def _year_and_week(text: str) -> datetime:
-    """`2024 31`: year and week as ISO 8601 counts them; the Monday."""
-    year, week = (int(float(part)) for part in text.split())
-    return datetime.fromisocalendar(year, week, 1)
+def _field(text: str) -> int:
+    """`7`, `7.0`, `M07`, `Jul`."""
+    try:
+        return int(float(text))
+    except ValueError:
+        name = text.lower().rstrip(".")
+        if name in MONTHS:
+            return MONTHS[name]
+        return int(text[1:]) if text[:1] in "MQWmqw" else int(text)
 
 
 def _fields(text: str) -> datetime:
     """`2024 1 31 7`: year, month, day, hour ... as far as there are."""
-    numbers = [int(float(part)) for part in text.split()]
+    numbers = [_field(part) for part in text.split()]
     numbers += [1] * (3 - len(numbers))
     hours = timedelta(hours=numbers[3]) if len(numbers) > 3 else timedelta(0)
     rest = timedelta(minutes=numbers[4] if len(numbers) > 4 else 0, seconds=numbers[5] if len(numbers) > 5 else 0)
     return datetime(*numbers[:3]) + hours + rest  # type: ignore[arg-type]
 
 
-_PARTS: dict[str, Callable[[str], datetime]] = {
-    "fields": _fields, "year and day": _year_and_day, "year and quarter": _year_and_quarter,
+def _year_and_quarter(text: str) -> datetime:
+    year, quarter = [_field(part) for part in text.split()]
+    if not 1 <= quarter <= 4:
+        raise ValueError(f"there is no quarter {quarter} in a year")
+    return datetime(year, 3 * quarter - 2, 1)
+
+
+def _year_and_week(text: str) -> datetime:
+    year, week = [_field(part) for part in text.split()]
+    return datetime.fromisocalendar(year, week, 1)
+
+
+_OF_FIELDS: dict[str, Callable[[str], datetime]] = {
+    "fields": _fields,
+    "year and day": _year_and_day,
     "year and week": _year_and_week,
-}  # fmt: skip
+    "year and quarter": _year_and_quarter,
+}

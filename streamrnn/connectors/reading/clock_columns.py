@@ -1,0 +1,203 @@
+"""Times that stand in several columns: a date with its hour, its part of the day, its zone; year, month and day."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+
+from streamrnn.config.tree import EventConfig
+from streamrnn.connectors.reading import clocks, times
+from streamrnn.connectors.reading.clocks import Ambiguous, Clock
+from streamrnn.connectors.reading.numbers import is_plain
+from streamrnn.connectors.reading.sample import Sample
+
+_HOUR_NAMES = """
+hour hr hours hh hourending he hhmm time stunde std hora heure ora uur tid godzina hodina óra tunti klokken zeit uhrzeit
+час
+"""
+_HOURS = frozenset(_HOUR_NAMES.split())
+_BESIDE_WORDS = "ending beginning begin begins ends end utc gmt lst local cet mez of day the"
+_BESIDE_HOURS = frozenset(_BESIDE_WORDS.split())
+_HOUR_CELL = re.compile(
+    r"(?P<hour>\d{1,6})(?:\.0)?\s*(?:h|Uhr|UTC|GMT|Z)?(?:\s*[-–]\s*\d{1,2}\s*(?:h|Uhr)?)?$", re.IGNORECASE
+)
+_PERIODS = (48, 96, 144, 288, 24, 1440)
+"""Parts of a day that are counted: half hours, quarters, ten and five minutes, hours, minutes."""
+_ZONE_CELL = re.compile(r"(?:UTC|GMT)?[+\-−]\d{1,2}(?::?\d{2})?$|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+$")
+_ZONE_WORDS = frozenset({"tz", "zone", "timezone", "offset", "utc", "zeitzone", "fuseau"})
+_FIELDS = ("year", "month", "day", "hour", "minute", "second")
+_FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
+                "yyyy": "year", "mo": "month", "mon": "month", "mm": "month", "dd": "day", "hr": "hour",
+                "min": "minute", "sec": "second", "mn": "minute", "dy": "day", "jahr": "year", "monat": "month",
+                "tag": "day", "stunde": "hour", "año": "year", "ano": "year", "mes": "month", "dia": "day",
+                "día": "day",
+                "hora": "hour", "année": "year", "annee": "year", "mois": "month", "jour": "day", "heure": "hour",
+                "anno": "year", "mese": "month", "giorno": "day", "ora": "hour"}  # fmt: skip
+_WEEKS = (
+    "week",
+    "wk",
+    "isoweek",
+    "iso week",
+    "week no",
+    "week number",
+    "kw",
+    "woche",
+    "kalenderwoche",
+    "semaine",
+    "weeknum",
+    "semana",
+)
+_QUARTERS = ("quarter", "qtr", "quartal", "trimestre", "kvartal")
+_DAY_OF_YEAR = ("doy", "dayofyear", "day of year", "yday", "yearday", "julian day", "jday", "jul day")
+_DAY = 86_400
+
+
+def completed(sample: Sample, clock: Clock, free: list[str], clock_columns: list[str], event: EventConfig) -> Clock:
+    """A date with the time of day of another column, where it has none itself."""
+    known = [second for second in clock.seconds if second is not None]
+    if len(clock.how.columns) > 1 or not known or any(second % _DAY for second in known):
+        return clock
+    (name,) = clock.how.columns
+    whole = with_time_of_day(sample, name, clock_columns, event)
+    if whole is not None:
+        return whole
+    if len(set(known)) * 2 > len(known):
+        return clock
+    found = with_hours(sample, name, free, event)
+    if found is not None and len(set(found.seconds)) > len(set(known)):
+        return found
+    return _with_periods(sample, clock, free) or clock
+
+
+def with_hours(sample: Sample, name: str, free: list[str], event: EventConfig) -> Clock | None:
+    """A date with the hour, or with hour and minute in digits, of another column."""
+    for other in free:
+        words = clocks.words_of(other) or [other.lower()]
+        cells = sample.known(other)
+        named = "".join(words) in _HOURS or (words[0] in _HOURS and set(words[1:]) <= _BESIDE_HOURS)
+        if other == name or not cells or not named:
+            continue
+        hours = [hour["hour"] if (hour := _HOUR_CELL.match(cell)) else "" for cell in cells]
+        most = 240_000 if all(len(hour) == 6 for hour in hours) else 2400
+        if all(hour and int(hour) <= most for hour in hours):
+            try:
+                found = _recognised(name, sample.joined([name, other]), "date and hour", (name, other), event)
+            except Ambiguous:
+                return None
+            if found is not None:
+                return found
+    return None
+
+
+def _with_periods(sample: Sample, clock: Clock, free: list[str]) -> Clock | None:
+    """A date with a column that counts equal parts of each day: `48` is the last half hour."""
+    (name,) = clock.how.columns
+    days = sample.cells(name)
+    for other in free:
+        cells = sample.cells(other)
+        if other == name or not all(cell.isdigit() for cell in cells):
+            continue
+        counted = [int(cell) for cell in cells]
+        # From row to row it counts up, and it begins anew where the day does.
+        pairs = list(zip(itertools.pairwise(days), itertools.pairwise(counted), strict=True))
+        steady = all(b == a + 1 if one == next_one else b == 1 for (one, next_one), (a, b) in pairs)
+        if not steady or max(counted) <= 12 or len(set(days)) < 2:
+            continue
+        # Of whole days: the last one may be cut, and one with a clock that is changed has more or fewer.
+        most = Counter(counted[at] for at, ((one, next_one), _) in enumerate(pairs) if one != next_one)
+        per_day = most.most_common(1)[0][0]
+        if per_day in _PERIODS:
+            how = clock.how.model_copy(
+                update={"columns": (name, other), "parts": "date and period", "periods": per_day}
+            )
+            seconds = clocks.read(sample.joined([name, other]), how)
+            return Clock(how, seconds, f"{clock.note}, {per_day} parts of a day".removeprefix(", "))
+    return None
+
+
+def in_its_zone(sample: Sample, clock: Clock, free: list[str], event: EventConfig) -> Clock:
+    """The time with the zone that stands in a column of its own."""
+    if clock.how.form not in ("iso", "YMD", "DMY", "MDY", "yMD") or clock.how.parts not in ("whole", "date and time"):
+        return clock
+    for name in free:
+        cells = sample.known(name)
+        if name in clock.how.columns or not cells or not all(_is_zone(cell, name) for cell in set(cells)):
+            continue
+        how = clock.how.model_copy(update={"columns": (*clock.how.columns, name), "parts": "date and time"})
+        seconds = clocks.read(sample.joined(how.columns), how)
+        if clocks.fits(seconds):
+            return Clock(how, seconds, f"{clock.note}, with its zone".removeprefix(", "))
+    return clock
+
+
+def _is_zone(cell: str, name: str) -> bool:
+    if _ZONE_CELL.match(cell):
+        return ":" in cell or not is_plain(cell) or bool(_ZONE_WORDS & set(clocks.words_of(name)))
+    return cell.lower() in times.ZONES
+
+
+def with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:
+    """A date with a time of day of one of these columns."""
+    for other in clock_columns:
+        if other == name:
+            continue
+        together = sample.joined([name, other])
+        try:
+            found = _recognised(name, together, "date and time", (name, other), event)
+        except Ambiguous:
+            return None
+        if found is not None:
+            return found
+    return None
+
+
+def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...], event: EventConfig) -> Clock | None:
+    if not cells:
+        return None
+    return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
+
+
+def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
+    """Year and week, or year and quarter, in columns of their own."""
+    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
+    year = known.get("year") or known.get("yr") or known.get("jahr")
+    for parts, names, most in (("year and week", _WEEKS, 53), ("year and quarter", _QUARTERS, 4)):
+        other = next((known[name] for name in names if name in known), None)
+        if year is None or other is None or any(name in known for name in ("month", "day", "monat", "tag")):
+            continue
+        clock = clocks.recognise(year, sample.joined((year, other)), parts=parts, columns=(year, other))
+        if clock is not None and len(set(sample.known(other))) <= most:
+            return clock
+    return None
+
+
+def from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
+    """Year, day of the year and perhaps the hour in columns of their own."""
+    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
+    year = known.get("year") or known.get("yr")
+    day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
+    if year is None or day is None:
+        return None
+    hour = known.get("hour") or known.get("hr")
+    columns = (year, day) if hour is None else (year, day, hour)
+    return clocks.recognise(year, sample.joined(columns), parts="year and day", columns=columns)
+
+
+def from_fields(sample: Sample, free: list[str]) -> Clock | None:
+    """Year, month, day ... in columns of their own."""
+    by_field: dict[str, str] = {}
+    for name in free:
+        plain = name.strip().lower().strip("(),#")
+        field = _FIELD_NAMES.get(plain, plain)
+        if plain == "period" and all(re.match(r"M\d\d$", cell) for cell in sample.known(name)):
+            field = "month"
+        by_field.setdefault("minute" if plain == "mm" and "month" in by_field else field, name)
+    present = [field for field in _FIELDS if field in by_field]
+    if present[:2] != ["year", "month"] or present != list(_FIELDS[: len(present)]):
+        while present and present != list(_FIELDS[: len(present)]):
+            present.pop()
+        if len(present) < 2:
+            return None
+    columns = tuple(by_field[field] for field in present)
+    return clocks.recognise(columns[0], sample.joined(columns), parts="fields", columns=columns)

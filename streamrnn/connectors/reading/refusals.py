@@ -1,0 +1,77 @@
+"""Tables that would be learned wrong, and are refused: on their side, or several series without a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from streamrnn.connectors.reading import clocks, key_choice, numbers
+from streamrnn.connectors.reading.sample import Sample
+from streamrnn.connectors.reading.times import MONTHS
+from streamrnn.errors import ConfigurationError
+
+_MONTHS = 12
+_LEAST_YEARS = 3
+_YEAR_NAME = re.compile(r"[Yy]?((?:1[789]|20|21)\d\d)(?:\s*\[.*\]|F|p|e)?\s*$")
+_HOUR_NAME = re.compile(r"(?:h|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*?)(\d+)$")
+_HOURS = 20
+
+
+def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool) -> None:
+    """A table that lies on its side: a row for each series, or year, or day, and a column for each time.
+
+    `dated` says that a time was found among the other columns.
+    """
+    numeric = [name for name in names if _mostly_numbers(sample.known(name))]
+    least = _MONTHS if dated else _LEAST_YEARS
+    if len(numeric) < least:
+        return
+    times = [name for name in numeric if _is_named_by_time(name)]
+    years = [int(found[1]) for name in numeric if (found := _YEAR_NAME.match(name))]
+    if years == list(range(years[0], years[0] + len(years))) if len(years) >= _LEAST_YEARS else False:
+        times = times or [name for name in numeric if _YEAR_NAME.match(name)]
+    of_day = [name for name in numeric if clocks.is_clock([name.strip()]) or _HOUR_NAME.match(name.strip())]
+    if len(of_day) >= _HOURS:
+        times = of_day
+    if len(times) >= max(least, 0.8 * len(numeric)):
+        raise ConfigurationError(
+            f"the columns are times ({times[0]!r}, {times[1]!r} ...): a row for each time is needed, with the time in "
+            "a column, as pandas' melt or transpose make it (or name the columns to forecast with --target)"
+        )
+    numbered = [found for name in numeric if (found := _NUMBERED.match(name))]
+    texts = [name for name in names if name not in numeric and len(set(sample.cells(name))) == sample.rows]
+    if not dated and texts and len(numbered) == len(numeric) >= _MONTHS and len({one[1] for one in numbered}) == 1:
+        raise ConfigurationError(
+            f"every row has a name of its own in {texts[0]!r} and no time: if a row is a series, turn the table round "
+            "(pandas: melt or transpose); if it is an event, leave that column out with --exclude"
+        )
+
+
+def _is_named_by_time(name: str) -> bool:
+    plain = name.strip()
+    if plain.isdigit():
+        return (
+            len(plain) in (6, 8, 10, 13)
+            and clocks.by_size("", [plain, str(int(plain) + 1), str(int(plain) + 2)]) is not None
+        )
+    return plain.lower() in MONTHS or clocks.recognises(plain)
+
+
+def _mostly_numbers(cells: Sequence[str]) -> bool:
+    return not cells or sum(numbers.parts_of(cell) is not None for cell in cells) > len(cells) / 2
+
+
+def refuse_mixed_series(sample: Sample, free: Sequence[str]) -> None:
+    """Names of series without a time: nobody can tell whether their rows are one series."""
+    for name in free:
+        cells = sample.known(name)
+        names = set(cells)
+        headless = name == "column1" and not any(numbers.is_plain(cell) for cell in names)
+        if not (headless or key_choice.is_id_name(name)) or len(cells) < sample.rows or len(cells) < 8:
+            continue
+        if 1 < len(names) <= len(cells) / 4:
+            raise ConfigurationError(
+                f"no time column, and {name!r} has {len(names)} names ({cells[0]!r:.40} ...): --key '{name}' takes "
+                f"each as a series, --exclude '{name}' takes all rows as one"
+            )
