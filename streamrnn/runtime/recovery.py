@@ -76,7 +76,8 @@ def check(
         return
     if restored is None:
         raise StateError(
-            f"{where}: offset {committed} is committed, but there is no state (changelog empty or deleted); {remedy}"
+            f"{where}: offset {committed} is committed, but there is no state (changelog empty or deleted, or "
+            f"another application commits as this application_id); {remedy}"
         )
     if committed is None:
         raise StateError(

@@ -125,12 +125,16 @@ def test_the_backlog_forgets_the_oldest_and_keeps_the_newest() -> None:
 def test_a_server_that_hangs_costs_a_bounded_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     with Stage(configured()) as stage:
         stage.monitor.server.stop()
-        stage.monitor.backlog._limit = 30_000  # a few batches: the newest one stays, however large it is
+        stage.feed("pump", *range(20))
+        stage.settled()
+        one = stage.monitor.backlog._bytes
+        assert one > 0
+        stage.monitor.backlog._limit = 3 * one
         for _ in range(50):
             stage.feed("pump", *range(20))
             stage.settled()
-        assert stage.monitor.backlog._bytes <= 30_000
-        assert stage.monitor.backlog.dropped > 0
+        assert 2 * one <= stage.monitor.backlog._bytes <= 3 * one
+        assert stage.monitor.backlog.dropped >= 50 - 3
 
 
 def test_a_page_is_shown_while_batches_come_without_end() -> None:

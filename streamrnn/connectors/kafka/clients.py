@@ -185,10 +185,20 @@ def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNE
         return ConnectorError(
             f"another worker runs as kafka.group_instance_id {config.group_instance_id!r}; give each its own"
         )
+    if isinstance(error, errors.InconsistentGroupProtocolError):
+        return ConnectorError(
+            "the consumer group that is named by application_id has members of another kind, such as another "
+            "application's: give this pipeline an application_id of its own, or stop them"
+        )
     if isinstance(error, errors.OffsetOutOfRangeError):
         return ConnectorError(
             f"the broker's log no longer holds what is asked for while {doing}: {what}; it was deleted before it "
             "was read: see `streamrnn reset`, and the topic's retention"
+        )
+    if "InvalidTransactionTimeoutError" in what:  # of no class of its own, either
+        return ConnectorError(
+            f"the broker at {servers} allows no transaction of {config.broker_timeout:g} s (kafka.broker_timeout): set "
+            "that to less than its transaction.max.timeout.ms, or raise this"
         )
     # The transaction manager wraps what a broker that hangs comes to in an error without a class of its own.
     hangs = type(error) is errors.KafkaError and "RequestTimedOutError" in what

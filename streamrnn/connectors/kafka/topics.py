@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,12 @@ from kafka.errors import (
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
-from streamrnn.errors import AuthenticationRefused, ConnectorError, TopicMissing
+from streamrnn.errors import AuthenticationRefused, ConnectorError, StreamRNNError, TopicMissing
 
 RECORD_LIMIT = 1048588  # bytes; the broker's own default of max.message.bytes
+_UNKNOWN = UnknownTopicOrPartitionError.errno
 _PAUSE = 0.2  # seconds between two looks
+_LOOK = 5.0  # seconds for one that only helps to say what is wrong
 DEAD_LETTER_ROOM = 65536  # bytes that headers and batch overhead may add to an original record
 COMPACTED = {"cleanup.policy": "compact", "segment.ms": "3600000", "segment.bytes": str(64 << 20)}
 """Of a changelog. Small segments: only closed ones are compacted, and a restore reads all that is left."""
@@ -60,6 +63,22 @@ def ensure_topics(config: KafkaConfig, changelog: str | None, client_id: str) ->
     """Look at the topics, make the missing ones if `kafka.create_topics` allows it."""
     with translated(config, "looking at the topics"):
         return bounded(config.broker_timeout, lambda: _retry(config, changelog, client_id), "looking at the topics")
+
+
+def gone(config: KafkaConfig, names: Sequence[str], client_id: str) -> list[str]:
+    """Which of these topics do not exist; none of them as long as nobody answers that."""
+
+    def ask() -> list[str]:
+        admin = made(KafkaAdminClient, **client_options(config, f"{client_id}-admin"))
+        try:
+            unknown = {topic["name"] for topic in admin.describe_topics(list(names)) if topic["error_code"] == _UNKNOWN}
+        finally:
+            admin.close()
+        return [name for name in names if name in unknown]
+
+    with suppress(KafkaError, StreamRNNError):
+        return bounded(min(_LOOK, config.broker_timeout), ask, "looking for topics that are gone")
+    return []
 
 
 def _retry(config: KafkaConfig, changelog: str | None, client_id: str) -> Topics:

@@ -1,0 +1,94 @@
+"""Trouble of the field on a real broker: each ends well, or in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer
+
+from streamrnn.errors import ConnectorError, TopicMissing
+from tests.broker.client import Client
+from tests.broker.process import Broker
+from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.thorough,
+    pytest.mark.usefixtures("leaky_client"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
+
+
+def test_an_input_that_is_deleted_while_it_is_read_is_named(client: Client, pipeline: Callable[..., Pipeline]) -> None:
+    made = pipeline(broker_timeout=3.0)
+    made.feed(0, [(b"k", b"1")])
+    with made.connector() as connector:
+        take_over(connector)
+        take(connector, 1)
+        client.admin.delete_topics([made.config.input_topic])
+        with pytest.raises(
+            TopicMissing, match=f"topic '{made.config.input_topic}' was deleted while .*streamrnn reset"
+        ):
+            poll_until(connector, lambda _: False)
+
+
+@pytest.mark.parametrize("which", ["output", "changelog"])
+def test_an_output_that_is_deleted_while_it_is_written_is_named(
+    client: Client, pipeline: Callable[..., Pipeline], which: str
+) -> None:
+    made = pipeline(broker_timeout=3.0)
+    made.feed(0, [(b"k", b"1")])
+    topic, mend = {
+        "output": (made.config.output_topic, "a restart does"),
+        "changelog": (made.changelog, "streamrnn reset"),
+    }[which]
+    with made.connector() as connector:
+        take_over(connector)
+        connector.commit(echo(take(connector, 1), b"state"))
+        client.admin.delete_topics([topic])
+        made.feed(0, [(b"k", b"2")])
+        with pytest.raises(TopicMissing, match=f"topic '{topic}' was deleted while this worker ran: .*{mend}"):
+            connector.commit(echo(take(connector, 1), b"state"))
+
+
+def test_a_group_that_another_application_uses_is_named(client: Client, pipeline: Callable[..., Pipeline]) -> None:
+    made = pipeline()
+    other = KafkaConsumer(bootstrap_servers=client.bootstrap, group_id=made.application_id)
+    other.subscribe([made.config.input_topic])
+    stop, joined = threading.Event(), threading.Event()
+
+    def consume() -> None:
+        while not stop.is_set():
+            other.poll(timeout_ms=100)
+            if other.assignment():
+                joined.set()
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    try:
+        assert joined.wait(30)
+        with (
+            made.connector() as connector,
+            pytest.raises(ConnectorError, match="application_id has members of another"),
+        ):
+            poll_until(connector, lambda _: False)
+    finally:
+        stop.set()
+        thread.join()
+        other.close()
+
+
+def test_a_broker_that_allows_no_such_transaction_is_named(tmp_path: Path) -> None:
+    short = Broker(tmp_path / "broker", settings={"transaction.max.timeout.ms": "5000"}).start()
+    try:
+        with Client(short.bootstrap) as client:
+            made = Pipeline(client, broker_timeout=20.0)
+            with pytest.raises(
+                ConnectorError, match=r"no transaction of 20 s \(kafka.broker_timeout\): .*transaction.max"
+            ):
+                made.connector().open()
+    finally:
+        short.kill()
