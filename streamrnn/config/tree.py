@@ -345,6 +345,9 @@ class KafkaConfig(Section):
     partition that is added later begins at its first record."""
     max_poll_records: int = Field(2000, ge=1)
     """Upper bound of one micro-batch, which is one transaction."""
+    snapshot_slice: int = Field(1 << 20, ge=1)
+    """Bytes of a snapshot that one commit carries, or as many as it has of outputs if these are more: what is left
+    comes with the next commits, so that no event waits for a whole snapshot."""
     broker_timeout: Seconds = 30.0
     """No answer for this long is fatal: exit and let the supervisor restart."""
     session_timeout: Seconds = 45.0

@@ -38,6 +38,8 @@ class Commit:
     alerts: dict[Partition, Sequence[Message]] = field(default_factory=dict)  # dropped where nobody asked for them
     dead_letters: dict[Partition, Sequence[Message]] = field(default_factory=dict)
     snapshots: dict[Partition, Sequence[Message]] = field(default_factory=dict)
+    unfinished: set[Partition] = field(default_factory=set)
+    """Partitions whose snapshot goes on with a later commit: until one ends it, no record of it counts."""
 
 
 class Connector(ABC):
@@ -49,6 +51,10 @@ class Connector(ABC):
     state_is_named: ClassVar[bool] = True
     """Whether state is found by a name alone, a topic's for example, so that another application's could be found there
     by mistake. Recovery then refuses state of another application, topic or partition."""
+
+    snapshot_slice: int | None = None
+    """Bytes of snapshots that one commit should carry at most, so that events do not wait for them; None: whole
+    snapshots only, and no commit has any `unfinished`."""
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +90,7 @@ class Connector(ABC):
 
     @abstractmethod
     def snapshots(self, partition: Partition) -> Iterator[Message]:
-        """The committed snapshot records, oldest first; the last one of a key counts, a null value deletes it."""
+        """The committed records of ended snapshots, oldest first; of a key the last one counts, a null deletes it."""
 
     def snapshot_records(self, partition: Partition) -> int | None:
         """How many records `snapshots` gives, if that is known."""

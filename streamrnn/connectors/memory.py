@@ -64,8 +64,10 @@ class MemoryLog:
 class MemoryConnector(Connector):
     """The connector protocol over a `MemoryLog`; owns all its partitions."""
 
-    def __init__(self, log: MemoryLog, max_poll_records: int = 1000) -> None:
+    def __init__(self, log: MemoryLog, max_poll_records: int = 1000, snapshot_slice: int | None = None) -> None:
         self.log = log
+        self.snapshot_slice = snapshot_slice
+        self._unfinished: dict[Partition, list[Message]] = {}
         self._max_poll_records = max_poll_records
         self._assigned = False
         self._positions: dict[Partition, int] = {}
@@ -117,6 +119,7 @@ class MemoryConnector(Connector):
 
     def snapshots(self, partition: Partition) -> Iterator[Message]:
         """See `Connector.snapshots`."""
+        self._unfinished.pop(partition, None)
         return iter(list(self.log.snapshots[partition]))
 
     def snapshot_records(self, partition: Partition) -> int:
@@ -141,7 +144,11 @@ class MemoryConnector(Connector):
                 self.log.alerts[partition].extend(messages)
             for partition, messages in commit.dead_letters.items():
                 self.log.dead_letters[partition].extend(messages)
-            for partition, messages in commit.snapshots.items():
+            for partition, some in commit.snapshots.items():
+                messages = [*self._unfinished.pop(partition, ()), *some]
+                if partition in commit.unfinished:
+                    self._unfinished[partition] = messages
+                    continue
                 latest = {message.key: message for message in self.log.snapshots[partition]}
                 for message in messages:
                     latest.pop(message.key, None)

@@ -1,7 +1,9 @@
 """The loop: poll, process, publish, commit; take partitions over and let them go; stop in order.
 
 One `poll` is one micro-batch is one `commit`. Each commit carries, all or none: the forecasts, the alerts, the dead
-letters, the input offsets, and every `snapshot_interval` the rows of state that changed. If the process dies
+letters, the input offsets, and every `snapshot_interval` the rows of state that changed; where these are many, they are
+spread over the commits that follow, as they were at the first, and count when the last of them is there. If the process
+dies
 
     before the commit   nothing happened: the next owner reads the same events again
     during it           all of it or nothing of it happened
@@ -14,6 +16,7 @@ the memory is dropped, the connection is made anew, and the partitions are recov
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 _POLL_TIMEOUT = 0.25  # seconds: also how fast a stop is noticed
 _RECOVERY_SLICE = 0.1  # seconds of recovery between two polls, so that the group does not lose patience
 _CLOSE_TIMEOUT = 4.0
+_NEVER = -math.inf
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds between a failed commit and the next connection
 
 
@@ -71,8 +75,9 @@ class Worker:
         self._models: dict[Partition, PartitionModel[Any]] = {}
         self._recoveries: dict[Partition, Iterator[Progress]] = {}
         self._offsets: dict[Partition, int] = {}
-        self._snapshot_taken: dict[Partition, float] = {}
-        self._unsaved: set[Partition] = set()
+        self._snapshot_begun: dict[Partition, float] = {}
+        self._snapshot_offset: dict[Partition, int] = {}
+        self._unfinished: dict[Partition, Iterator[Message]] = {}  # what is still to be written of snapshots begun
         self._failing_since: float | None = None
         self._failures = 0
 
@@ -111,13 +116,13 @@ class Worker:
 
     def _serve(self, connector: Connector) -> None:
         while not self.stop.is_set():
-            polled = connector.poll(0.0 if self._recoveries else _POLL_TIMEOUT)
+            polled = connector.poll(0.0 if self._recoveries or self._unfinished else _POLL_TIMEOUT)
             self._drop(polled.revoked)
             for partition in polled.assigned:
                 self._take_over(connector, partition)
             if polled.records:
                 self._step(connector, polled.records)
-            elif self._unsaved:
+            elif self._unsaved or self._unfinished:
                 self._rest(connector)
             elif not self._recoveries:
                 self._failing_since = None  # everything is committed
@@ -151,11 +156,10 @@ class Worker:
                 del self._recoveries[partition]
                 connector.start(partition, progress.offset)
                 self._offsets[partition] = progress.offset
-                self._snapshot_taken[partition] = self._clock()
+                self._snapshot_begun[partition] = self._clock()
                 if self._models[partition].counters["events"] == 0:
-                    self._snapshot_taken[partition] = float("-inf")  # the first commit carries the first snapshot
-                if progress.done:
-                    self._unsaved.add(partition)  # the next owner shall not replay the same again
+                    self._snapshot_begun[partition] = _NEVER  # the first commit carries the first snapshot
+                self._snapshot_offset[partition] = progress.offset - progress.done
         if self._failing_since is not None:
             self._failing_since += self._clock() - started  # a long recovery is no silence
 
@@ -163,7 +167,7 @@ class Worker:
         for partition in partitions:
             self._recoveries.pop(partition, None)
             self._offsets.pop(partition, None)
-            self._unsaved.discard(partition)
+            self._unfinished.pop(partition, None)
             model = self._models.pop(partition, None)
             if model is not None:
                 model.close()
@@ -183,7 +187,7 @@ class Worker:
             offset = commit.offsets[partition] = offsets_after(records)
             steps.append(Step(partition, decoded, answers, unusable, model, offset, self._clock() - started))
         started = self._clock()
-        self._add_snapshots(commit, {*self._unsaved, *batches})
+        self._add_snapshots(connector, commit, {*self._unsaved, *batches})
         connector.commit(commit)
         self._committed(commit, self._clock() - started)
         for step in steps:
@@ -207,46 +211,82 @@ class Worker:
             folds.append((partition, records, decoded, answered, started))
         return folds
 
-    def _add_snapshots(self, commit: Commit, changed: set[Partition]) -> None:
-        """Snapshots of the changed partitions whose last one is old enough."""
-        now, interval = self._clock(), self._config.state.snapshot_interval
-        for partition in sorted(changed) if self._keep_state else ():
-            if now - self._snapshot_taken[partition] >= interval or self._models[partition].wants_snapshot:
-                offset = commit.offsets.setdefault(partition, self._offsets[partition])
-                commit.snapshots[partition] = self._snapshot(partition, offset)
+    @property
+    def _unsaved(self) -> set[Partition]:
+        """Partitions of which there are events that no snapshot has, not even one that was begun."""
+        return {partition for partition, offset in self._offsets.items() if self._snapshot_offset[partition] < offset}
+
+    def _add_snapshots(self, connector: Connector, commit: Commit, changed: set[Partition]) -> None:
+        """Snapshots of the changed partitions whose last one is old enough: as much as the commit may carry.
+
+        The rest comes with the next commits. A first snapshot is always whole: there is nothing to go back to yet.
+        """
+        now, interval, begun = self._clock(), self._config.state.snapshot_interval, self._snapshot_begun
+        due = [
+            partition
+            for partition in ({*changed, *self._unfinished} if self._keep_state else ())
+            if partition in self._unfinished
+            or now - begun[partition] >= interval
+            or self._models[partition].wants_snapshot
+        ]
+        room = _room(connector, commit) if due else 0.0
+        for partition in sorted(due, key=lambda one: (one not in self._unfinished, begun[one], one)):
+            if room <= 0.0 and begun[partition] != _NEVER:
+                break
+            offset = commit.offsets.setdefault(partition, self._offsets[partition])
+            messages = self._unfinished.pop(partition, None)
+            if messages is None:
+                messages = self._models[partition].snapshot(offset, partition)
+                self._snapshot_offset[partition] = offset
+            some: list[Message] = []
+            for message in messages:
+                some.append(message)
+                room -= _size(message)
+                if room <= 0.0 and begun[partition] != _NEVER:
+                    self._unfinished[partition] = messages
+                    commit.unfinished.add(partition)
+                    break
+            commit.snapshots[partition] = some
+            if partition not in self._unfinished:
+                begun[partition] = now
 
     def _rest(self, connector: Connector) -> None:
         """Nothing came: use the time to snapshot what changed before."""
         commit = Commit()
-        self._add_snapshots(commit, self._unsaved)
+        self._add_snapshots(connector, commit, self._unsaved)
         if commit.snapshots:
             connector.commit(commit)
             self._committed(commit, 0.0)
 
-    def _snapshot(self, partition: Partition, offset: int) -> list[Message]:
-        return list(self._models[partition].snapshot(offset, partition))
-
     def _committed(self, commit: Commit, seconds: float) -> None:
-        now = self._clock()
         self._failing_since, self._failures = None, 0
         self._offsets.update(commit.offsets)
-        self._unsaved.update(commit.offsets.keys() - commit.snapshots.keys())
-        for partition in commit.snapshots:
-            self._snapshot_taken[partition] = now
-            self._unsaved.discard(partition)
         self.observer.committed(commit, seconds)
 
     def _leave(self, connector: Connector) -> None:
         """A last snapshot, so that the next owner has nothing to replay."""
-        if not self._keep_state or not self._unsaved:
+        unsaved = self._unsaved
+        partitions = sorted({*unsaved, *self._unfinished}) if self._keep_state else []
+        if not partitions:
             return
-        partitions = sorted(self._unsaved)
-        commit = Commit(
-            offsets={partition: self._offsets[partition] for partition in partitions},
-            snapshots={partition: self._snapshot(partition, self._offsets[partition]) for partition in partitions},
-        )
+        commit = Commit(offsets={partition: self._offsets[partition] for partition in partitions})
+        for partition in partitions:
+            commit.snapshots[partition] = last = [*self._unfinished.pop(partition, ())]
+            if partition in unsaved:
+                last += self._models[partition].snapshot(self._offsets[partition], partition)
         connector.commit(commit)
         self._committed(commit, 0.0)
+
+
+def _room(connector: Connector, commit: Commit) -> float:
+    """Bytes of snapshots for one commit: as many as it has of outputs, or as the connector says."""
+    if connector.snapshot_slice is None:
+        return math.inf
+    return max(connector.snapshot_slice, sum(_size(one) for some in commit.outputs.values() for one in some))
+
+
+def _size(message: Message) -> int:
+    return len(message.key or b"") + len(message.value or b"")
 
 
 Fold = tuple[Partition, Sequence[Record], Decoded, Callable[[], Any], float]

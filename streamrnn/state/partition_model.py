@@ -251,8 +251,12 @@ class PartitionModel(ABC, Generic[Answers]):
     def snapshot(self, offset: int, partition: Partition | None = None, *, whole: bool = False) -> Iterator[Message]:
         """The records that bring the last snapshot up to `offset` (next to read): only rows that changed.
 
+        They may be asked for little by little while events are folded in: they are of the state as it is now. The next
+        snapshot begins when all have been.
+
         Whoever can give the state to another application by mistake names the `partition`, so that it is refused there.
-        `whole`: every row, for a snapshot that stands alone; which rows have changed stays as it is.
+        `whole`: every row, for a snapshot that stands alone, all asked for before the next event; which rows have
+        changed stays as it is.
         """
         self._sweep(fully=True)
         manifest = Manifest(

@@ -8,6 +8,8 @@ in memory therefore never changes an output.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -31,10 +33,24 @@ Int64 = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 200
 """Rows to copy together: enough that numpy does the work, few enough to fit the processor's cache or nearly."""
+_BYTES_AT_ONCE = 2 << 20
+"""Of rows to copy for a snapshot that is read little by little."""
 _FIRST_ROWS = 16
 _ROWS_AHEAD = 500
 """How far beyond the last row memory is asked for: far enough that it is there before the rows are."""
 _FREE = np.iinfo(np.int64).max
+
+
+@dataclass(slots=True)
+class _Due:
+    """Of a snapshot under way: which series it has not read yet, each in one place."""
+
+    rows: npt.NDArray[np.bool_]  # (rows,) in memory, unchanged since it began
+    stored: dict[str, None]  # in the store, likewise
+    kept: dict[str, bytes]  # what was copied, as it was then
+
+    def left(self) -> bool:
+        return bool(self.kept or self.stored or self.rows.any())
 
 
 class SeriesTable(Generic[Tree]):
@@ -66,6 +82,7 @@ class SeriesTable(Generic[Tree]):
         self._rows: dict[str, int] = {}
         self._keys: list[str] = []  # of the used rows
         self.dirty: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._due = _Due(np.zeros(0, np.bool_), {}, {})
         self._seen: Int64 = np.zeros(0, np.int64)  # the tick of a row's last use
         self._tick = 0
         self._store = store
@@ -129,6 +146,7 @@ class SeriesTable(Generic[Tree]):
             old, new = beyond[start : start + ROWS_AT_ONCE], room[start : start + ROWS_AT_ONCE]
             put_block(self.arrays, new, get_block(self.arrays, old))
             self.dirty[new], self._seen[new] = self.dirty[old], self._seen[old]
+            self._due.rows[new] = self._due.rows[old]
             for source, target in zip(old, new, strict=True):
                 key = self._keys[target] = self._keys[source]
                 self._rows[key] = target
@@ -139,6 +157,7 @@ class SeriesTable(Generic[Tree]):
         self._capacity = limit
         self.arrays = self._reserve.view(limit)
         self.dirty, self._seen = self.dirty[:limit].copy(), self._seen[:limit].copy()
+        self._due.rows = self._due.rows[:limit].copy()
 
     def batches(self, keys: Sequence[str]) -> Iterator[tuple[slice, Int64]]:
         """Cut `keys` (one per event) into slices whose series fit in memory together, with each event's row."""
@@ -151,6 +170,7 @@ class SeriesTable(Generic[Tree]):
             self._tick += 1
             rows = self._rows_of(part)
             self._seen[rows] = self._tick
+            self._keep(rows)
             self.dirty[rows] = True
             yield slice(start, stop), rows
             start = stop
@@ -187,6 +207,7 @@ class SeriesTable(Generic[Tree]):
         others = zero[max(0, len(stored) - len(used)) :]
         for start in range(0, len(stored), ROWS_AT_ONCE):
             some, places = stored[start : start + ROWS_AT_ONCE], rows[start : start + ROWS_AT_ONCE]
+            self._keep_stored(some)
             block, self.dirty[places] = self._store.take(some)
             put_block(self.arrays, places, block)
         if rest:
@@ -227,6 +248,7 @@ class SeriesTable(Generic[Tree]):
             self.arrays = self._reserve.view(self._capacity)
             more = self._capacity - len(self.dirty)
             self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
+            self._due.rows = np.concatenate([self._due.rows, np.zeros(more, np.bool_)])
             self._seen = np.concatenate([self._seen, np.full(more, _FREE)])
 
     def reserve(self, rows: int) -> None:
@@ -244,6 +266,7 @@ class SeriesTable(Generic[Tree]):
 
     def _store_away(self, rows: Sequence[int]) -> list[int]:
         """Move series out of memory; their rows, which still hold what they held."""
+        self._keep(np.array(rows, np.int64))
         newest = self._newest(self.arrays) if self._newest is not None else np.zeros(self._capacity, np.int64)
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[start : start + ROWS_AT_ONCE]
@@ -273,6 +296,8 @@ class SeriesTable(Generic[Tree]):
         """Forget every series whose newest event is older than `before`, for good; the next snapshot says so."""
         rows = [self._rows[key] for key in self.idle(before)]
         stored = self._store.older_than(before)
+        self._keep(np.array(rows, np.int64))
+        self._keep_stored(stored)
         self._forgotten.update(dict.fromkeys([self._keys[row] for row in rows] + stored))
         self._store.delete(stored)
         self._leave(rows)
@@ -281,6 +306,7 @@ class SeriesTable(Generic[Tree]):
     def renew(self, rows: Int64) -> None:
         """Series in memory that begin anew: nothing of what was learned is left."""
         if len(rows):
+            self._keep(rows)
             clear_rows(self.arrays, rows.tolist())
 
     def row_of(self, key: str) -> int | None:
@@ -319,19 +345,51 @@ class SeriesTable(Generic[Tree]):
         return bytes(self._store.get([key])[0])
 
     def take_dirty(self) -> Iterator[tuple[str, bytes | None]]:
-        """Every series changed since the last call, with its row; None of those that were forgotten."""
-        yield from ((key, None) for key in self._forgotten)
+        """Every series changed since the last call, with its row as it is now; None of those that were forgotten.
+
+        May be read little by little while events are folded in: a row that is about to change is copied first. The next
+        call comes when all has been read.
+        """
+        due = self._due
+        assert not due.left(), "the last ones have not been read to the end"
+        forgotten = [*self._forgotten]
         self._forgotten.clear()
-        stored = self._store.dirty()
-        for start in range(0, len(stored), ROWS_AT_ONCE):
-            some = stored[start : start + ROWS_AT_ONCE]
-            yield from zip(some, (row.tobytes() for row in self._store.get(some)), strict=True)
+        due.stored.update(dict.fromkeys(self._store.dirty()))
         self._store.saved()
-        changed = np.flatnonzero(self.dirty[: self._used]).tolist()
-        for start in range(0, len(changed), ROWS_AT_ONCE):
-            rows = changed[start : start + ROWS_AT_ONCE]
-            yield from zip([self._keys[row] for row in rows], get_rows(self.arrays, rows), strict=True)
+        due.rows[:] = self.dirty
         self.dirty[:] = False
+        return self._take_due(forgotten)
+
+    def _take_due(self, forgotten: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+        yield from ((key, None) for key in forgotten)
+        due, most = self._due, max(1, min(ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, self._row_bytes)))
+        while due.left():
+            while due.kept:  # first, for the memory
+                yield due.kept.popitem()
+            if some := [*islice(due.stored, most)]:
+                block = self._store.get(some)
+                for key in some:
+                    del due.stored[key]
+                yield from zip(some, (row.tobytes() for row in block), strict=True)
+            elif rows := np.flatnonzero(due.rows)[:most].tolist():
+                due.rows[rows] = False
+                yield from zip([self._keys[row] for row in rows], get_rows(self.arrays, rows), strict=True)
+
+    def _keep(self, rows: Int64) -> None:
+        """Before these rows change or are left: copy those that a snapshot under way has not read yet."""
+        wanted = rows[self._due.rows[rows]] if len(rows) else rows
+        if len(wanted):
+            some = np.unique(wanted).tolist()
+            self._due.rows[some] = False
+            self._due.kept.update(zip([self._keys[row] for row in some], get_rows(self.arrays, some), strict=True))
+
+    def _keep_stored(self, keys: Sequence[str]) -> None:
+        """The same of rows that leave the store."""
+        some = [key for key in keys if key in self._due.stored] if self._due.stored else []
+        if some:
+            for key in some:
+                del self._due.stored[key]
+            self._due.kept.update(zip(some, (row.tobytes() for row in self._store.get(some)), strict=True))
 
     def close(self) -> None:
         """Delete the local store and leave the memory to others."""

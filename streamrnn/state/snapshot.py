@@ -9,7 +9,8 @@ A snapshot is a handful of records (key, value), the same in a Kafka changelog, 
 Only rows that changed since the last snapshot are written; a reader lets the last record of a key win. Values begin
 with the format, a checksum over key and payload, the chunk count, the offset of the snapshot they belong to and the
 versions of their layout (`migrations.py`): rows that nobody changed stay as an older streamrnn wrote them, and become
-the present layout whenever they are read. Format 1, of streamrnn 0.1.0, names no versions and no owner.
+the present layout whenever they are read. Format 1, of streamrnn 0.1.0, names no versions and no owner. Format 3
+is as 2, and keeps those away that do not know that a snapshot may come in several commits.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from streamrnn.records.log import Message
 from streamrnn.state.arrays import Array, RowBytes
 from streamrnn.state.migrations import FIRST, ROOM, Reader, Versions
 
-FORMAT = 2
+FORMAT = 3
 LARGEST_RECORD = 800_000
 """Bytes of payload per record: with key and header well below the 1 MiB that Kafka takes by default."""
 
@@ -73,18 +74,31 @@ def write(
     versions: Versions = FIRST,
     row_size: int = 0,
 ) -> Iterator[Message]:
-    """The records of one snapshot; the manifest comes last. A row that is None deletes one of `row_size` bytes."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in shared.items()}
-    offset, row_chunks = manifest.offset, _chunk_count(row_size)
-    yield from _chunks(_SHARED, b"", save_arrays(arrays), offset, versions)
+    """The records of one snapshot; the manifest comes last. A row that is None deletes one of `row_size` bytes.
+
+    What is given but the rows is copied at once; these are asked for as the records are.
+    """
+    arrays = save_arrays({name: np.ascontiguousarray(array) for name, array in shared.items()})
+    document = json.dumps(manifest._asdict() | {"owner": manifest.owner and manifest.owner._asdict()}).encode()
+    return _records(manifest.offset, arrays, rows, document, versions, _chunk_count(row_size))
+
+
+def _records(
+    offset: int,
+    shared: bytes,
+    rows: Iterable[tuple[str, bytes | None]],
+    manifest: bytes,
+    versions: Versions,
+    row_chunks: int,
+) -> Iterator[Message]:
+    yield from _chunks(_SHARED, b"", shared, offset, versions)
     for key, row in rows:
         name = b"/" + key.encode()
         if row is None:  # forgotten: whatever there is of it
             yield from (Message(b"%b%d%b" % (_SERIES, chunk, name), None) for chunk in range(row_chunks))
         else:
             yield from _chunks(_SERIES, name, row, offset, versions)
-    document = manifest._asdict() | {"owner": manifest.owner and manifest.owner._asdict()}
-    yield Message(_MANIFEST, _seal(_MANIFEST, json.dumps(document).encode(), 0, 1, offset, versions))
+    yield Message(_MANIFEST, _seal(_MANIFEST, manifest, 0, 1, offset, versions))
 
 
 def _chunk_count(size: int) -> int:

@@ -189,9 +189,12 @@ class SplitModel(PartitionModel[Any]):
 
     def snapshot(self, offset: int, partition: Partition | None = None, *, whole: bool = False) -> Iterator[Message]:
         """See `PartitionModel.snapshot`."""
-        for number, part in enumerate(self.parts):
-            for message in part.snapshot(offset, partition, whole=whole):
-                yield message._replace(key=b"%b%d/%b" % (PART, number, message.key or b""))
+        parts = [part.snapshot(offset, partition, whole=whole) for part in self.parts]
+        return (
+            message._replace(key=b"%b%d/%b" % (PART, number, message.key or b""))
+            for number, messages in enumerate(parts)
+            for message in messages
+        )
 
     def restore(
         self, messages: Iterable[Message], expected: int | None = None, partition: Partition | None = None

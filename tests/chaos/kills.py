@@ -28,6 +28,8 @@ def kill_and_compare(disturbed: Application, calm: Application, events: Sequence
 
     answered = sum(b'"feedback"' not in value for _, _, value in events)
     same_bytes(disturbed, digests, calm, calm.digests(), answered)
+    stored = disturbed.client.read(f"{disturbed.application_id}-changelog", committed=False)
+    assert sum(b"/\xff" in (one.key or b"") for one in stored) > len(stored) // 4
     assert in_commit >= kills // 4
     return in_commit
 
@@ -37,6 +39,8 @@ def _kill_at_random(disturbed: Application, events: Sequence[Any], kills: int) -
     # Every kill shall meet work: each comes with its share of the events, in small polls.
     share = len(events) // kills
     disturbed.settings["kafka.max_poll_records"] = max(20, share // 40)
+    # And its snapshots shall take several commits, so that kills meet some that are half written.
+    disturbed.settings["kafka.snapshot_slice"] = 20_000
     moments = random.Random(7)
     in_commit = victim = 0
     for kill in range(kills):

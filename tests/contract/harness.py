@@ -63,7 +63,7 @@ class MemoryHarness(Harness):
             self.log.append(number, Message(key, value, timestamp=1_700_000_000_000))
 
     def connect(self) -> Connector:
-        return MemoryConnector(self.log, max_poll_records=7)
+        return MemoryConnector(self.log, max_poll_records=7, snapshot_slice=1000)
 
     def crash(self, connector: Connector) -> None:
         pass  # nothing outlives it

@@ -85,6 +85,47 @@ def test_null_keys_and_null_values_stay_null(harness: Harness) -> None:
     assert harness.dead_letters(partition) == [(None, None, {"streamrnn.error.class": b"Null"})]
 
 
+def test_a_snapshot_in_several_commits_counts_when_it_is_ended(harness: Harness) -> None:
+    feed_all(harness)
+    partition = harness.partitions[0]
+
+    def open_one() -> Connector:
+        connector = harness.connect()
+        connector.__enter__()
+        take_over(connector, len(harness.partitions))
+        return connector
+
+    def put(connector: Connector, offset: int, unfinished: bool, **values: bytes | None) -> None:
+        messages = [Message(b"row/" + key.encode(), value) for key, value in values.items()]
+        going_on = {partition} if unfinished else set()
+        connector.commit(Commit(offsets={partition: offset}, snapshots={partition: messages}, unfinished=going_on))
+
+    def rows(connector: Connector) -> dict[bytes | None, bytes]:
+        return snapshot_of(connector, partition)
+
+    connector = open_one()
+    if connector.snapshot_slice is None:
+        connector.close(0)
+        pytest.skip("takes whole snapshots only")
+    put(connector, 1, False, a=b"1", b=b"1", c=b"1")
+    put(connector, 2, True, a=b"2", d=b"2")
+    put(connector, 3, True, b=b"2", c=None)
+    harness.crash(connector)
+    connector = open_one()
+    assert connector.committed(partition) == 3
+    assert rows(connector) == {b"row/a": b"1", b"row/b": b"1", b"row/c": b"1"}
+    put(connector, 4, True, a=b"4", c=None)
+    put(connector, 5, False, b=b"4")
+    put(connector, 6, True, a=b"6", b=b"6")
+    harness.crash(connector)
+    connector = open_one()
+    assert rows(connector) == {b"row/a": b"4", b"row/b": b"4"}
+    put(connector, 7, False, a=b"7", e=b"7")
+    connector.close(5)
+    with open_one() as connector:
+        assert rows(connector) == {b"row/a": b"7", b"row/b": b"4", b"row/e": b"7"}
+
+
 def test_a_commit_shows_everything_in_order(harness: Harness) -> None:
     feed_all(harness)
     with harness.connect() as connector:

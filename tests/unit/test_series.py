@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +171,55 @@ def test_a_limit_may_change_at_any_time(batches: list[list[int]], changes: list[
                 [row for row in range(len(series.arrays.total)) if row not in series._rows.values()]
             ].any()
         assert {key for key, _ in series.take_dirty()} == expected.keys()
+    finally:
+        series.close()
+
+
+STEPS = st.lists(
+    st.tuples(st.just("add"), st.lists(st.integers(0, 12), min_size=1, max_size=6))
+    | st.tuples(st.sampled_from(["read", "limit", "forget", "away", "anew"]), st.integers(1, 14)),
+    max_size=40,
+)
+
+
+@given(steps=STEPS)
+def test_a_snapshot_read_little_by_little_is_of_the_moment_it_began(steps: list[tuple[str, Any]]) -> None:
+    rows = Rows(np.zeros(1, np.int64), np.zeros((1, 2)))
+    series: Table = SeriesTable(
+        rows, RowStore(store_folder(None, None)), limit=None, budget=60 * 24, newest=lambda arrays: arrays.total
+    )
+    saved: dict[str, int] = {}
+    begun = totals(series)
+    reading = series.take_dirty()
+
+    def read(most: int) -> None:
+        nonlocal begun, reading
+        for key, data in itertools.islice(reading, most):
+            if data is None:
+                saved.pop(key, None)
+            else:
+                saved[key] = int(np.frombuffer(data, np.int64, 1)[0])
+        if not series._due.left() and next(reading, None) is None:
+            assert saved == begun
+            begun, reading = totals(series), series.take_dirty()
+
+    try:
+        for what, how in [*steps, ("read", 1000), ("read", 1000)]:
+            if what == "add":
+                add(series, [str(key) for key in how])
+            elif what == "read":
+                read(how)
+            elif what == "limit":
+                series.limit_to(how * 24)
+            elif what == "forget":
+                series.forget(how // 4)
+            elif (row := series.row_of(str(how))) is not None:
+                if what == "away":
+                    series.store_away([str(how)])
+                else:
+                    series.renew(np.array([row]))
+                    add(series, [str(how)])
+        assert saved == totals(series)
     finally:
         series.close()
 

@@ -14,7 +14,7 @@ from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch, SnapshotVersion,
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.log import Message
 from streamrnn.state.arrays import Array
-from streamrnn.state.snapshot import LARGEST_RECORD, Manifest, SnapshotReader, digest_of, open_record, write
+from streamrnn.state.snapshot import FORMAT, LARGEST_RECORD, Manifest, SnapshotReader, digest_of, open_record, write
 from tests.streams import configured, restore, run, stream
 
 SHARED = {"weights": np.arange(6.0).reshape(2, 3), "counters": np.arange(3)}
@@ -152,7 +152,7 @@ def test_a_claim_of_many_chunks_allocates_nothing() -> None:
 
 def test_a_newer_format_says_what_to_do() -> None:
     value = bytearray(MESSAGES[-1].value or b"")
-    value[4] = 3
+    value[4] = FORMAT + 1
     with pytest.raises(SnapshotVersion, match="run the newer version, or `streamrnn reset`"):
         open_record(b"manifest", bytes(value))
 

@@ -84,8 +84,10 @@ class Ticks:
 class Failing(MemoryConnector):
     """Refuses the commits that `fails` says, or accepts them and claims not to know."""
 
-    def __init__(self, log: MemoryLog, fails: Iterator[str], max_poll_records: int = 37) -> None:
-        super().__init__(log, max_poll_records)
+    def __init__(
+        self, log: MemoryLog, fails: Iterator[str], max_poll_records: int = 37, snapshot_slice: int | None = None
+    ) -> None:
+        super().__init__(log, max_poll_records, snapshot_slice)
         self._fails = fails
 
     def commit(self, commit: Commit) -> None:
@@ -116,13 +118,67 @@ def test_the_worker_is_the_fold_with_ends(config: Config, size: int) -> None:
     verdicts=st.lists(st.sampled_from(["good", "good", "refused", "unknown"]), max_size=30),
     size=st.integers(5, 300),
     config=st.sampled_from([CONFIG, LATE, configured(state__snapshot_interval=0.05, state__max_series=3)]),
+    part=st.sampled_from([None, 1, 30_000]),
 )
-def test_commits_that_fail_change_nothing(verdicts: list[str], size: int, config: Config) -> None:
+def test_commits_that_fail_change_nothing(verdicts: list[str], size: int, config: Config, part: int | None) -> None:
     log = fed(config)
     fails = itertools.chain(verdicts, itertools.repeat("good"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("streamrnn.runtime.worker._FIRST_PAUSE", 0.0)
-        work(config, lambda: Failing(log, fails, size))
+        work(config, lambda: Failing(log, fails, size, part))
+    assert outcome(config, log) == expected(config)
+
+
+def test_snapshots_are_spread_over_commits_as_they_were_when_they_began() -> None:
+    """Every commit is a moment to die at: what is stored brings the next owner to the committed offset, to the bit."""
+    config = configured(state__snapshot_interval="4ms", state__max_series=5)
+    log = fed(config)
+
+    class Looking(MemoryConnector):
+        def commit(self, commit: Commit) -> None:
+            super().commit(commit)
+            unfinished.extend(commit.unfinished)
+            said = sum(len(one.key or b"") + len(one.value or b"") for one in itertools.chain(*commit.outputs.values()))
+            for partition in commit.unfinished:  # full with its last record, and not before
+                sizes = [len(one.key or b"") + len(one.value or b"") for one in commit.snapshots[partition]]
+                assert sum(sizes[:-1]) < max(1, said)
+            for partition in log.offsets:
+                model = ForecastModel(config)
+                restored = restore(model, log.snapshots[partition])
+                assert restored is not None
+                model.process(decoder.decode(log.inputs[partition][restored : log.offsets[partition]]))
+                alone = ForecastModel(config)
+                alone.process(decoder.decode(log.inputs[partition][: log.offsets[partition]]))
+                assert model.digest() == alone.digest()
+                model.close()
+                alone.close()
+
+    unfinished: list[Partition] = []
+    decoder = EventDecoder(config.event)
+    work(config, lambda: Looking(log, 10, snapshot_slice=1))
+    assert len(unfinished) > 10
+    assert outcome(config, log) == expected(config)
+
+
+def test_a_stop_ends_a_snapshot_that_was_under_way() -> None:
+    config = configured(state__snapshot_interval="1ms")
+    log = fed(config)
+    unfinished: list[Partition] = []
+    stop = threading.Event()
+
+    class StopWithin(Observer):
+        def committed(self, commit: Commit, seconds: float) -> None:
+            unfinished.extend(commit.unfinished)
+            if len(unfinished) == 3:
+                stop.set()
+
+    work(config, lambda: MemoryConnector(log, 20, snapshot_slice=1), observer=StopWithin(), stop=stop)
+    assert len(unfinished) == 3
+    for partition, offset in log.offsets.items():
+        model = ForecastModel(config)
+        assert restore(model, log.snapshots[partition]) == offset
+        model.close()
+    work(config, lambda: MemoryConnector(log))
     assert outcome(config, log) == expected(config)
 
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
@@ -22,6 +23,7 @@ from kafka.structs import OffsetAndMetadata
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka.beginnings import Mark, added_later, read_mark
+from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
 from streamrnn.connectors.kafka.diagnosis import check_advertised, wait_for_broker
@@ -43,9 +45,9 @@ from streamrnn.connectors.kafka.liveness import Liveness
 from streamrnn.connectors.kafka.login import log_in
 from streamrnn.connectors.kafka.outputs import Outputs
 from streamrnn.connectors.kafka.reader import Reader
-from streamrnn.connectors.kafka.topics import Topics, ensure_topics
+from streamrnn.connectors.kafka.topics import Topics, ensure_topics, gone
 from streamrnn.connectors.kafka.writer import Writer
-from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
+from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError, TopicMissing
 from streamrnn.records.log import Message, Partition, Record
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class KafkaConnector(Connector):
 
     Outputs and dead letters go where `kafka.placement` says, snapshots always to the input's partition number.
 
+    Snapshots are spread over commits (`changelog.py`).
+
     After an error of `commit` only `close` is left: what became of the transaction decides the next connector.
     """
 
@@ -78,6 +82,7 @@ class KafkaConnector(Connector):
         """Without a changelog no state is kept; `framed` puts a frame around the value of an output or alert."""
         self._framed = framed
         self._config = config
+        self.snapshot_slice = config.snapshot_slice
         self._application_id = application_id
         self._changelog = changelog_topic
         self._instance = config.group_instance_id or uuid.uuid4().hex
@@ -89,6 +94,7 @@ class KafkaConnector(Connector):
         self._plain: Writer | None = None  # at-least-once: outputs and dead letters
         self._reader = Reader(config, self._client_id)
         self._topics: Topics | None = None
+        self._changelogs: defaultdict[Partition, Changelog] = defaultdict(Changelog)
         self._outputs: Outputs | None = None
         self._marks: dict[TopicPartition, Mark | None] = {}  # of the committed offsets, as far as they were asked for
         self._begun: dict[TopicPartition, int] = {}  # of these, those that have no state yet
@@ -119,7 +125,7 @@ class KafkaConnector(Connector):
             brokers = log_in(config, self._client_id, 0.3 * config.broker_timeout)
             check_advertised(config, brokers, min(5.0, 0.3 * config.broker_timeout))
             topics = self._topics = ensure_topics(config, self._changelog, self._client_id)
-            self._outputs = Outputs(config, topics, self._framed)
+            self._outputs = Outputs(config, topics, self._changelogs, self._framed)
             self._transactions = self._new_writer(self._transactional_id, topics)
             if not self._exactly_once:
                 self._plain = self._new_writer(None, topics)
@@ -180,7 +186,10 @@ class KafkaConnector(Connector):
             records: dict[Partition, Sequence[Record]] = {
                 Partition(*partition): found for partition, found in polled.items() if partition in self._running
             }
-            self._liveness.check(bool(records), self._running)
+            try:
+                self._liveness.check(bool(records), self._running)
+            except BrokerUnavailable as error:
+                raise self._explained(error) from error
             if records or assigned or revoked or left <= SLICE:
                 return Polled(assigned=assigned, revoked=revoked, records=records)
 
@@ -201,6 +210,8 @@ class KafkaConnector(Connector):
         lost = self._rebalances.take_lost()
         assignment: set[TopicPartition] = set(self._consumer.assignment())
         revoked = {partition for partition in self._owned if partition not in assignment or partition in lost}
+        for partition in revoked:
+            self._changelogs.pop(Partition(*partition), None)
         self._owned -= revoked
         self._running -= revoked
         assigned: set[TopicPartition] = set()
@@ -228,7 +239,7 @@ class KafkaConnector(Connector):
         if all(partition.partition < inputs.get(partition.topic, 0) for partition in assigned):
             return
         self._topics = ensure_topics(self._config, self._changelog, self._client_id)
-        self._outputs = Outputs(self._config, self._topics, self._framed)
+        self._outputs = Outputs(self._config, self._topics, self._changelogs, self._framed)
         for writer in (self._transactions, self._plain):
             if writer is not None:
                 writer.learn(self._topics.record_limits)
@@ -263,7 +274,8 @@ class KafkaConnector(Connector):
                 "one's alone was deleted"
             )
         told = (
-            f"group {self._application_id!r} has none of this topic: they were deleted, or expired while it was stopped"
+            f"group {self._application_id!r} has none of this topic: they were deleted, or expired while it was "
+            "stopped, or the topic was made anew (its offsets go with it)"
         )
         if not self._exactly_once:
             told += ", or the very first worker died between its snapshot and its offsets (delivery is at-least-once)"
@@ -302,6 +314,9 @@ class KafkaConnector(Connector):
 
         One that a dead worker left open would hold back what others committed since; `committed` ends such first.
         """
+        return self._changelogs[partition].read(self._stored(partition))
+
+    def _stored(self, partition: Partition) -> Iterator[Message]:
         self._check_open()
         assert self._topics is not None
         source = TopicPartition(self._topics.changelogs[partition.topic], partition.number)
@@ -366,9 +381,26 @@ class KafkaConnector(Connector):
                 self._transactions.commit(snapshots, offsets, group)
             else:
                 self._commit_offsets(offsets)
+        except BrokerUnavailable as error:
+            self._failed = True
+            raise self._explained(error) from error
         except ConnectorError:
             self._failed = True
             raise
+
+    def _explained(self, error: BrokerUnavailable) -> ConnectorError:
+        """Brokers do not answer about topics that were deleted: say so, where that is the case."""
+        assert self._topics is not None
+        known = self._topics
+        absent = gone(self._config, [*known.inputs, *known.partitions], self._client_id)
+        if not absent:
+            return error
+        mend = "give it back and run `streamrnn reset`, or choose another input"
+        if absent[0] not in known.inputs:
+            mend = "make it again" + (" (a restart does)" if self._config.create_topics else "")
+        if absent[0] in known.changelogs.values():
+            mend = "without it there is no state: `streamrnn reset`"
+        return TopicMissing(f"the topic {absent[0]!r} was deleted while this worker ran: {mend}")
 
     def _membership(self, offsets: dict[TopicPartition, Any]) -> Any:
         """The group's metadata by which the broker recognizes a worker that lost its partitions.

@@ -15,6 +15,7 @@ from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.kafka.beginnings import Mark
+from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
 from streamrnn.connectors.kafka.reader import Reader
@@ -118,10 +119,13 @@ def _coordinated(ask: Callable[[], T], patience: float) -> T:
 
 def _changelog(reader: Reader, log: TopicPartition | None) -> Iterator[Message]:
     if log is None:
-        return
-    for records in reader.read(log, *reader.settled_bounds(log), slice_size=100):
-        for record in records:
-            yield Message(record.key, record.value, (), record.timestamp)
+        return iter(())
+    found = (
+        Message(record.key, record.value, (), record.timestamp)
+        for records in reader.read(log, *reader.settled_bounds(log), slice_size=100)
+        for record in records
+    )
+    return Changelog().read(found)
 
 
 def read_topic(

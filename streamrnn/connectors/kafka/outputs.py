@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from streamrnn.config.tree import KafkaConfig
 from streamrnn.connectors.base import Commit
+from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.placement import partition_of
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
@@ -23,7 +24,11 @@ class Outputs:
     """Turns a `Commit` into batches for the writer."""
 
     def __init__(
-        self, config: KafkaConfig, topics: Topics, framed: Callable[[str, bytes], bytes] | None = None
+        self,
+        config: KafkaConfig,
+        topics: Topics,
+        changelogs: Mapping[Partition, Changelog],
+        framed: Callable[[str, bytes], bytes] | None = None,
     ) -> None:
         self._framed = framed
         self._by_key = config.placement == "key"
@@ -31,7 +36,8 @@ class Outputs:
         self._output = config.output_topic
         self._alerts = config.alerts_topic  # None: nobody asked for them
         self._dead_letters = config.dead_letters
-        self._changelogs = topics.changelogs
+        self._topics = topics.changelogs
+        self._changelogs = changelogs
         self._limits = topics.record_limits
         self._partitions = topics.partitions
 
@@ -60,13 +66,14 @@ class Outputs:
     def snapshots(self, commit: Commit) -> list[Batch]:
         """Changelog records."""
         found: list[Batch] = []
-        for partition, messages in commit.snapshots.items():
+        for partition, some in commit.snapshots.items():
+            messages = self._changelogs[partition].write(some, unfinished=partition in commit.unfinished)
             for message in messages:
                 size = len(message.key or b"") + len(message.value or b"")
                 if size > SNAPSHOT_LIMIT:
                     raise ConnectorError(f"a snapshot record of {partition} has {size} bytes, over {SNAPSHOT_LIMIT}")
             if messages:
-                found.append(Batch(self._changelogs[partition.topic], partition.number, messages))
+                found.append(Batch(self._topics[partition.topic], partition.number, messages))
         return found
 
     def _placed(self, topic: str, source: Partition, messages: Sequence[Message]) -> list[Batch]:
