@@ -45,23 +45,29 @@ def _kill_at_random(disturbed: Application, events: Sequence[Any], kills: int) -
     in_commit = victim = 0
     for kill in range(kills):
         last = kill == kills - 1
-        disturbed.client.produce(disturbed.input, events[kill * share : None if last else (kill + 1) * share])
         # A third die inside a commit: the one just started. Of the others, the one that has run longer dies.
         fault = f"{POINTS[kill // 3 % len(POINTS)]}:{moments.randint(1, 12)}" if kill % 3 == 0 else None
         for number in (victim, 1 - victim):
             if number not in disturbed.workers:
                 disturbed.start(number, fault if number == victim else None)
+        if fault is not None:  # the other one shall not have done all the work before it
+            disturbed.wait_for(partial(_serves_or_is_dead, disturbed, victim))
+        disturbed.client.produce(disturbed.input, events[kill * share : None if last else (kill + 1) * share])
         if fault is None:
             victim = 1 - victim
         worker = disturbed.workers[victim]
         if fault is not None:
-            in_commit += _exits(worker, timeout=15) and worker.returncode == -signal.SIGKILL
+            in_commit += _exits(worker, timeout=40) and worker.returncode == -signal.SIGKILL
         else:
             disturbed.wait_for(partial(disturbed.is_live, victim))
             time.sleep(moments.uniform(0.0, 1.0))  # the point of the test is a moment nobody chose
         disturbed.kill(victim)
     disturbed.start(victim)
     return in_commit
+
+
+def _serves_or_is_dead(app: Application, number: int) -> bool:
+    return app.is_live(number) or app.workers[number].poll() is not None
 
 
 def _exits(worker: Any, timeout: float) -> bool:
