@@ -23,7 +23,7 @@ from streamrnn.records.events import Decoded
 from streamrnn.records.feedback import Feedback
 from streamrnn.records.latest import Opened
 from streamrnn.records.log import Message, Partition, Record
-from streamrnn.state import migrations
+from streamrnn.state import holidays_over, migrations
 from streamrnn.state.arrays import fields, layout, map_arrays, put_arrays, row_bytes, total_bytes, with_rows
 from streamrnn.state.event_clock import NONE, EventClock
 from streamrnn.state.memory import default_budget
@@ -68,6 +68,7 @@ class PartitionModel(ABC, Generic[Answers]):
         self._application = config.application_id
         self._layouts = migrations.Reader(rows, self.part, optional=optional)
         self.shared = shared
+        self._holidays = config.event.holidays
         self._late_is_dead = config.event.late == "dead-letter"
         state = config.state
         self._ttl, self._forget_after = map(_microseconds, (state.series_ttl, state.forget_after))
@@ -261,12 +262,20 @@ class PartitionModel(ABC, Generic[Answers]):
         self._sweep(fully=True)
         manifest = Manifest(
             offset, self._settings, len(self.series), self.counters, __version__, self._owner(partition),
-            self._layouts.named, self._clock.witnesses if self._clock is not None else [],
+            self._layouts.named, self._clock.witnesses if self._clock is not None else [], self._holidays_over(),
         )  # fmt: skip
         every: Iterator[tuple[str, bytes | None]]
         every = ((key, self.series.data(key)) for key in self.series.all_keys())
         rows = every if whole else self.series.take_dirty()
         return write(manifest, dict(fields(self.shared)), rows, self._layouts.versions, self.bytes_per_series)
+
+    def _holidays_over(self) -> dict[str, Any] | None:
+        if not self._holidays:
+            return None
+        arrays = self.series.arrays
+        newest = self.newest_times(arrays)[self.event_counts(arrays) > 0]
+        last = holidays_over.until(newest)
+        return None if last is None else holidays_over.described(self._holidays, last)
 
     def _owner(self, partition: Partition | None) -> Owner | None:
         return None if partition is None else Owner(self._application, *partition)
@@ -299,7 +308,10 @@ class PartitionModel(ABC, Generic[Answers]):
             return None
         manifest, shared = found
         self._refuse_another_owner(manifest.owner, self._owner(partition))
-        if differ := differences(manifest.shape, self._settings, self.known_settings):
+        differ = differences(manifest.shape, self._settings, self.known_settings)
+        if holidays := holidays_over.difference(manifest.holidays, self._holidays):
+            differ.append(holidays)
+        if differ:
             raise SnapshotMismatch(
                 "the stored state belongs to another model: " + "; ".join(differ) + ". Restore the settings, run "
                 "`streamrnn reset` to learn afresh, or choose a new application_id"

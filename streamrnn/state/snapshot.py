@@ -65,6 +65,7 @@ class Manifest(NamedTuple):
     owner: Owner | None = None  # None: format 1, or state that no other application could reach
     layout: dict[str, int] | None = None  # for people: what counts is in every record's header
     witnesses: Sequence[tuple[int, int]] = ()  # of the clock of events: `event_clock.py`
+    holidays: dict[str, Any] | None = None  # those that were over: `holidays_over.py`; None: there were none to name
 
 
 def write(
