@@ -72,6 +72,7 @@ from streamrnn.anomaly.series import (
     RANGES,
     RECENT,
     RESIDUALS,
+    SINCE,
     STRANGE,
     VALUES,
     WEEK_MEAN,
@@ -293,7 +294,8 @@ def _strangeness(
     numbers, alert = series.numbers[row, target], series.alert[row]
     for k in range(CHANNELS):
         found[k], off[k], sides[k] = 0.0, np.nan, 0.0
-    learns = not ((alert[alerts.OPEN] == 1 or alert[alerts.WAITS] > 0) and numbers[STRANGE] > 0.0)
+    suspect = alert[alerts.OPEN] == 1 or alert[alerts.WAITS] > 0 or series.aftermath[row, target, SINCE] > 0.0
+    learns = not (suspect and numbers[STRANGE] > 0.0)
     known = abs(x) <= LARGEST_VALUE
     record = _show(series.shown[row, target], x, known, float(numbers[VALUES]))
     found[MISSING] = runs.observe(numbers[ABSENT : ABSENT + runs.COLUMNS], not known)

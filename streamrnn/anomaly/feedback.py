@@ -10,8 +10,9 @@ channels (`channels.py`), each with a threshold R of its own per target and side
     expected   R = max(R, `SHARE` strangest + `MARGIN`) of each kind that the alert was strange in: what is no stranger,
                on the same side, opens no alert (it counts as `rules.py` has it), for as many events as the alert
                lasted. For `AFTERMATH` events the same R holds for all that values do: channels remember, and
-               forecasts swing back. The hours that were withheld are taught to the profiles, once. An alert that is
-               open ends with the next event.
+               forecasts swing back. Profiles do not learn from it, as if an alert were open: what lasts longer is
+               still strange then. The hours that were withheld are taught to them, once. An alert that is open ends
+               with the next event.
     fault      R = 0 of those kinds if it was above their strangest: the like opens an alert again. What was withheld
                stays so, and an alert that is open never becomes the new normal.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.notify.test_alertmanager import Alertmanager, statuses
 from tests.pipeline.workers import START, Application, generate
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-EVENTS, SERIES = 9_000, 20
+EVENTS, SERIES = 7_000, 20
 
 
 @pytest.fixture
@@ -75,10 +76,8 @@ def test_each_of_the_chain_is_killed_and_every_alert_arrives(
         worker()
         app.wait_for(lambda: app.is_live(0))
         notifier()
-        shares = [
-            events[: EVENTS - 3_000],
-            *(events[start : start + 1_000] for start in range(EVENTS - 3_000, EVENTS, 1_000)),
-        ]
+        cuts = [0, *(step * SERIES for step in (255, 262, 269)), EVENTS]  # outages begin at steps 250, 251, ...
+        shares = [events[start:end] for start, end in itertools.pairwise(cuts)]
         try:
             for share, victim in zip(shares, ("none", "worker", "notifier", "broker"), strict=True):
                 told = len(direct.requests)
