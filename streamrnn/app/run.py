@@ -97,10 +97,10 @@ def run_file(
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
         decoder = task.decoder(rows)
-        stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(task))
         observers.append(monitor)
         prepare(task, console, quiet=quiet, decoder=decoder)
+        stop = stack.enter_context(stopping())  # before it a signal ends the process at once: nothing has begun
         worker = Worker(
             task,
             lambda: monitor.watch(connector),

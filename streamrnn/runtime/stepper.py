@@ -30,7 +30,7 @@ from streamrnn.records.feedback import Feedback
 from streamrnn.records.log import Message, Partition, Record, headers_of
 from streamrnn.records.payloads import plain
 from streamrnn.runtime.task import task_of
-from streamrnn.state.arrays import get_rows, put_rows, row_bytes
+from streamrnn.state.arrays import OneRow, get_rows, put_rows, row_bytes
 from streamrnn.state.partition_model import PartitionModel
 from streamrnn.state.series_state import SeriesStates
 
@@ -126,7 +126,8 @@ class Stepper:
         self.model: PartitionModel[Any] = model
         self._decoder = self._task.decoder()
         self.states = SeriesStates(model.settings, model.known_settings, model.layouts, row_bytes(model.new_rows(1)))
-        self._one, self._many = Table(model, 1), Table(model, 1)
+        self._one, self._many = OneRow(model.new_rows(1)), Table(model, 1)
+        self._blank = self._one.get()
         self.lock = threading.Lock()
         event = self.config.event
         names = [event.key, event.time, *event.features, *self._task.taught_by]
@@ -167,23 +168,23 @@ class Stepper:
             if decoded.feedback:
                 return self._heard(state, decoded.feedback[0]), None
             series = decoded.keys[0]
-            self._one.put([0], [self.states.decode(series, state) if state else None])
+            self._one.put(self.states.decode(series, state) if state else self._blank)
             answers = self.model.fold_into(self._one.arrays, decoded, np.zeros(1, np.int64))
             if unusable := self.model.unusable(decoded, answers):
                 raise unusable[0][1]
             messages = self.model.encode(_place(record), decoded, answers)
             if not messages:
-                return state or self.states.encode(series, self._one.get([0])[0]), None
+                return state or self.states.encode(series, self._one.get()), None
             found = messages[0].value
-            after = self.states.encode(series, self._one.get([0])[0])
+            after = self.states.encode(series, self._one.get())
         assert found is not None
         return after, orjson.loads(found) if isinstance(event, Mapping) else found
 
     def _heard(self, state: bytes | None, told: Feedback) -> bytes:
         """The state after feedback on one of the series' alerts. Raises `FeedbackRefused`."""
-        self._one.put([0], [self.states.decode(told.key, state) if state else None])
+        self._one.put(self.states.decode(told.key, state) if state else self._blank)
         self.model.hear(self._one.arrays, 0, told)
-        return self.states.encode(told.key, self._one.get([0])[0])
+        return self.states.encode(told.key, self._one.get())
 
     def step_many(self, states: Mapping[str, bytes | None], events: Sequence[Event]) -> tuple[dict[str, bytes], Steps]:
         """Fold a batch of events, of any series, in order: the same bytes as one step after the other, and far faster.

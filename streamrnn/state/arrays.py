@@ -109,6 +109,45 @@ def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[RowBytes
                 array[at] = block.reshape(len(rows), -1)[:, begin - first : end - first]
 
 
+class OneRow:
+    """The arrays of one series in one piece of memory, so that its bytes go in and out as one copy.
+
+    `arrays` are those of a tree with one row, with their values. They lie as `get_rows` orders them. Where an array
+    would not begin at a multiple of its item's size, compiled code could not read it: that one is copied by itself.
+    """
+
+    def __init__(self, tree: tuple[Any, ...]) -> None:
+        before = get_rows(tree, [0])[0]
+        self._bytes = np.zeros(len(before), np.uint8)
+        self._apart: list[_Span] = []
+        self._end = 0
+        self.arrays = map_arrays(tree, self._placed)
+        self.put(before)
+
+    def _placed(self, array: Array) -> Array:
+        begin, self._end = self._end, self._end + array.nbytes
+        if array.size and begin % array.itemsize == 0:
+            return np.ndarray(array.shape, array.dtype, self._bytes, begin)
+        own = np.zeros_like(array)
+        if array.size:
+            self._apart.append(_Span(own.reshape(1, -1).view(np.uint8), begin, self._end))
+        return own
+
+    def put(self, data: RowBytes) -> None:
+        """Write what `get` gave. Raises ValueError when its length differs."""
+        if len(data) != len(self._bytes):
+            raise ValueError(f"a row has {len(self._bytes)} bytes, not {len(data)}")
+        self._bytes[:] = np.frombuffer(data, np.uint8)
+        for array, begin, end in self._apart:
+            array[0] = self._bytes[begin:end]
+
+    def get(self) -> bytes:
+        """The row's bytes, as `get_rows` gives them."""
+        for array, begin, end in self._apart:
+            self._bytes[begin:end] = array[0]
+        return self._bytes.tobytes()
+
+
 class _Span(NamedTuple):
     array: npt.NDArray[np.uint8]  # as bytes, (rows, bytes per row)
     begin: int  # of its bytes within a row's

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamrnn.state.arrays import (
+    OneRow,
     ask_for_memory,
     clear_rows,
     fields,
@@ -144,3 +145,24 @@ def test_memory_that_is_asked_for_is_there_and_holds_what_it_held() -> None:
     ask_for_memory((rows,), 64, 128)
     assert rows[3].all()
     assert rows.sum() == 7 * megabyte
+
+
+KINDS = st.tuples(st.sampled_from(["<f8", "<f4", "<i8", "|i1", "|b1"]), st.integers(0, 5))
+
+
+@given(kinds=st.lists(KINDS, max_size=9), data=st.data())
+def test_a_row_in_one_piece_is_the_row_of_its_arrays(kinds: list[tuple[str, int]], data: st.DataObject) -> None:
+    tree = (np.ones((1, 1)), *(np.ones((1, width), kind) for kind, width in kinds))
+    one = OneRow(tree)
+    assert one.get() == get_rows(tree, [0])[0]
+    size = row_bytes(tree)
+    content = data.draw(st.binary(min_size=size, max_size=size))
+    one.put(content)
+    assert one.get() == get_rows(one.arrays, [0])[0] == content
+    for _, array in fields(one.arrays):
+        assert array.flags.aligned
+        assert array.flags.c_contiguous
+        array.view(np.uint8)[...] = 7
+    assert one.get() == bytes([7]) * size
+    with pytest.raises(ValueError, match=f"a row has {size} bytes"):
+        one.put(content + b"x")
