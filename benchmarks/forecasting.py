@@ -12,7 +12,7 @@ from streamrnn.cells.dense import Dense, Network
 from streamrnn.config.tree import Config
 from streamrnn.forecasting import forecaster
 from streamrnn.forecasting.answers import Answers
-from streamrnn.forecasting.experts.readout import readout_size
+from streamrnn.forecasting.experts.readout import covariance_size, readout_size
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.forecasting.presets import with_layout
 from streamrnn.kernels.jit import kernel
@@ -75,9 +75,9 @@ def forecast(
             (at.readouts, config.recurrent.blocks), (at.autoregression, config.autoregression.blocks),
             (at.own, config.pooled.own_blocks),
         ):  # fmt: skip
-            covariance = first + 1 + 2 * sum(blocks.sizes)
+            covariance = first + readout_size(blocks) - covariance_size(blocks)
             series.singles[:, :, covariance : first + readout_size(blocks)] = 0.0
-        shared.pooled[:, 1 + 2 * sum(config.pooled.blocks.sizes) :] = 0.0
+        shared.pooled[:, 1 + sum(config.pooled.blocks.sizes) :] = 0.0
         _run(changed(config, **_still(config)), shared, series, scratch, when[end:], values[end:], features[end:],
              reset, out[end:], median[end:])  # fmt: skip
     return out

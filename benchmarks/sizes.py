@@ -16,7 +16,7 @@ from typing import Any
 
 from streamrnn.config.tree import Config
 from streamrnn.forecasting.experts import multistep
-from streamrnn.forecasting.layout import NOW_SIZE, SLOW_ROWS, TABLE_ROWS
+from streamrnn.forecasting.layout import NOW_SIZE
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.state.arrays import fields
 
@@ -37,9 +37,10 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
         at, ahead = config.at, config.ahead
         found = {
             "readout of the network": 4 * config.recurrent.networks * at.readout_stride,
-            "autoregression": 4 * (at.own - at.autoregression),
-            "own part of the pooled regression": 4 * (at.table - at.own),
-            "season tables": 4 * (TABLE_ROWS * at.bins + SLOW_ROWS * at.slow_bins) + at.bins + 8 * 2 * NOW_SIZE,
+            "autoregression": 4 * (at.inputs - at.autoregression),
+            "what the readouts see": 4 * (at.own - at.inputs),
+            "own part of the pooled regression": 4 * (at.blend - at.own),
+            "season tables": 2 * at.cells + at.bins + 8 * 2 * NOW_SIZE,
             "mixtures of the next step": 4 * (at.singles - at.blend),
             "last values": 8 * at.values,
             "scale, drift, means": 8 * (at.numbers - at.values - 2 * NOW_SIZE),
@@ -48,9 +49,10 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
         named = sum(found.values())
         if ahead is not None:
             for name, size in multistep.parts(ahead).items():
-                found[f"far steps: {name}"] = 4 * size * targets
+                found[f"far steps: {name}"] = size * targets
         rows = {name: array[:1].nbytes for name, array in fields(model.series.arrays)}
-        own = sum(size for name, size in rows.items() if name.split(".")[-1] in ("numbers", "singles", "visits")
+        kept = ("numbers", "singles", "tables", "visits")
+        own = sum(size for name, size in rows.items() if name.split(".")[-1] in kept
                   and name.startswith("forecaster.") and "multistep" not in name)  # fmt: skip
         if own > named:
             found["what further experts remember"] = own - named

@@ -17,7 +17,8 @@ Raw values are then calibrated in `BINS` bins of their logit, which count warnin
 
 once for single steps and once for the whole horizon (histogram binning; Zadrozny and Elkan 2001). Whatever is wrong
 with widths, tails or the dependence between steps is made good by the series' own outcomes. Neighbouring warnings
-share most of their future: each counts as `EVIDENCE` of one.
+share most of their future: each counts as `EVIDENCE` of one. Single steps are settled at the marks of
+`kernels/step_marks.py`, so that what waits for its outcome grows with the horizon and not with its square.
 
 Without declared limits the usual range stands in: bounds that one value in 200 exceeds on each side, tracked online.
 """
@@ -32,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.step_marks import mark_at, marks_of, places_of, stride_of, waiting_of
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -47,6 +49,8 @@ FIRST_COVARIANCE = 1 / 3  # of the weights
 PRIOR = 2.0  # warnings worth of trust in a raw probability
 MEMORY = 4000.0  # warnings of a bin; older ones fade
 STEPS, WHOLE = 0, 1  # the two tables of bins
+LARGEST_OF, ANY_OF, RAW_OF = 0, 1, 2  # columns of what waits for the whole horizon
+WHOLES = 3
 RAISED, CROSSED = 0, 1  # columns of a bin
 BEYOND_SHARE = 0.005  # of values beyond the usual range, on each side
 RANGE_STEP = 2.0  # mean deviations that the usual range moves when it is exceeded
@@ -71,7 +75,8 @@ class WarningSeries(NamedTuple):
     """Early-warning state, one row per series; an all-zero row is a new series."""
 
     events: npt.NDArray[np.int64]  # (rows, 2): events so far, number of the last one beyond a limit
-    pending: Singles  # (rows, horizon origins, horizon + 3): logits of the steps; l_1, l_2 and the raw logit of all
+    waiting: Singles  # (rows, waiting): logits of the steps at the marks, until their value comes
+    pending: Singles  # (rows, horizon origins, WHOLES): l_1, l_2 and the raw logit of all steps
     weights: Array  # (rows, 3): w
     covariance: Array  # (rows, 3, 3): of w
     bins: Array  # (rows, 2, BINS, 2): warnings raised and crossings seen, for steps and the whole horizon
@@ -83,7 +88,8 @@ def allocate(config: WarningConfig, rows: int, *, wanted: bool = True) -> Warnin
     horizon, targets, bins, weights = (config.horizon, config.targets, BINS, 3) if wanted else (0, 0, 0, 0)
     return WarningSeries(
         events=np.zeros((rows, 2 if wanted else 0), np.int64),
-        pending=np.zeros((rows, horizon, horizon + 3), np.float32),
+        waiting=np.zeros((rows, waiting_of(horizon) if wanted else 0), np.float32),
+        pending=np.zeros((rows, horizon, WHOLES), np.float32),
         weights=np.zeros((rows, weights)),
         covariance=np.zeros((rows, weights, weights)),
         bins=np.zeros((rows, 2, bins, 2)),
@@ -145,6 +151,18 @@ def _settle(bins: Array, logit: float, crossed: bool) -> None:
         if known[RAISED] > MEMORY:
             known[RAISED] *= 0.5
             known[CROSSED] *= 0.5
+
+
+@kernel
+def _settle_steps(horizon: int, bins: Array, waiting: Singles, event: int, crossed: bool) -> None:
+    """Settle what waited for this event's value, one logit of every mark at most."""
+    first = 0
+    for mark in range(marks_of(horizon)):
+        step = mark_at(horizon, mark)
+        stride, places = stride_of(step), places_of(step)
+        if event >= step and (event - step) % stride == 0:
+            _settle(bins, float(waiting[first + (event - step) // stride % places]), crossed)
+        first += places
 
 
 @kernel
@@ -250,14 +268,13 @@ def observe(
     if beyond:
         series.events[row, 1] = event + 1
     if known:
-        for step in range(min(horizon, event)):
-            _settle(bins[STEPS], float(pending[(event - 1 - step) % horizon, step]), beyond)
+        _settle_steps(horizon, bins[STEPS], series.waiting[row], event, beyond)
         if event >= horizon:
             whole = pending[event % horizon]
             crossed = series.events[row, 1] > event + 1 - horizon
-            _settle(bins[WHOLE], float(whole[horizon + 2]), crossed)
+            _settle(bins[WHOLE], float(whole[RAW_OF]), crossed)
             _learn_dependence(
-                series.weights[row], series.covariance[row], float(whole[horizon]), float(whole[horizon + 1]), crossed
+                series.weights[row], series.covariance[row], float(whole[LARGEST_OF]), float(whole[ANY_OF]), crossed
             )
         for target in range(config.targets):
             if abs(x[target]) <= LARGEST_VALUE:
@@ -274,6 +291,9 @@ def observe(
         lower,
         upper,
         steps,
+        np.nan if beyond else 0.0,
+        event,
+        series.waiting[row],
         pending[event % horizon],
     )
     if beyond:  # what was raised with a limit crossed already is no warning, and would teach the bins another thing
@@ -299,9 +319,15 @@ def _ahead(
     lower: Array,
     upper: Array,
     steps: Array,
+    void: float,
+    event: int,
+    waiting: Singles,
     pending: Singles,
 ) -> tuple[float, float, int]:
-    """Calibrated probabilities of the new forecast, its expected lead and driver; keeps the raw logits."""
+    """Calibrated probabilities of the new forecast, its expected lead and driver; keeps the raw logits.
+
+    `void` is added to those that are to be settled: NaN where this is no warning.
+    """
     widest = 0
     for level in range(config.levels):
         if levels[0, level] > levels[0, widest]:
@@ -309,6 +335,7 @@ def _ahead(
     deviations = levels[1, widest] / MEAN_TO_DEVIATION
     none, largest, strongest, driver = 1.0, 0.0, 0.0, -1
     stay, lead = 1.0, 0.0  # of the calibrated steps, for the expected lead
+    mark, first = 0, 0  # the next one and its first place
     for step in range(config.horizon):
         keep = 1.0
         for target in range(config.targets):
@@ -326,12 +353,17 @@ def _ahead(
                     strongest, driver = p, target
         largest = max(largest, 1.0 - keep)
         none *= keep
-        pending[step] = _logit(1.0 - keep)
-        steps[step] = _calibrated(bins[STEPS], float(pending[step]))
+        logit = _logit(1.0 - keep)
+        if step + 1 == mark_at(config.horizon, mark):
+            stride, places = stride_of(step + 1), places_of(step + 1)
+            if event % stride == 0:
+                waiting[first + event // stride % places] = logit + void
+            mark, first = mark + 1, first + places
+        steps[step] = _calibrated(bins[STEPS], logit)
         lead += stay * steps[step] * (step + 1)
         stay *= 1.0 - steps[step]
     one, two = _logit(largest), _logit(1.0 - none)
     raw = min(max(weights[0] + weights[1] * one + weights[2] * two, -LARGEST_LOGIT), LARGEST_LOGIT)
-    pending[config.horizon], pending[config.horizon + 1], pending[config.horizon + 2] = one, two, raw
+    pending[LARGEST_OF], pending[ANY_OF], pending[RAW_OF] = one, two, raw
     probability = _calibrated(bins[WHOLE], raw)
     return probability, lead / (1.0 - stay) if stay < 1.0 else np.nan, driver

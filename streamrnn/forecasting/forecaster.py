@@ -12,7 +12,7 @@ target has not been seen at all.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,19 @@ from streamrnn.forecasting.calendar import CLOCK_SIZE, EVENTS, KIND, MOST_SEASON
 from streamrnn.forecasting.experts import multistep, pooled, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import ROOM, Seen, all_steps, learn_all
-from streamrnn.forecasting.experts.readout import boost_covariance, forecast_step, learn_readout, readout_size
+from streamrnn.forecasting.experts.readout import (
+    boost_covariance,
+    forecast_step,
+    learn_readout,
+    readout_size,
+)
 from streamrnn.forecasting.experts.recurrent import (
     RecurrentScratch,
     RecurrentSeries,
     RecurrentShared,
     advance_network,
     allocate_recurrent,
+    fill_network,
     learn_network,
     networks_of,
 )
@@ -36,9 +42,10 @@ from streamrnn.forecasting.experts.registry import FURTHER, further_size
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
+from streamrnn.kernels import half
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
-from streamrnn.learning import tbptt
+from streamrnn.learning import optimizers, tbptt
 
 __all__ = [
     "ForecasterConfig",
@@ -56,6 +63,7 @@ __all__ = [
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Int8 = NDArray[np.int8]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
@@ -71,6 +79,7 @@ class ForecasterSeries(NamedTuple):
     cycles: Int8  # (rows, cycles.RING) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
+    tables: Int16  # (rows, targets, Layout.cells) of the seasons
     visits: UInt8  # (rows, targets, Layout.bins) of the seasons' bins
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
@@ -97,7 +106,8 @@ class ForecasterScratch(NamedTuple):
     inverses: Float64  # (targets,) 1 / sigma
     features: Float64  # standardized
     inputs: Float64
-    phi: Float64
+    phi: Float32
+    shared_phi: Float64
     gain: Float64
     gains: Float32
     experts: Float64  # (experts,)
@@ -108,21 +118,22 @@ class ForecasterScratch(NamedTuple):
 
 
 def allocate(
-    config: ForecasterConfig, rows: int, seed: int, dtype: Any = np.float32, offsets: Int64 | None = None
+    config: ForecasterConfig, rows: int, seed: int, offsets: Int64 | None = None
 ) -> tuple[ForecasterShared, ForecasterSeries, ForecasterScratch]:
-    """Arrays for `rows` new series; `seed` draws the networks' first weights, `dtype` is their precision.
+    """Arrays for `rows` new series; `seed` draws the networks' first weights.
 
     `offsets` (2, pieces) is the table of local time, see `calendar.py`; None: UTC.
     """
     T, H, at = config.targets, config.horizon, config.at
     own = config.recurrent.own_weights
-    shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed, dtype)
+    shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed)
     far, far_scratch = multistep.allocate(config.ahead, rows, T)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
         cycles=np.zeros((rows, cycles.RING), np.int8),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles + further_size()), np.float32),
+        tables=np.zeros((rows, T, at.cells), np.int16),
         visits=np.zeros((rows, T, at.bins), np.uint8),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
@@ -139,7 +150,8 @@ def allocate(
         inverses=np.zeros(T),
         features=np.zeros(config.features),
         inputs=np.zeros(config.inputs),
-        phi=np.zeros(room),
+        phi=np.zeros(room, np.float32),
+        shared_phi=np.zeros(pooled.FEATURES),
         gain=np.zeros(room),
         gains=np.zeros(room, np.float32),
         experts=np.zeros(config.experts),
@@ -184,44 +196,47 @@ def observe(
     recurrent = config.recurrent
     slot = row if recurrent.own_weights else 0
     weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
-    tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], series.recurrent.tape[row])
+    tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], scratch.recurrent.tapes)
+    stored = series.recurrent.tape[row]
     together = series.pooled[row, 0] if recurrent.own_weights else shared.pooled[0]
     experience = blending.Experience(shared.experience.seen[0], shared.experience.means[0])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
-        v = series.visits[row, i]
+        t, v = series.tables[row, i], series.visits[row, i]
         _put(config, z, events, x[i])
         newest_first(z, at.history, at.values, events, recent)
+        scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
         for s in range(MOST_SEASONS):
             if changed >> s & 1:
-                _replay(config, z, f, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
-        if teach and not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
-            step = clip((x[i] - recent[1]) / z[at.scale + SIGMA], STEP_CLIP)
-            for j in range(recurrent.networks):
-                readout = at.readouts + j * at.readout_stride
-                net = i * recurrent.networks + j
-                learn_network(recurrent, weights, tapes, scratch.recurrent.network, net, f, readout, at.readout, step)
+                _replay(config, z, t, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
+    for i in range(config.targets):
+        z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
+        t, v = series.tables[row, i], series.visits[row, i]
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
-            seen = Seen(recent, events, 1.0 / sigma, z, f, v, at, clock, phases, scratch.room)
+            _learn(config, scratch, weights, tapes, stored, f, i, teach, clip(step, STEP_CLIP))
+            seen = Seen(recent, events, 1.0 / sigma, z, f, t, v, at, clock, phases, scratch.room)
             learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
-            pooled.learn_pooled(config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.gain, scratch.gains)
+            pooled.learn_pooled(
+                config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.shared_phi, scratch.gain, scratch.gains
+            )
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
             )
-        _learn(config, z, f, math.isnan(x[i]), recent, scratch.gains)
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, f)
         if z[at.scale + SEEN] > 0.0:
             multistep.learn(
-                config.ahead, series.multistep, scratch.multistep, row, i, z, f, v, at, clock, phases, recent,
+                config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
                 math.isnan(x[i]), z[at.scale + SIGMA],
             )  # fmt: skip
-        _remember(config, z, f, v, clock, phases, math.isnan(x[i]), recent)
+        _remember(config, z, t, v, clock, phases, math.isnan(x[i]), recent)
+    for i in range(config.targets):
+        z = series.numbers[row, i]
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
     step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
     cycles.remember_step(series.cycles[row], clock, math.nan if math.isnan(x[0]) else step)
@@ -231,58 +246,60 @@ def observe(
         )
         if found:
             for i in range(config.targets):
-                z, f, v = series.numbers[row, i], series.singles[row, i], series.visits[row, i]
+                z, t, v = series.numbers[row, i], series.tables[row, i], series.visits[row, i]
                 known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
                 for s in range(MOST_SEASONS):
                     if found >> s & 1:
-                        _replay(config, z, f, v, clock, s, scratch.offsets, scratch.past, known, 0)
+                        _replay(config, z, t, v, clock, s, scratch.offsets, scratch.past, known, 0)
             _fill_phases(clock, phases, scratch.offsets)
     for i in range(config.targets):
-        z, f, v = series.numbers[row, i], series.singles[row, i], series.visits[row, i]
+        z, f = series.numbers[row, i], series.singles[row, i]
+        t, v = series.tables[row, i], series.visits[row, i]
         recent, inverse = scratch.recent[i], scratch.inverses[i]
         if z[at.scale + SEEN] == 0.0:
             for k in range(config.horizon):
                 forecast[k, i] = median[k, i] = math.nan
             continue
         fill_inputs(
-            scratch.inputs, z, f, v, at, config.seasons, clock, phases[:, 1], recent, scratch.features,
+            scratch.inputs, z, t, v, at, config.seasons, clock, phases[:, 1], recent, scratch.features,
             config.harmonics,
         )  # fmt: skip
+        inputs = f[at.inputs : at.inputs + config.inputs]
+        for k in range(config.inputs):
+            inputs[k] = scratch.inputs[k]
+        phi, linear = scratch.phi[: at.readout], scratch.phi[: at.linear]
         for j in range(recurrent.networks):
-            scratch.experts[1 + j] = advance_network(
-                recurrent, weights, tapes, scratch.recurrent, i * recurrent.networks + j, scratch.recurrent.initial[j],
-                scratch.inputs, config.seasons, config.harmonics, recent, inverse, f,
-                at.readouts + j * at.readout_stride, at.readout,
+            kept = at.hidden + j * scratch.recurrent.network.outputs.size
+            advance_network(
+                recurrent, weights, tapes, stored, scratch.recurrent, i * recurrent.networks + j,
+                scratch.recurrent.initial[j], inputs, f, kept,
             )  # fmt: skip
+            _fill_network(config, scratch, f, i, j, 0)
+            scratch.experts[1 + j] = forecast_step(f, at.readouts + j * at.readout_stride, recurrent.blocks, 0, phi)
         scratch.experts[1 + recurrent.networks] = (z[at.scale + MEAN] - recent[0]) * inverse
         e = 2 + recurrent.networks
-        scratch.experts[e] = season_tables.step_of_season(z, f, v, at, clock, phases)
+        scratch.experts[e] = season_tables.step_of_season(z, t, v, at, clock, phases)
         e += 1
         if config.autoregression.lags > 0:
-            phi = at.autoregression + 1 + at.linear
-            fill_autoregression(
-                config.autoregression,
-                f,
-                phi,
-                i,
-                scratch.recent,
-                scratch.inverses,
-                scratch.inputs,
-                config.seasons,
-                config.harmonics,
-            )
-            scratch.experts[e] = forecast_step(f, at.autoregression, at.linear)
+            if at.linear > 0:
+                fill_autoregression(
+                    config.autoregression, linear, i, scratch.recent, 0, scratch.inverses, inputs, config.seasons,
+                    config.harmonics,
+                )  # fmt: skip
+                scratch.experts[e] = forecast_step(f, at.autoregression, config.autoregression.blocks, 0, linear)
+            else:
+                scratch.experts[e] = forecast_step(f, at.readouts, recurrent.blocks, 1, phi)
             e += 1
-        pooled.fill_pooled(z, f, v, at, clock, phases, recent, inverse)
+        pooled.fill_pooled(z, f, t, v, at, clock, phases, recent, inverse)
         scratch.experts[e] = pooled.pooled_step(together, f, at)
-        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(f, at)
-        scratch.experts[e + 2] = season_tables.step_a_period_ago(z, f, v, at, clock, 1, phases[1, 1], inverse)
-        seen = Seen(recent, events, inverse, z, f, v, at, clock, phases, scratch.room)
+        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(config.pooled, f, at)
+        scratch.experts[e + 2] = season_tables.step_a_period_ago(z, t, v, at, clock, 1, phases[1, 1], inverse)
+        seen = Seen(recent, events, inverse, z, f, t, v, at, clock, phases, scratch.room)
         e = all_steps(FURTHER, seen, at.singles, scratch.experts, e + 3)
         scratch.experts[e] = -recent[0] * inverse
         _blend(config, z, f, experience, recent[0], inverse, scratch.experts, scratch.weights, forecast, median, i)
         multistep.forecast_far(
-            config.ahead, series.multistep, scratch.multistep, row, i, z, f, v, at, clock, phases, recent,
+            config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
             math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
         )  # fmt: skip
 
@@ -339,19 +356,20 @@ def _past(ring: Int8, clock: Int64, sigma: float, recent: Float64, target: int, 
 
 @kernel
 def _replay(
-    config: ForecasterConfig, z: Float64, f: Float32, v: UInt8, clock: Int64, s: int, offsets: Int64, past: Float64,
+    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, s: int, offsets: Int64, past: Float64,
     known: int, newest: int,
 ) -> None:  # fmt: skip
     """Fill the tables of season `s`, which is another than before, from the `known` values at past[newest:]."""
     out_of_line()
     at, sigma = config.at, z[config.at.scale + SIGMA]
-    season_tables.forget(z, f, v, at, clock, s)
+    season_tables.forget(z, t, v, at, clock, s)
     if clock[season_at(s)][KIND] == NONE or z[at.scale + SEEN] == 0.0:
         return
     for age in range(known - 2, newest - 1, -1):
         phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
         step = clip((past[age] - past[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        season_tables.observe(z, f, v, at, clock, s, phase, past[age], step, sigma)
+        season_tables.make_room(z, t, v, at, clock, past[age], sigma)
+        season_tables.observe(z, t, v, at, clock, s, phase, past[age], step, sigma)
 
 
 @kernel
@@ -367,24 +385,38 @@ def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
 
 
 @kernel
-def _learn(config: ForecasterConfig, z: Float64, f: Float32, missing: bool, recent: Float64, gains: Float32) -> None:
-    """Teach the linear experts the newest value."""
+def _fill_network(config: ForecasterConfig, scratch: ForecasterScratch, f: Float32, i: int, j: int, age: int) -> None:
+    """scratch.phi = the features of network j of target i, for the event after the one `age` events ago."""
+    at, outputs = config.at, scratch.recurrent.network.outputs.size
+    fill_network(
+        config.recurrent, scratch.phi[: at.readout], f[at.hidden + j * outputs : at.hidden + (j + 1) * outputs],
+        scratch.recent[i, age:], scratch.inverses[i], f[at.inputs : at.inputs + config.inputs], config.seasons,
+        config.harmonics,
+    )  # fmt: skip
+
+
+@kernel
+def _learn(
+    config: ForecasterConfig, scratch: ForecasterScratch, weights: optimizers.Weights, tapes: tbptt.Series,
+    stored: half.Halves, f: Float32, i: int, teach: bool, step: float,
+) -> None:  # fmt: skip
+    """Teach the networks and linear experts of target `i` the step that came (sigmas), from the phi it came after."""
     out_of_line()
-    at, sigma = config.at, z[config.at.scale + SIGMA]
-    if not sigma > 0.0:
-        return
-    if not missing:
-        step = clip((recent[0] - recent[1]) / sigma, STEP_CLIP)
-        for j in range(config.recurrent.networks):
-            learn_readout(
-                f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, step,
-                config.recurrent.forgetting, gains,
-            )  # fmt: skip
-        if at.linear > 0:
-            learn_readout(
-                f, at.autoregression, at.linear, config.autoregression.blocks, step,
-                config.autoregression.forgetting, gains,
-            )  # fmt: skip
+    at, recurrent, linear = config.at, config.recurrent, config.autoregression
+    phi = scratch.phi[: at.readout]
+    for j in range(recurrent.networks):
+        readout = at.readouts + j * at.readout_stride
+        _fill_network(config, scratch, f, i, j, 1)
+        if teach:
+            net = i * recurrent.networks + j
+            learn_network(recurrent, weights, tapes, stored, scratch.recurrent.network, net, f, readout, phi, step)
+        learn_readout(f, readout, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
+    if at.linear > 0:
+        inputs, phi = f[at.inputs : at.inputs + config.inputs], scratch.phi[: at.linear]
+        fill_autoregression(
+            linear, phi, i, scratch.recent, 1, scratch.inverses, inputs, config.seasons, config.harmonics
+        )
+        learn_readout(f, at.autoregression, linear.blocks, phi, step, linear.forgetting, scratch.gains)
 
 
 @kernel
@@ -393,16 +425,14 @@ def _adapt(config: ForecasterConfig, f: Float32) -> None:
     out_of_line()
     at = config.at
     for j in range(config.recurrent.networks):
-        boost_covariance(
-            f, at.readouts + j * at.readout_stride, at.readout, config.recurrent.blocks, config.covariance_boost
-        )
+        boost_covariance(f, at.readouts + j * at.readout_stride, config.recurrent.blocks, config.covariance_boost)
     if at.linear > 0:
-        boost_covariance(f, at.autoregression, at.linear, config.autoregression.blocks, config.covariance_boost)
+        boost_covariance(f, at.autoregression, config.autoregression.blocks, config.covariance_boost)
 
 
 @kernel
 def _remember(
-    config: ForecasterConfig, z: Float64, f: Float32, v: UInt8, clock: Int64, phases: Float64, missing: bool,
+    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, phases: Float64, missing: bool,
     recent: Float64,
 ) -> None:  # fmt: skip
     """Move scale, means and the seasons' tables."""
@@ -419,9 +449,10 @@ def _remember(
         pooled.observe_average(z, at, value, z[at.scale + SEEN])
     season_tables.observe_means(z, at, clock, value, missing)
     sigma = z[at.scale + SIGMA]
-    season_tables.move_base(z, f, v, at, clock, recent, sigma)
+    if not missing:
+        season_tables.make_room(z, t, v, at, clock, value, sigma)
     for s in range(MOST_SEASONS):
-        season_tables.observe(z, f, v, at, clock, s, phases[s, 0], value, step, sigma)
+        season_tables.observe(z, t, v, at, clock, s, phases[s, 0], value, step, sigma)
 
 
 @kernel

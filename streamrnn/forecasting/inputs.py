@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.season_tables import last_at, level_at, place
-from streamrnn.forecasting.layout import AGO, LEVELS, NOW_SIZE, STEP, SURPRISE, Layout
+from streamrnn.forecasting.experts.season_tables import last_at, level_at, place, usual_step
+from streamrnn.forecasting.layout import AGO, LEVELS, NOW_SIZE, SURPRISE, Layout
 from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
-Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.floating]
@@ -41,7 +41,7 @@ def input_count(features: int, seasons: int, harmonics: int) -> int:
 
 @kernel
 def fill_inputs(
-    out: Float64, z: Float64, f: Float32, v: UInt8, at: Layout, seasons: int, clock: Int64, phases: Float64,
+    out: Float64, z: Float64, t: Int16, v: UInt8, at: Layout, seasons: int, clock: Int64, phases: Float64,
     recent: Float64, u: Float64, harmonics: int,
 ) -> None:  # fmt: skip
     """Write the inputs of one target; phases (seasons,) of the next event, recent (values,) newest first, u scaled."""
@@ -63,11 +63,11 @@ def fill_inputs(
             for j in range(4 + 2 * harmonics):
                 out[k + j] = 0.0
         else:
-            b = place(at, season, s, bin_of(phases[s], season[BINS]))
-            known, before = v[b] > 0, last_at(f, v, at, clock, s, phases[s])
+            there = bin_of(phases[s], season[BINS])
+            known, before = v[place(at, season, s, there)] > 0, last_at(z, t, v, at, clock, s, phases[s])
             out[k] = clip((before + z[at.base] - x) * inverse, CLIP) if known else 0.0
             out[k + 1] = clip((before - z[now + AGO]) * inverse, CLIP) if known else 0.0
-            out[k + 2] = clip(float(f[at.table + STEP * at.bins + b]), CLIP)
+            out[k + 2] = clip(usual_step(t, at, season, s, there), CLIP)
             out[k + 3] = clip(z[now + SURPRISE], CLIP)
             for j in range(harmonics):
                 angle = 2.0 * math.pi * (j + 1) * phases[s]
@@ -80,7 +80,7 @@ def fill_inputs(
     for j in range(LEVELS):
         out[k + j] = 0.0
         if known:
-            out[k + j] = clip((level_at(f, v, at, clock, 0, phases[0], j) + z[at.base] - x) * inverse, CLIP)
+            out[k + j] = clip((level_at(z, t, v, at, clock, 0, phases[0], j) + z[at.base] - x) * inverse, CLIP)
         out[k + LEVELS + j] = clip((z[at.means + j] - x) * inverse, CLIP)
     k += 2 * LEVELS
     out[k] = clip(math.log(clock[GAP] / clock[INTERVAL]), CLIP) if clock[GAP] > 0 else 0.0
@@ -98,7 +98,7 @@ def periodic_count(harmonics: int) -> int:
 
 
 @kernel
-def fill_periodic(out: Floats, o: int, inputs: Float64, seasons: int, harmonics: int) -> None:
+def fill_periodic(out: Floats, o: int, inputs: Floats, seasons: int, harmonics: int) -> None:
     """At out[o]: products of the first season's Fourier pairs with six inputs: level, three increments,
     usual step and usual level.
 

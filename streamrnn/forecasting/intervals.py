@@ -17,9 +17,14 @@ its value (a number that divides no day), so the state grows much slower than th
 
 Promises, for every event: bounds are finite, mean and median lie within them, and intervals of a higher level contain
 those of a lower one. Until its 20th residual a series borrows the widths of the partition's series at that age, see
-`pooled_widths.py`. Where there were none, the width is zero before its first residual, and a step that has not settled
-borrows the width of the longest step that has, grown by the square root of the step. A missing target (NaN) teaches
-nothing. A single absurd value cannot widen intervals for long: the size forgets it after two blocks of 64 residuals.
+`pooled_widths.py`. Where there were none, a step that has not settled borrows the width of the longest step that has,
+grown by the square root of the step; and while every residual so far was zero the size is
+
+    |forecast| / (residuals + 1),  of a forecast of zero 1 / (residuals + 1)
+
+as long as the level asks for it: after n of them another one is different with a probability of about 1 / (n + 1),
+which an interval of level l must cover until n is 1 / (1 - l). A missing target (NaN) teaches nothing. A single absurd
+value cannot widen intervals for long: the size forgets it after two blocks of 64 residuals.
 """
 
 from __future__ import annotations
@@ -36,38 +41,16 @@ from streamrnn.forecasting import pooled_widths
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.running_scale import PEAK_BLOCK, running_size
+from streamrnn.kernels.step_marks import mark_at, marks_of, places_of, stride_of, waiting_of
 
 Array = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 
 SIZE_GAIN = 0.05  # memory of the running size: 20 residuals
 STEP = 0.1  # eta, in running sizes per miss
 LARGEST = 1e300  # bounds stay representable whatever the forecast
-MARKS: Final = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    8,
-    12,
-    16,
-    24,
-    32,
-    48,
-    64,
-    96,
-    128,
-    192,
-    256,
-    384,
-    512,
-    768,
-    1024,
-    1536,
-    2048,
-    4096,
-    8192,
-)
+LARGEST_SINGLE = 1e37
+MOST_SETTLED: Final = 1 << 30  # counted at most; a multiple of PEAK_BLOCK, as is half of it
 
 
 class IntervalConfig(NamedTuple):
@@ -83,44 +66,15 @@ class IntervalSeries(NamedTuple):
     """Interval state, one row per series; an all-zero row is a new series."""
 
     events: npt.NDArray[np.int64]  # (rows,)
-    pending: Array  # (rows, waiting, 1 + 2 levels, targets): forecast, how far below and above its bounds were
-    settled: npt.NDArray[np.int64]  # (rows, marks, targets): residuals seen
+    pending: Array  # (rows, waiting, targets): forecasts
+    unit: Array  # (rows, targets): what their distances are kept in, 0 before the first
+    distances: Singles  # (rows, waiting, 2 levels, targets): how far below and above them the bounds were
+    settled: npt.NDArray[np.int32]  # (rows, marks, targets): residuals seen
     size: Array  # (rows, marks, targets): running mean of |residual|
     peak: Array  # (rows, marks, targets): largest |residual| of this block
     last_peak: Array  # (rows, marks, targets): largest of the block before
-    below: Array  # (rows, levels, marks, targets): distance of the lower bound, in running sizes
-    above: Array  # (rows, levels, marks, targets)
-
-
-@kernel
-def marks_of(horizon: int) -> int:
-    """How many steps of a horizon have trackers of their own."""
-    count = 1
-    while count < len(MARKS) and MARKS[count - 1] < horizon:
-        count += 1
-    return count
-
-
-@kernel
-def mark_at(horizon: int, mark: int) -> int:
-    """The step, from 1 on, of tracker `mark`; the last is the horizon's."""
-    return min(MARKS[mark], horizon) if mark < marks_of(horizon) - 1 else horizon
-
-
-@kernel
-def stride_of(step: int) -> int:
-    """Events from one forecast of a step that is waited for to the next."""
-    if step <= 48:
-        return 1
-    if step <= 160:
-        return 5
-    return 7 if step <= 400 else 29
-
-
-@kernel
-def places_of(step: int) -> int:
-    """Forecasts of a step that wait at the same time."""
-    return (step - 1) // stride_of(step) + 1
+    below: Singles  # (rows, levels, marks, targets): distance of the lower bound, in running sizes
+    above: Singles  # (rows, levels, marks, targets)
 
 
 def level_table(levels: Sequence[float]) -> Array:
@@ -140,19 +94,20 @@ def level_table(levels: Sequence[float]) -> Array:
 
 def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
     """State of `rows` new series."""
-    marks = marks_of(config.horizon)
-    waiting = sum(places_of(mark_at(config.horizon, mark)) for mark in range(marks))
+    marks, waiting = marks_of(config.horizon), waiting_of(config.horizon)
     steps = (rows, marks, config.targets)
     quantiles = (rows, config.levels, marks, config.targets)
     return IntervalSeries(
         events=np.zeros(rows, np.int64),
-        pending=np.zeros((rows, waiting, 1 + 2 * config.levels, config.targets)),
-        settled=np.zeros(steps, np.int64),
+        pending=np.zeros((rows, waiting, config.targets)),
+        unit=np.zeros((rows, config.targets)),
+        distances=np.zeros((rows, waiting, 2 * config.levels, config.targets), np.float32),
+        settled=np.zeros(steps, np.int32),
         size=np.zeros(steps),
         peak=np.zeros(steps),
         last_peak=np.zeros(steps),
-        below=np.zeros(quantiles),
-        above=np.zeros(quantiles),
+        below=np.zeros(quantiles, np.float32),
+        above=np.zeros(quantiles, np.float32),
     )
 
 
@@ -179,25 +134,24 @@ def _settle(
     Misses are those of the bounds that were published. Residuals of far steps overlap: bounds of now know of this
     residual's neighbours, and trackers that looked at them would learn a coverage that no bound had.
     """
-    seen = series.settled[row, mark, target]
+    seen = int(series.settled[row, mark, target])
     size = series.size[row, mark, target]
     if config.pooled and seen <= pooled_widths.GROWN:
-        center = series.pending[row, place, 0, target]
+        center = series.pending[row, place, target]
         pooled_widths.learn(
             shared.sizes[mark, target], shared.ratios[mark, target], levels, center, residual, seen, size
         )
     if seen > 0 and size > 0.0:
+        unit, waited = series.unit[row, target], series.distances[row, place]
         for level in range(config.levels):
             tail = 0.5 * (1.0 - levels[0, level])
-            above = series.above[row, level, mark, target]
-            below = series.below[row, level, mark, target]
+            above = float(series.above[row, level, mark, target])
+            below = float(series.below[row, level, mark, target])
             eta = STEP * min(
                 1.0, 0.1 / tail
             )  # low levels: their bounds are close, and runs of hits must not close them
-            above += eta * (
-                (1.0 if residual > series.pending[row, place, 1 + config.levels + level, target] else 0.0) - tail
-            )
-            below += STEP * ((1.0 if -residual > series.pending[row, place, 1 + level, target] else 0.0) - tail)
+            above += eta * ((1.0 if residual > unit * waited[config.levels + level, target] else 0.0) - tail)
+            below += STEP * ((1.0 if -residual > unit * waited[level, target] else 0.0) - tail)
             series.above[row, level, mark, target] = max(above, 0.0)
             series.below[row, level, mark, target] = max(below, 0.0)
     elif seen == 0:
@@ -205,10 +159,12 @@ def _settle(
             series.above[row, level, mark, target] = levels[1, level]
             series.below[row, level, mark, target] = levels[1, level]
     absolute = abs(residual)
+    if mark == 0 and size == 0.0 and absolute > 0.0:
+        _change_unit(series.unit[row], series.distances[row], target, absolute)
     # Residuals of far steps overlap: as many independent ones take longer to come.
     gain = max(1.0 / (seen + 1.0), SIZE_GAIN * stride_of(step) / (1.0 + 0.25 * (step - 1)))
     series.size[row, mark, target] = running_size(size, series.last_peak[row, mark, target], absolute, gain)
-    series.settled[row, mark, target] = seen + 1
+    series.settled[row, mark, target] = seen + 1 if seen + 1 < MOST_SETTLED else MOST_SETTLED // 2
     peak = max(series.peak[row, mark, target], absolute)
     if (seen + 1) % PEAK_BLOCK == 0:
         series.last_peak[row, mark, target] = peak
@@ -251,7 +207,7 @@ def observe(
         if event >= step and (event - step) % stride == 0:
             place = first + (event - step) // stride % places
             for target in range(config.targets):
-                residual = x[target] - series.pending[row, place, 0, target]
+                residual = x[target] - series.pending[row, place, target]
                 if abs(residual) <= LARGEST:  # false for NaN: missing, nothing is learned
                     _settle(config, levels, shared, series, row, mark, step, place, target, residual)
         first += places
@@ -265,13 +221,44 @@ def observe(
             place = first + event // stride % places
             for target in range(config.targets):
                 center = forecast[step - 1, target]
-                series.pending[row, place, 0, target] = center
+                series.pending[row, place, target] = center
+                waits = series.distances[row, place]
                 for level in range(config.levels):
                     down, up = center - lower[level, step - 1, target], upper[level, step - 1, target] - center
-                    series.pending[row, place, 1 + level, target] = down
-                    series.pending[row, place, 1 + config.levels + level, target] = up
+                    waits[level, target] = _in_units(series.unit[row], target, down)
+                    waits[config.levels + level, target] = _in_units(series.unit[row], target, up)
         first += places
     series.events[row] = event + 1
+
+
+@kernel
+def _in_units(unit: Array, target: int, distance: float) -> float:
+    """A distance in units of the target: the first one above zero, then the first residual that is.
+
+    Singles reach 1e38 times as far.
+    """
+    if unit[target] == 0.0 and distance > 0.0:
+        unit[target] = max(distance, 1.0 / LARGEST)
+    return min(distance / unit[target], LARGEST_SINGLE) if unit[target] > 0.0 else 0.0
+
+
+@kernel
+def _change_unit(unit: Array, distances: Singles, target: int, wanted: float) -> None:
+    """Give the target another unit; distances (waiting, 2 levels, targets) are what is kept in it."""
+    wanted = max(wanted, 1.0 / LARGEST)
+    for place in range(distances.shape[0]):
+        for k in range(distances.shape[1]):
+            distance = min(float(distances[place, k, target]) * unit[target], LARGEST)
+            distances[place, k, target] = min(distance / wanted, LARGEST_SINGLE)
+    unit[target] = wanted
+
+
+@kernel
+def _first_size(level: float, seen: int, forecast: float) -> float:
+    """The size while no residual was another than zero."""
+    if seen * (1.0 - level) >= 1.0 or not abs(forecast) >= 0.0:
+        return 0.0
+    return (abs(forecast) if forecast != 0.0 else 1.0) / (seen + 1.0)
 
 
 @kernel
@@ -315,10 +302,13 @@ def _bound(
             elif source >= 0:
                 for other in range(config.levels):  # a level contains every lower one
                     if levels[0, other] <= levels[0, level]:
-                        up = max(up, series.above[row, other, source, target])
-                        down = max(down, series.below[row, other, source, target])
+                        up = max(up, float(series.above[row, other, source, target]))
+                        down = max(down, float(series.below[row, other, source, target]))
                 size = series.size[row, source, target] * growth
                 up, down = up * size, down * size
+            if pooled <= 0.0 and (source < 0 or series.size[row, source, target] == 0.0):
+                last = 0 if source < 0 else series.settled[row, source, target]
+                up = down = levels[1, level] * _first_size(levels[0, level], last, forecast[step - 1, target])
             lower[level, step - 1, target], upper[level, step - 1, target] = down, up
             for between in range(before + 1, step):
                 share = (sqrt(between) - sqrt(before)) / (sqrt(step) - sqrt(before))

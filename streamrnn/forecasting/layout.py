@@ -1,4 +1,4 @@
-"""Where a target's numbers lie: one row of float64 and one of float32 holds everything it carries.
+"""Where a target's numbers lie: one row of float64, one of float32 and one of int16 hold everything it carries.
 
 Kernels take such a row and an offset into it. Many small arrays would be easier to name, but handing dozens of them
 from kernel to kernel is what numba spends its compile time on, and one run of memory is also what a cache likes.
@@ -45,6 +45,7 @@ class Layout(NamedTuple):
     history: int  # ring of `values` values, missing ones filled in
     values: int
     base: int  # what the seasons' tables are less
+    unit: int  # of their numbers
     now: int  # (seasons, NOW_SIZE)
     means: int  # (LEVELS,)
     average: int  # running mean of about ten values
@@ -54,19 +55,24 @@ class Layout(NamedTuple):
     readout_stride: int
     readout: int  # m
     autoregression: int
-    linear: int  # m
+    linear: int  # m; 0: the networks' readout has it as a head
+    inputs: int  # of the next event, see `inputs.py`
+    hidden: int  # (networks, outputs) what the networks give for it
     own: int  # the series' own readout beside the pooled one
+    own_phi: int
     pooled_step: int  # what the pooled one expects of the next event, sigmas
-    table: int  # (TABLE_ROWS, bins)
+    blend: int  # mixtures of the next step, `blending.py`
+    singles: int
+    # 16 bits: the seasons' table (TABLE_ROWS, bins), then
     bins: int  # of both seasons together
     slow: int  # (SLOW_ROWS, slow_bins)
     slow_bins: int
-    blend: int  # mixtures of the next step, `blending.py`
-    singles: int
+    cells: int
 
 
 def make_layout(
-    *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, own: Blocks, blend: int,
+    *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, inputs: int, hidden: int, own: Blocks,
+    blend: int,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other."""
     slow_bins = bins // 2
@@ -75,6 +81,7 @@ def make_layout(
         "drift": DRIFT_SIZE,
         "history": values,
         "base": 1,
+        "unit": 1,
         "now": MOST_SEASONS * NOW_SIZE,
         "means": LEVELS,
         "average": 1,
@@ -82,10 +89,11 @@ def make_layout(
     singles = {
         "readouts": networks * readout_size(readout),
         "autoregression": readout_size(linear),
+        "inputs": inputs,
+        "hidden": networks * hidden,
         "own": readout_size(own),
+        "own_phi": sum(own.sizes),
         "pooled_step": 1,
-        "table": TABLE_ROWS * bins,
-        "slow": SLOW_ROWS * slow_bins,
         "blend": blend,
     }
     at: dict[str, int] = {}
@@ -99,7 +107,9 @@ def make_layout(
         **at,
         values=values,
         bins=bins,
+        slow=TABLE_ROWS * bins,
         slow_bins=slow_bins,
+        cells=TABLE_ROWS * bins + SLOW_ROWS * slow_bins,
         readout_stride=readout_size(readout),
         readout=sum(readout.sizes),
         linear=sum(linear.sizes),

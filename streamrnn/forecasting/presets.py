@@ -20,7 +20,7 @@ from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
 from streamrnn.forecasting.experts import multistep
 from streamrnn.forecasting.experts.autoregression import AutoregressionConfig
-from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig
+from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig, own_blocks
 from streamrnn.forecasting.experts.readout import Blocks, make_blocks
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
 from streamrnn.forecasting.experts.registry import expert_names
@@ -41,7 +41,8 @@ class ForecasterConfig(NamedTuple):
     harmonics: int
     warmup: float
     memory: float
-    full_covariance: bool  # of the readouts; else blocks
+    full_covariance: bool  # of the readouts; else blocks:
+    parts: tuple[int, int, int]  # units of a block of the hidden state; lags and inputs of the block where both meet
     first_covariance: float  # times that of every block; 0: nothing is ever learned
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
@@ -67,6 +68,8 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 4,
         "covariance_boost": 0.15,
         "full_covariance": False,
+        "parts": (8, 16, 8),
+        "forgetting": 0.9997,
     },
     "standard": {
         "hidden": 32,
@@ -79,6 +82,8 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 4,
         "covariance_boost": 1.0,
         "full_covariance": False,
+        "parts": (8, 16, 8),
+        "forgetting": 0.9997,
     },
     "full": {
         "hidden": 32,
@@ -91,6 +96,8 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 8,
         "covariance_boost": 0.03,
         "full_covariance": True,
+        "parts": (8, 16, 8),
+        "forgetting": 0.9999,
     },
 }
 
@@ -106,7 +113,7 @@ def forecaster_config(
     update_every: int = 1,
     learning_rate: float = 1e-3,
     gradient_clip: float = 3.0,
-    forgetting_factor: float = 0.9999,
+    forgetting_factor: float | None = None,
     lags: int | None = None,
     weights: str = "partition",
     seasonality: Sequence[int] = (),
@@ -155,7 +162,7 @@ def forecaster_config(
         update_every=update_every,
         learn_from=200,
         lags=own_lags,
-        forgetting=forgetting_factor,
+        forgetting=chosen["forgetting"] if forgetting_factor is None else forgetting_factor,
         periodic=chosen["periodic"],
         own_weights=weights == "series",
         blocks=make_blocks(),
@@ -171,6 +178,7 @@ def forecaster_config(
         warmup=200.0,
         memory=2000.0,
         full_covariance=chosen["full_covariance"],
+        parts=chosen["parts"],
         first_covariance=1.0,
         step_experts=0,
         experts=0,
@@ -180,25 +188,37 @@ def forecaster_config(
         recurrent=recurrent,
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True, make_blocks()),
         ahead=multistep.ahead_config(horizon),
-        drift=PageHinkley(grace=30, delta=0.5, threshold=40.0, alpha=0.9999),
-        pooled=PooledConfig(0.9999, make_blocks((FEATURES, 0.05)), 0.998, make_blocks((FEATURES, 0.02))),
+        drift=PageHinkley(grace=30, delta=0.5, threshold=30.0, alpha=0.9999),
+        pooled=PooledConfig(0.9999, make_blocks((FEATURES, 0.05)), 0.998, own_blocks(chosen["full_covariance"])),
     )
     return with_layout(config)
 
 
 _FIRST_COVARIANCE = 0.05
 _BINS = 192  # of both seasons: the day and the week of hourly data
-_HIDDEN_APART = 16  # units from which on the hidden state has a block of its own
 
 
-def _blocks(config: ForecasterConfig, hidden: int, lags: int, inputs: int, periodic: bool) -> Blocks:
-    """Of a readout over hidden state, lags, inputs and, if periodic, their products with the phase."""
+def _split(features: int, most: int) -> list[int]:
+    """Sizes of as few parts of at most so many as can be, as equal as can be, the larger ones first."""
+    parts = -(-features // most)
+    return [features // parts + (k < features % parts) for k in range(parts)]
+
+
+def _blocks(config: ForecasterConfig, hidden: int, lags: int, inputs: int, periodic: bool, *, joint: bool) -> Blocks:
+    """Of a readout over hidden state, lags, inputs and, if periodic, their products with the phase.
+
+    `joint`: a second head reads all but the hidden state, and the first one all but the products.
+    """
     products = 2 * config.harmonics if periodic else 0
     first = _FIRST_COVARIANCE * config.first_covariance
+    linear, everything = hidden + lags + inputs, hidden + lags + inputs + FACTORS * products
+    heads = [(0, linear), (hidden, everything)] if joint else [(0, everything)]
     if config.full_covariance:
-        return make_blocks((hidden + lags + inputs + FACTORS * products, first))
-    apart = hidden if hidden >= _HIDDEN_APART else 0
-    return make_blocks((apart, first), (hidden - apart + lags + inputs, first), *[(products, first)] * FACTORS)
+        return make_blocks((everything, first))
+    units, near, first_inputs = config.parts
+    near = min(near + 1, lags)
+    sizes = [*_split(hidden, units), *_split(lags - near, 16), near + first_inputs, inputs - first_inputs]
+    return make_blocks(*[(size, first) for size in [*sizes, *[products] * FACTORS]], heads=heads)
 
 
 def with_layout(config: ForecasterConfig) -> ForecasterConfig:
@@ -208,12 +228,18 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     step_experts = len(expert_names(config.recurrent.networks, config.autoregression.lags > 0))
     experts = step_experts
     lags, cross = config.autoregression.lags, config.autoregression.cross_lags * (config.targets - 1)
+    joint = lags > 0 and not config.full_covariance
     autoregression = config.autoregression._replace(
-        inputs=inputs if config.autoregression.periodic else 0,
-        blocks=_blocks(config, 0, 1 + lags + cross, inputs, config.autoregression.periodic) if lags else make_blocks(),
+        inputs=inputs,
+        blocks=make_blocks()
+        if joint or not lags
+        else _blocks(config, 0, 1 + lags + cross, inputs, config.autoregression.periodic, joint=False),
     )
-    recurrent = config.recurrent._replace(
-        blocks=_blocks(config, hidden, 1 + config.recurrent.lags, inputs, config.recurrent.periodic)
+    recurrent = config.recurrent
+    if joint:
+        recurrent = recurrent._replace(lags=lags, periodic=autoregression.periodic)
+    recurrent = recurrent._replace(
+        blocks=_blocks(config, hidden, 1 + recurrent.lags, inputs, recurrent.periodic, joint=joint)
     )
     longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
@@ -222,6 +248,8 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         networks=config.recurrent.networks,
         readout=recurrent.blocks,
         linear=autoregression.blocks,
+        inputs=inputs,
+        hidden=hidden,
         own=config.pooled.own_blocks,
         blend=blend_size(step_experts),
     )

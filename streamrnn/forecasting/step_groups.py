@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.half import Halves, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
@@ -42,7 +43,8 @@ MEDIAN: Final = 0
 SQUARE: Final = 1
 SETTLED: Final = 2
 OWN: Final = 3
-# A slot's: events left (0: free), step, mixtures of the two losses, then the experts.
+# A slot's: events left (0: free), step, mixtures of the two losses. How far the experts are from the first mixture is
+# kept in halves beside: of that, .4 % is no error that matters.
 LEFT: Final = 0
 STEP: Final = 1
 MIXED: Final = 2
@@ -77,8 +79,11 @@ def scrambled(number: int, salt: int, count: int) -> int:
 
 
 @kernel
-def settle(state: Float32, experts: int, slot: Float32, loss: int, y: float) -> None:
-    """One mixture learns that the value was `y` (in the slot's unit); loss 0: squared, 1: absolute."""
+def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int, y: float) -> None:
+    """One mixture learns that the value was `y` (in the slot's unit); loss 0: squared, 1: absolute.
+
+    said (experts,) is what they forecast less the first mixture.
+    """
     own = state[2 * experts :]
     o = float(slot[MIXED + loss])
     own[SETTLED] += np.float32(1.0)
@@ -94,9 +99,9 @@ def settle(state: Float32, experts: int, slot: Float32, loss: int, y: float) -> 
     if not unit > 1e-30:
         return
     limit = CLIP * unit
-    error = clip(o - y, limit) / unit
+    error, apart = clip(o - y, limit) / unit, float(slot[MIXED]) - o
     for j in range(experts):
-        away = float(slot[SLOT + j]) - o
+        away = whole(said[j]) + apart
         a = clip(away, limit) / unit
         if loss == 0:
             r = -2.0 * error * a - (a * a if abs(away) > limit else 0.0)
@@ -124,18 +129,19 @@ def weigh(state: Float32, experts: int, weights: Float64) -> bool:
 
 @kernel
 def come(
-    mixtures: Float32, slots: Float32, first: Int64, experts: int, previous: Float64, inverse: float, known: bool
-) -> None:
+    mixtures: Float32, slots: Float32, said: Halves, first: Int64, experts: int, previous: Float64, inverse: float,
+    known: bool,
+) -> None:  # fmt: skip
     """A value came (`known`: it was not missing): settle the forecasts that waited for it.
 
     previous (values,) newest first, the value itself at 0; inverse = 1 / sigma. Slots hold forecasts less the value at
-    their origin, in sigmas.
+    their origin, in sigmas, `said` those of the experts less the first mixture.
     """
     out_of_line()
-    size, stride = mixture_size_of(experts), SLOT + experts
+    size = mixture_size_of(experts)
     for g in range(first.size - 1):
         for j in range(first[g], first[g + 1]):
-            slot = slots[j * stride : (j + 1) * stride]
+            slot = slots[j * SLOT : (j + 1) * SLOT]
             if slot[LEFT] > 0:
                 slot[LEFT] -= np.float32(1.0)
                 if slot[LEFT] == 0 and known:
@@ -143,7 +149,8 @@ def come(
                     for loss in range(2):
                         at = (2 * g + loss) * size
                         y = clip((previous[0] - previous[step]) * inverse, MOST)
-                        settle(mixtures[at : at + size], experts, slot, loss, y)
+                        own = said[j * experts : (j + 1) * experts]
+                        settle(mixtures[at : at + size], experts, slot, own, loss, y)
 
 
 @kernel

@@ -122,6 +122,9 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 5, "0.1.0", "the next step and the far ones share one table of seasons, in single precision"),
     Migration("anomaly", 5, _without_memory, _with_memory),
     Refused("warning", 2, "0.1.0", "a series has it only where warnings are asked for"),
+    Refused("forecaster", 6, "0.1.0", "experts share one covariance, and what waits for its value is kept in 16 bits"),
+    Refused("intervals", 4, "0.1.0", "distances are kept in single precision, and fewer far forecasts wait"),
+    Refused("warning", 3, "0.1.0", "warnings of single steps wait at some steps only"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

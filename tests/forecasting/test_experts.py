@@ -25,7 +25,17 @@ def run(experts, seen, o, came, steps, values):
             seen.recent[k] = seen.recent[k - 1] if n > 0 else values[0]
         seen.recent[0] = values[n]
         now = Seen(
-            seen.recent, n + 1, seen.inverse, seen.z, seen.f, seen.v, seen.at, seen.clock, seen.phases, seen.room
+            seen.recent,
+            n + 1,
+            seen.inverse,
+            seen.z,
+            seen.f,
+            seen.t,
+            seen.v,
+            seen.at,
+            seen.clock,
+            seen.phases,
+            seen.room,
         )
         if n > 0:
             interface.learn_all(experts, now, o, came[n])
@@ -38,7 +48,8 @@ def steps(values: np.ndarray, inverse: float) -> np.ndarray:
     room = np.full(ROOM, np.nan)  # what an expert finds there means nothing
     seen = Seen(
         np.zeros(VALUES), 0, inverse, np.zeros(at.numbers), np.zeros(at.singles + size, np.float32),
-        np.zeros(at.bins, np.uint8), at, np.zeros(CLOCK_SIZE, np.int64), np.zeros((MOST_SEASONS, 2)), room,
+        np.zeros(at.cells, np.int16), np.zeros(at.bins, np.uint8), at, np.zeros(CLOCK_SIZE, np.int64),
+        np.zeros((MOST_SEASONS, 2)), room,
     )  # fmt: skip
     came = np.clip(np.diff(values, prepend=values[0]) * inverse, -8.0, 8.0)
     found = np.zeros((len(values), len(FURTHER)))

@@ -10,17 +10,18 @@ from streamrnn.forecasting.experts.readout import (
     learn_readout,
     make_blocks,
     readout_size,
+    weights_of,
 )
 
 
 def run(phi: np.ndarray, y: np.ndarray, blocks: Blocks, forgetting: float = 0.999) -> tuple[np.ndarray, np.ndarray]:
     """Forecasts (events,) and the readout's numbers."""
     m = phi.shape[1]
-    f, gain, made = np.zeros(readout_size(blocks), np.float32), np.zeros(m, np.float32), np.zeros(len(y))
+    f, gain = np.zeros(readout_size(blocks), np.float32), np.zeros(m, np.float32)
+    made, phi = np.zeros(len(y)), phi.astype(np.float32)
     for t, value in enumerate(y):
-        f[1 + m : 1 + 2 * m] = phi[t]
-        made[t] = forecast_step(f, 0, m)
-        learn_readout(f, 0, m, blocks, float(value), forgetting, gain)
+        made[t] = forecast_step(f, 0, blocks, 0, phi[t])
+        learn_readout(f, 0, blocks, phi[t], float(value), forgetting, gain)
     return made, f
 
 
@@ -62,19 +63,34 @@ def test_single_precision_stays_finite(what: str) -> None:
     made, f = run(phi, y, blocks, 0.9997)
     assert np.isfinite(made).all()
     assert np.isfinite(f).all()
-    covariance = f[1 + 2 * 20 : 1 + 2 * 20 + 36]
+    covariance = f[1 + 20 : 1 + 20 + 36]
     assert covariance[[0, 8, 15, 21, 26, 30, 33, 35]].sum() <= 1.01 * 10 * 8 * 0.05
 
 
 def test_blocks_of_nothing_are_left_out() -> None:
     blocks = make_blocks((0, 0.1), (3, 0.2))
     assert blocks.sizes[:2] == (3, 0)
-    assert readout_size(blocks) == 1 + 6 + 6
+    assert readout_size(blocks) == 1 + 3 + 6
     assert readout_size(make_blocks()) == 0
 
 
 def test_a_boost_adds_to_the_diagonal() -> None:
     blocks = make_blocks((2, 0.1), (1, 0.2))
     f = np.zeros(readout_size(blocks), np.float32)
-    boost_covariance(f, 0, 3, blocks, 0.5)
-    np.testing.assert_allclose(f[7:], [0.05, 0.0, 0.05, 0.1])
+    boost_covariance(f, 0, blocks, 0.5)
+    np.testing.assert_allclose(f[4:], [0.05, 0.0, 0.05, 0.1])
+
+
+def test_heads_share_a_covariance_and_read_what_is_theirs() -> None:
+    """Each head is what a readout of its own over its features would be, with the others' blocks of no account."""
+    random = np.random.default_rng(3)
+    phi, y = random.normal(size=(500, 9)).astype(np.float32), random.normal(size=500)
+    parts = [(4, 0.5), (3, 0.5), (2, 0.5)]
+    both = make_blocks(*parts, heads=((0, 7), (4, 9)))
+    f, gain = np.zeros(readout_size(both), np.float32), np.zeros(9, np.float32)
+    for t, value in enumerate(y):
+        learn_readout(f, 0, both, phi[t], float(value), 0.999, gain)
+    for head, (first, end, own) in enumerate([(0, 7, parts[:2]), (4, 9, parts[1:])]):
+        _, alone = run(phi[:, first:end], y, make_blocks(*own))
+        at = weights_of(0, both, head)
+        np.testing.assert_allclose(f[at : at + end - first], alone[1 : 1 + end - first], rtol=1e-3, atol=1e-5)

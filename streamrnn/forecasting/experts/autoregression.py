@@ -35,25 +35,38 @@ class AutoregressionConfig(NamedTuple):
 @kernel
 def fill_autoregression(
     config: AutoregressionConfig,
-    f: Float32,
-    phi: int,
+    phi: Float32,
     i: int,
     recent: Float64,
+    age: int,
     inverses: Float64,
-    inputs: Float64,
+    inputs: Float32,
     seasons: int,
     harmonics: int,
 ) -> None:
-    """Write phi of target `i` to f[phi]; recent (targets, values) newest first, inverses (targets,) = 1 / sigma."""
+    """Write phi of target `i` as it was `age` events ago.
+
+    Args:
+        config: how many of what.
+        phi: (m,), written.
+        i: the target.
+        recent: (targets, values) newest first.
+        age: 0: for the next event.
+        inverses: (targets,) 1 / sigma, as it was then.
+        inputs: (inputs,) as they were then.
+        seasons: that the inputs know of.
+        harmonics: of each.
+    """
     out_of_line()
-    fill_lags(f, phi, recent[i], config.lags, inverses[i])
-    k = phi + 1 + config.lags
+    fill_lags(phi, 0, recent[i, age:], config.lags, inverses[i])
+    k = 1 + config.lags
     for other in range(inverses.size):
         if other != i:
             for j in range(config.cross_lags):
-                f[k] = clip((recent[other, j] - recent[other, j + 1]) * inverses[other], LAG_CLIP)
+                step = recent[other, age + j] - recent[other, age + j + 1]
+                phi[k] = clip(step * inverses[other], LAG_CLIP)
                 k += 1
     for j in range(config.inputs):
-        f[k + j] = inputs[j]
+        phi[k + j] = inputs[j]
     if config.periodic:
-        fill_periodic(f, k + config.inputs, inputs, seasons, harmonics)
+        fill_periodic(phi, k + config.inputs, inputs, seasons, harmonics)

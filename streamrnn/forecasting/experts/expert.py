@@ -23,6 +23,7 @@ from streamrnn.kernels.jit import CALLEE_OPTIONS
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,6 +41,7 @@ class Seen(NamedTuple):
     inverse: float  # 1 / sigma; 0 while sigma is unknown
     z: Float64  # the target's row of float64, laid out by `at`
     f: Float32  # its row of float32
+    t: Int16  # the seasons' table
     v: UInt8  # visits of the seasons' bins, see `season_tables.py`
     at: Layout
     clock: Int64  # see `calendar.py`

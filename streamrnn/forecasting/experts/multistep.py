@@ -43,15 +43,25 @@ from streamrnn.forecasting.calendar import (
     season_at,
 )
 from streamrnn.forecasting.experts import season_tables
+from streamrnn.forecasting.experts.readout import (
+    Blocks,
+    covariance_size,
+    find_gains,
+    learn_blocks,
+    make_blocks,
+    start_blocks,
+)
 from streamrnn.forecasting.experts.season_tables import LEVELS_OF, MOST
 from streamrnn.forecasting.layout import AGO, FILLED, LEVELS, NOW_SIZE, SUM, Layout
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels import least_squares
+from streamrnn.kernels.half import Halves, half, store_halves, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
@@ -96,9 +106,9 @@ class AheadConfig(NamedTuple):
     groups: int
     values: int  # that must be remembered
     forgetting: float
-    initial_covariance: float
+    blocks: Blocks
+    joint_blocks: Blocks
     # offsets into the singles
-    origins: int
     changes: int
     errors: int
     weights: int
@@ -108,6 +118,10 @@ class AheadConfig(NamedTuple):
     mixtures: int
     slots: int
     singles: int
+    # offsets into the halves
+    origins: int
+    said: int  # of the slots' experts
+    halves: int
 
 
 class MultistepSeries(NamedTuple):
@@ -115,6 +129,7 @@ class MultistepSeries(NamedTuple):
 
     numbers: Float64  # (rows, targets, NUMBERS)
     singles: Float32  # (rows, targets, AheadConfig.singles)
+    halves: Halves  # (rows, targets, AheadConfig.halves)
 
 
 class MultistepScratch(NamedTuple):
@@ -134,6 +149,7 @@ class MultistepScratch(NamedTuple):
     here: Float64
     next: Float64
     experts: Float64  # (EXPERTS,)
+    origin: Float32  # (ORIGIN,)
     sorted: Float64  # (WINDOW,)
     mixing: Float64  # (2 groups, EXPERTS)
 
@@ -143,45 +159,62 @@ def ahead_config(horizon: int) -> AheadConfig | None:
     if horizon < 2:
         return None
     knots, bounds = min(KNOTS, horizon - 1), step_groups.group_bounds(horizon)
-    at, offset = {}, 0
-    for name, size in _sizes(horizon, knots).items():
-        at[name] = offset
-        offset += size
-    return AheadConfig(horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, 0.05, **at, singles=offset)
+    at: dict[str, int] = {}
+    for total, sizes in (("singles", _singles(horizon, knots)), ("halves", _halves(horizon))):
+        offset = 0
+        for name, size in sizes.items():
+            at[name] = offset
+            offset += size
+        at[total] = offset
+    return AheadConfig(
+        horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, make_blocks(*_BLOCKS),
+        make_blocks(*_JOINT_BLOCKS), **at,
+    )  # fmt: skip
 
 
-def _sizes(horizon: int, knots: int) -> dict[str, int]:
+_BLOCKS = ((FEATURES, 0.05),)
+_JOINT_BLOCKS = ((JOINT_FEATURES, 0.05),)
+
+
+def _halves(horizon: int) -> dict[str, int]:
+    """Halves of every part, in order."""
+    slots = int(step_groups.slots_of(step_groups.group_bounds(horizon))[-1])
+    return {"origins": (horizon + 1) * ORIGIN, "said": slots * EXPERTS}
+
+
+def _singles(horizon: int, knots: int) -> dict[str, int]:
     """Singles of every part, in order."""
     bounds = step_groups.group_bounds(horizon)
     sizes = {
-        "origins": (horizon + 1) * ORIGIN,
         "changes": horizon + 1,
         "errors": 2 * knots,
         "weights": knots * FEATURES,
-        "covariance": least_squares.packed_size(FEATURES),
+        "covariance": covariance_size(make_blocks(*_BLOCKS)),
         "joint_weights": knots * JOINT_FEATURES,
-        "joint_covariance": least_squares.packed_size(JOINT_FEATURES),
+        "joint_covariance": covariance_size(make_blocks(*_JOINT_BLOCKS)),
         "mixtures": 2 * (len(bounds) - 1) * step_groups.mixture_size(EXPERTS),
-        "slots": int(step_groups.slots_of(bounds)[-1]) * (step_groups.SLOT + EXPERTS),
+        "slots": int(step_groups.slots_of(bounds)[-1]) * step_groups.SLOT,
     }
     return {name: -(-size // 16) * 16 for name, size in sizes.items()}
 
 
 def parts(config: AheadConfig) -> dict[str, int]:
-    """Singles of every part, by a name to be read."""
-    return {name.replace("_", " "): size for name, size in _sizes(config.horizon, config.knots).items()}
+    """Bytes of every part, by a name to be read."""
+    found = {name: 4 * size for name, size in _singles(config.horizon, config.knots).items()}
+    found |= {name: 2 * size for name, size in _halves(config.horizon).items()}
+    found["slots"] += found.pop("said")
+    return {name.replace("_", " "): size for name, size in found.items()}
 
 
 def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[MultistepSeries, MultistepScratch]:
     """State of `rows` new series, and working room."""
     if config is None:
-        empty = MultistepSeries(np.zeros((rows, targets, 0)), np.zeros((rows, targets, 0), np.float32))
-        horizon, knots, groups = 1, 1, 1
+        sizes, horizon, knots, groups = (0, 0, 0), 1, 1, 1
     else:
+        sizes = (NUMBERS, config.singles, config.halves)
         horizon, knots, groups = config.horizon, config.knots, config.groups
-        empty = MultistepSeries(
-            np.zeros((rows, targets, NUMBERS)), np.zeros((rows, targets, config.singles), np.float32)
-        )
+    kinds = (np.float64, np.float32, np.uint16)
+    empty = MultistepSeries(*(np.zeros((rows, targets, n), kind) for n, kind in zip(sizes, kinds, strict=True)))
     at = knot_steps(horizon, knots)
     below = np.clip(np.searchsorted(at, np.arange(horizon + 1), "right") - 1, 0, knots - 1)
     above = np.minimum(below + 1, knots - 1)
@@ -203,6 +236,7 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
         here=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
         next=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
         experts=np.zeros(EXPERTS),
+        origin=np.zeros(ORIGIN, np.float32),
         sorted=np.zeros(WINDOW),
         mixing=np.zeros((2 * groups, EXPERTS)),
     )
@@ -221,7 +255,7 @@ def knot_steps(horizon: int, knots: int) -> NDArray[np.int64]:
 @kernel
 def learn(
     config: AheadConfig | None, series: MultistepSeries, scratch: MultistepScratch, row: int, i: int, z: Float64,
-    f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
+    t: Int16, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
 ) -> None:  # fmt: skip
     """Learn from one event of target `i`, before the seasons' tables do.
 
@@ -232,7 +266,7 @@ def learn(
         row: of the series.
         i: the target.
         z: its numbers at `at`, with the seasons' tables.
-        f: the same, singles.
+        t: the seasons' table.
         v: visits of the tables' bins.
         at: where things lie in them.
         clock: of the series.
@@ -244,22 +278,23 @@ def learn(
     out_of_line()
     if config is None:
         return
-    own, far = series.numbers[row, i], series.singles[row, i]
+    own, far, origins = series.numbers[row, i], series.singles[row, i], series.halves[row, i]
     own[COUNT] += 1.0
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
     known = not missing and sigma > 0.0
     slots = far[config.slots : config.singles]
-    step_groups.come(far[config.mixtures :], slots, scratch.slots, EXPERTS, recent, inverse, known)
+    said = origins[config.said :]
+    step_groups.come(far[config.mixtures :], slots, said, scratch.slots, EXPERTS, recent, inverse, known)
     if known:
-        _learn(config, int(own[COUNT]), far, scratch, Season(z, f, v, at, clock, phases), recent, inverse)
+        _learn(config, int(own[COUNT]), far, origins, scratch, Season(z, t, v, at, clock, phases), recent, inverse)
     if sigma > 0.0:
-        _learn_joint(config, int(own[COUNT]), far, scratch, recent, inverse)
+        _learn_joint(config, int(own[COUNT]), far, origins, scratch, recent, inverse)
 
 
 @kernel
 def forecast_far(
     config: AheadConfig | None, series: MultistepSeries, scratch: MultistepScratch, row: int, i: int, z: Float64,
-    f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
+    t: Int16, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, missing: bool, sigma: float,
     step_one: float, forecast: Float64, median: Float64,
 ) -> None:  # fmt: skip
     """Forecast the steps 2.. once the seasons' tables have seen the event; arguments besides those of `learn`:
@@ -272,18 +307,18 @@ def forecast_far(
     out_of_line()
     if config is None:
         return
-    own, far = series.numbers[row, i], series.singles[row, i]
+    own, far, origins = series.numbers[row, i], series.singles[row, i], series.halves[row, i]
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
-    season = Season(z, f, v, at, clock, phases)
-    _remember(config, own, far, season, recent[0], missing, sigma, step_one)
-    _forecast(config, own, far, scratch, season, recent, sigma, inverse, step_one, forecast, median)
+    season = Season(z, t, v, at, clock, phases)
+    _remember(config, own, origins, scratch, season, recent[0], missing, sigma, step_one)
+    _forecast(config, own, far, origins, scratch, season, recent, sigma, inverse, forecast, median)
 
 
 class Season(NamedTuple):
     """What a target's seasons are read from."""
 
     z: Float64
-    f: Float32
+    t: Int16
     v: UInt8
     at: Layout
     clock: Int64
@@ -298,7 +333,7 @@ def _back(k: int, events: int) -> int:
 
 @kernel
 def _fill(
-    config: AheadConfig, scratch: MultistepScratch, origin: Float32, recent: Float64, age: int, base: float,
+    config: AheadConfig, scratch: MultistepScratch, origin: Halves, recent: Float64, age: int, base: float,
     has: tuple[bool, bool], wave: int, limit: float, inverse: float,
 ) -> None:  # fmt: skip
     """Phi of a step from the origin `age` events ago.
@@ -308,7 +343,7 @@ def _fill(
     phi, x = scratch.phi, recent[age]
     phi[0] = 1.0
     for j in range(MEANS):
-        phi[1 + j] = clip(float(origin[MEAN + j]) * inverse, limit)
+        phi[1 + j] = clip(whole(origin[MEAN + j]) * inverse, limit)
     o = 1 + MEANS
     fallback = phi[o - 1]
     for s in range(MOST_SEASONS):
@@ -318,16 +353,16 @@ def _fill(
         if has[s]:
             fallback = phi[o]
         o += count
-        phi[o] = clip(float(origin[PERIOD_MEAN + s]) * inverse, limit)
+        phi[o] = clip(whole(origin[PERIOD_MEAN + s]) * inverse, limit)
         o += 1
     for j in range(LAGS):
         phi[o + j] = clip((recent[age + j] - recent[age + j + 1]) * inverse, LAG_CLIP)
     last = phi[o]
     o += LAGS
-    phi[o] = clip(float(origin[STEP_ONE]) * inverse, STEP_ONE_CLIP)
+    phi[o] = clip(whole(origin[STEP_ONE]) * inverse, STEP_ONE_CLIP)
     o += 1
     if wave >= 0:
-        level, mean = clip(float(origin[LEVEL]) * inverse, limit), phi[1]
+        level, mean = clip(whole(origin[LEVEL]) * inverse, limit), phi[1]
         for h in range(2 * HARMONICS):
             w = scratch.waves[wave, h]
             phi[o] = w
@@ -391,8 +426,8 @@ def _bounded(config: AheadConfig, f: Float32, k: int) -> float:
 
 @kernel
 def _learn(
-    config: AheadConfig, n: int, f: Float32, scratch: MultistepScratch, season: Season, recent: Float64,
-    inverse: float,
+    config: AheadConfig, n: int, f: Float32, origins: Halves, scratch: MultistepScratch, season: Season,
+    recent: Float64, inverse: float,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago; before tables and origins move on."""
     out_of_line()
@@ -407,9 +442,9 @@ def _learn(
         if change > 0.0 and n - k > 20:
             e = min(e, 36.0 * change)
         f[config.changes + k] = change + max(1.0 / (n - k), 0.001) * (e - change)
-    covariance = f[config.covariance : config.covariance + m * (m + 1) // 2]
+    covariance = f[config.covariance : config.joint_weights]
     if not covariance[0] > 0.0:
-        least_squares.start_covariance(covariance, m, config.initial_covariance)
+        start_blocks(covariance, config.blocks)
     chosen = step_groups.scrambled(n, 0, config.knots)
     wave = _wave(clock, phases, 0)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
@@ -420,14 +455,14 @@ def _learn(
         k = low if high - low <= 1 else low + step_groups.scrambled(n, 1 + knot, high - low)
         if k >= n:
             break
-        origin = f[_origin(config, n - 1 - k)]
+        origin = origins[_origin(config, n - 1 - k)]
         has = (
             _look(season, 0, phases[0, 0], _back(k, events_one), events_one, recent, scratch.seen[0]),
             _look(season, 1, phases[1, 0], _back(k, events_two), events_two, recent, scratch.seen[1]),
         )
         change = _bounded(config, f, k)
         _fill(config, scratch, origin, recent, k, base, has, wave, BOUND * max(change, 1.0), inverse)
-        q = least_squares.find_gain(covariance, phi, gain)
+        q = find_gains(covariance, config.blocks, phi, gain)
         _weights_of(config, f, config.weights, m, scratch, k)
         error = clip((x - recent[k]) * inverse, BOUND * change) - least_squares.dot(weights, phi)
         variance = float(f[config.errors + knot])
@@ -436,14 +471,14 @@ def _learn(
         f[config.errors + knot] = variance + max(0.01, 1.0 / (n - k)) * (error * error - variance)
         _learn_weights(config, f, config.weights, m, scratch, k, error / (config.forgetting + q))
         if knot == chosen:
-            least_squares.learn_covariance(covariance, gain, q, config.forgetting, config.initial_covariance)
+            learn_blocks(covariance, config.blocks, phi, gain, config.forgetting)
 
 
 @kernel
 def _look(season: Season, s: int, phase: float, back: int, events: int, recent: Float64, out: Float64) -> bool:
     """Last value and levels of season `s` at `phase`, as they were `back` visits ago; whether there were any."""
     return season_tables.seen(
-        season.z, season.f, season.v, season.at, season.clock, s, phase, back, recent, events, out
+        season.z, season.t, season.v, season.at, season.clock, s, phase, back, recent, events, out
     )
 
 
@@ -456,23 +491,24 @@ def _origin(config: AheadConfig, number: int) -> slice:
 
 @kernel
 def _learn_joint(
-    config: AheadConfig, n: int, f: Float32, scratch: MultistepScratch, recent: Float64, inverse: float
-) -> None:
+    config: AheadConfig, n: int, f: Float32, origins: Halves, scratch: MultistepScratch, recent: Float64,
+    inverse: float,
+) -> None:  # fmt: skip
     """Learn from the origin H events ago, all of whose steps have come: one phi and one gain for all of them."""
     out_of_line()
     H, m = config.horizon, JOINT_FEATURES
     if n <= H + 1:
         return
-    covariance = f[config.joint_covariance : config.joint_covariance + m * (m + 1) // 2]
+    covariance = f[config.joint_covariance : config.mixtures]
     if not covariance[0] > 0.0:
-        least_squares.start_covariance(covariance, m, config.initial_covariance)
-    _fill_joint(scratch, recent, f[_origin(config, n - 1 - H)], H, inverse)
+        start_blocks(covariance, config.joint_blocks)
+    _fill_joint(scratch, recent, whole(origins[_origin(config, n - 1 - H)][STEP_ONE]), H, inverse)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
-    q = least_squares.find_gain(covariance, phi, gain)
+    q = find_gains(covariance, config.joint_blocks, phi, gain)
     any_known = False
     for knot in range(config.knots):
         k = scratch.knots[knot]
-        if k < H and f[_origin(config, n - 1 - H + k)][KNOWN] == 0.0:
+        if k < H and whole(origins[_origin(config, n - 1 - H + k)][KNOWN]) == 0.0:
             continue
         any_known = True
         _weights_of(config, f, config.joint_weights, m, scratch, k)
@@ -485,21 +521,22 @@ def _learn_joint(
         f[at] = variance + max(0.01, 1.0 / (n - H)) * (error * error - variance)
         _learn_weights(config, f, config.joint_weights, m, scratch, k, error / (config.forgetting + q))
     if any_known:
-        least_squares.learn_covariance(covariance, gain, q, config.forgetting, config.initial_covariance)
+        learn_blocks(covariance, config.joint_blocks, phi, gain, config.forgetting)
 
 
 @kernel
-def _fill_joint(scratch: MultistepScratch, recent: Float64, origin: Float32, age: int, inverse: float) -> None:
+def _fill_joint(scratch: MultistepScratch, recent: Float64, step_one: float, age: int, inverse: float) -> None:
     phi = scratch.phi
     phi[0] = 1.0
     for j in range(JOINT_LAGS):
         phi[1 + j] = clip((recent[age + j] - recent[age + j + 1]) * inverse, LAG_CLIP)
-    phi[1 + JOINT_LAGS] = clip(float(origin[STEP_ONE]) * inverse, STEP_ONE_CLIP)
+    phi[1 + JOINT_LAGS] = clip(step_one * inverse, STEP_ONE_CLIP)
 
 
 @kernel
 def _remember(
-    config: AheadConfig, z: Float64, f: Float32, season: Season, x: float, missing: bool, sigma: float, step_one: float
+    config: AheadConfig, z: Float64, origins: Halves, scratch: MultistepScratch, season: Season, x: float,
+    missing: bool, sigma: float, step_one: float,
 ) -> None:  # fmt: skip
     """Move the means, and keep what this event, as an origin, knows."""
     out_of_line()
@@ -509,7 +546,7 @@ def _remember(
     rate = 1.0 / PERIOD_UNKNOWN
     if one[KIND] != NONE:
         rate = 1.0 / max(season_tables.events_of(clock, one), PERIOD_UNKNOWN)
-    origin = f[_origin(config, n - 1)]
+    origin = scratch.origin
     for j in range(MEANS):
         if n == 1:
             z[MEANS_AT + j] = x
@@ -527,16 +564,17 @@ def _remember(
     if one[KIND] != NONE:
         b = bin_of(season.phases[0, 0], one[BINS])
         if season.v[b] > 0:
-            level = season_tables.level_at(season.f, season.v, at, clock, 0, season.phases[0, 0], LEVELS - 1)
+            level = season_tables.level_at(season.z, season.t, season.v, at, clock, 0, season.phases[0, 0], LEVELS - 1)
             origin[LEVEL] = clip(level + base - x, MOST)
     origin[STEP_ONE] = clip(step_one - x, MOST) if math.isfinite(step_one) else 0.0
     origin[KNOWN] = 0.0 if missing else 1.0
+    store_halves(origin, 0, ORIGIN, origins, config.origins + (n - 1) % (config.horizon + 1) * ORIGIN)
 
 
 @kernel
 def _forecast(
-    config: AheadConfig, z: Float64, f: Float32, scratch: MultistepScratch, season: Season, recent: Float64,
-    sigma: float, inverse: float, step_one: float, forecast: Float64, median: Float64,
+    config: AheadConfig, z: Float64, f: Float32, origins: Halves, scratch: MultistepScratch, season: Season,
+    recent: Float64, sigma: float, inverse: float, forecast: Float64, median: Float64,
 ) -> None:  # fmt: skip
     """Mix the experts of every step, and let each group of steps keep one of them until its value comes."""
     out_of_line()
@@ -556,7 +594,7 @@ def _forecast(
         _look(season, 0, phases[0, 1], 0, 1, recent, table_two[0]),
         _look(season, 1, phases[1, 1], 0, 1, recent, table_two[1]),
     )
-    origin = f[_origin(config, n - 1)]
+    origin, kept = scratch.origin, origins[_origin(config, n - 1)]
     experts, base = scratch.experts, season.z[at.base] - x
     window = max(H, WINDOW) if n > max(H, WINDOW) else WINDOW
     drift = (x - recent[window]) / window * inverse if n > window else 0.0
@@ -565,10 +603,9 @@ def _forecast(
     held = float(origin[STEP_ONE]) * inverse
     phi, weights = scratch.phi[:FEATURES], scratch.weights[:FEATURES]
     joint_phi, joint_weights = scratch.joint_phi[:JOINT_FEATURES], scratch.weights[:JOINT_FEATURES]
-    _fill_joint(scratch, recent, origin, 0, inverse)
+    _fill_joint(scratch, recent, whole(kept[STEP_ONE]), 0, inverse)
     for j in range(JOINT_FEATURES):
         joint_phi[j] = scratch.phi[j]
-    stride = step_groups.SLOT + EXPERTS
     for g in range(config.groups):
         low, high = scratch.bounds[g], scratch.bounds[g + 1]
         chosen = low + step_groups.scrambled(n, 100 + g, high - low)
@@ -580,7 +617,7 @@ def _forecast(
             change = _bounded(config, f, k)
             limit = BOUND * change
             wave = _wave(clock, phases, k)
-            _fill(config, scratch, origin, recent, 0, base + x, has, wave, BOUND * max(change, 1.0), inverse)
+            _fill(config, scratch, kept, recent, 0, base + x, has, wave, BOUND * max(change, 1.0), inverse)
             _weights_of(config, f, config.weights, FEATURES, scratch, k)
             experts[0] = 0.0
             experts[1] = least_squares.dot(weights, phi)
@@ -616,12 +653,13 @@ def _forecast(
             forecast[k - 1], median[k - 1] = x + mean * sigma, x + middle * sigma
             if k == chosen:
                 for place in range(scratch.slots[g], scratch.slots[g + 1]):
-                    slot = config.slots + place * stride
+                    slot = config.slots + place * step_groups.SLOT
                     if f[slot + step_groups.LEFT] == 0.0:
                         f[slot + step_groups.LEFT] = f[slot + step_groups.STEP] = k
                         f[slot + step_groups.MIXED], f[slot + step_groups.MIXED + 1] = mean, middle
                         for j in range(EXPERTS):
-                            f[slot + step_groups.SLOT + j] = clip(experts[j], FARTHEST)
+                            away = experts[j] - float(f[slot + step_groups.MIXED])
+                            origins[config.said + place * EXPERTS + j] = half(clip(away, FARTHEST))
                         break
 
 

@@ -19,16 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.readout import Blocks, forecast_step, learn_readout
-from streamrnn.forecasting.experts.season_tables import last_at, level_at, place
+from streamrnn.forecasting.experts.readout import Blocks, forecast_step, learn_readout, make_blocks
+from streamrnn.forecasting.experts.season_tables import last_at, level_at, place, usual_step
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
-from streamrnn.forecasting.layout import AGO, NOW_SIZE, STEP, SURPRISE, Layout
+from streamrnn.forecasting.layout import AGO, NOW_SIZE, SURPRISE, Layout
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
@@ -48,27 +49,42 @@ class PooledConfig(NamedTuple):
     own_blocks: Blocks
 
 
+def own_blocks(full: bool) -> Blocks:
+    """Of the series' own: one, or the last steps, each season and the running mean apart."""
+    sizes = (FEATURES,) if full else (1 + LAGS, *(PER_SEASON,) * MOST_SEASONS, 1)
+    return make_blocks(*[(size, 0.02) for size in sizes])
+
+
 @kernel
 def learn_pooled(
-    config: PooledConfig, shared: Float64, f: Float32, at: Layout, step: float, gain: Float64, gains: Float32
-) -> None:
+    config: PooledConfig, shared: Float64, f: Float32, at: Layout, step: float, phi: Float64, gain: Float64,
+    gains: Float32,
+) -> None:  # fmt: skip
     """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at f[at.own]."""
     out_of_line()
-    phi = at.own + 1 + FEATURES
+    own = f[at.own_phi : at.own_phi + FEATURES]
     for k in range(FEATURES):
-        shared[1 + FEATURES + k] = f[phi + k]
+        phi[k] = own[k]
     rest = step - f[at.pooled_step]
-    learn_readout(f, at.own, FEATURES, config.own_blocks, rest, config.own_forgetting, gains)
-    learn_readout(shared, 0, FEATURES, config.blocks, step, config.forgetting, gain)
+    learn_readout(f, at.own, config.own_blocks, own, rest, config.own_forgetting, gains)
+    learn_readout(shared, 0, config.blocks, phi[:FEATURES], step, config.forgetting, gain)
 
 
 @kernel
 def fill_pooled(
-    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64, inverse: float
+    z: Float64,
+    f: Float32,
+    t: Int16,
+    v: UInt8,
+    at: Layout,
+    clock: Int64,
+    phases: Float64,
+    recent: Float64,
+    inverse: float,
 ) -> None:
-    """Write phi of the next event to its place at f[at.own]; phases (MOST_SEASONS, horizon + 1)."""
+    """Write phi of the next event to f[at.own_phi]; phases (MOST_SEASONS, horizon + 1)."""
     out_of_line()
-    o, x = at.own + 1 + FEATURES, recent[0]
+    o, x = at.own_phi, recent[0]
     fill_lags(f, o, recent, LAGS, inverse)
     o += 1 + LAGS
     for s in range(MOST_SEASONS):
@@ -79,15 +95,15 @@ def fill_pooled(
             here, there = bin_of(phases[s, 0], season[BINS]), bin_of(phases[s, 1], season[BINS])
             now, base, k = at.now + s * NOW_SIZE, z[at.base] - x, place(at, season, s, there)
             if v[k] > 0:
-                before = last_at(f, v, at, clock, s, phases[s, 1])
-                level = level_at(f, v, at, clock, s, phases[s, 1], 0)
+                before = last_at(z, t, v, at, clock, s, phases[s, 1])
+                level = level_at(z, t, v, at, clock, s, phases[s, 1], 0)
                 f[o] = clip((before + base) * inverse, LEVEL_CLIP)
                 f[o + 1] = clip((before - z[now + AGO]) * inverse, LAG_CLIP)
-                f[o + 2] = clip(float(f[at.table + STEP * at.bins + k]), LAG_CLIP)
+                f[o + 2] = clip(usual_step(t, at, season, s, there), LAG_CLIP)
                 f[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
                 f[o + 4] = clip((level + base) * inverse, LEVEL_CLIP)
                 if v[place(at, season, s, here)] > 0:
-                    f[o + 5] = clip((level - level_at(f, v, at, clock, s, phases[s, 0], 0)) * inverse, LEVEL_CLIP)
+                    f[o + 5] = clip((level - level_at(z, t, v, at, clock, s, phases[s, 0], 0)) * inverse, LEVEL_CLIP)
         o += PER_SEASON
     f[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
 
@@ -95,7 +111,7 @@ def fill_pooled(
 @kernel
 def pooled_step(shared: Float64, f: Float32, at: Layout) -> float:
     """The step that the pooled regression expects; kept for the series' own to learn the rest."""
-    phi, step = at.own + 1 + FEATURES, 0.0
+    phi, step = at.own_phi, 0.0
     for k in range(FEATURES):
         step += shared[1 + k] * f[phi + k]
     f[at.pooled_step] = clip(step, LEVEL_CLIP)
@@ -103,9 +119,9 @@ def pooled_step(shared: Float64, f: Float32, at: Layout) -> float:
 
 
 @kernel
-def own_step(f: Float32, at: Layout) -> float:
+def own_step(config: PooledConfig, f: Float32, at: Layout) -> float:
     """What the series' own adds to it."""
-    return forecast_step(f, at.own, FEATURES)
+    return forecast_step(f, at.own, config.own_blocks, 0, f[at.own_phi : at.own_phi + FEATURES])
 
 
 @kernel

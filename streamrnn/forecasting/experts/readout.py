@@ -1,19 +1,21 @@
-"""A linear readout learned by recursive least squares, one step ahead: step = weights . phi, in sigmas.
+"""Linear readouts learned by recursive least squares, one step ahead: step = weights . phi, in sigmas.
 
-Its covariance is kept in blocks along the diagonal, for features that belong together (hidden state, lags, inputs, one
-factor's products with the phase): with enough features what lies between them is worth next to nothing, and its size
-is what an event costs. All blocks share one error and one denominator,
+Their covariance is kept in blocks along the diagonal, for features that belong together (hidden state, lags, inputs,
+one factor's products with the phase): with enough features what lies between them is worth next to nothing, and its
+size is what an event costs. Several heads share it: each reads a run of the features with weights of its own, and all
+blocks of a head share one error and one denominator,
 
     g_b = P_b phi_b,   q_b = phi_b . g_b,   w += e g / (lam + sum of q_b)
     P_b <- (P_b - g_b g_b' / (lam + q_b)) / lam
 
-Its numbers lie in a target's row, from `at`: running mean square of its error, weights (m,), phi (m,) of the pending
-forecast, the blocks, packed.
+Its numbers lie in a target's row, from `at`: per head a running mean square of its error, the heads' weights, the
+blocks, packed. Phi is made anew from what the series remembers when the value has come.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -29,74 +31,129 @@ Floats = NDArray[np.floating]
 
 VARIANCE_RATE = 0.01
 ERROR_CLIP = 4.0  # running standard deviations one error counts at most
-MOST_BLOCKS: Final = 10
+MOST_BLOCKS: Final = 16
+MOST_HEADS: Final = 2
 
 
 class Blocks(NamedTuple):
-    """Blocks of a covariance, in the order of the features; both padded with zeros, so that all have one type."""
+    """Blocks of a covariance, in the order of the features, and the heads; padded with zeros: all have one type."""
 
     sizes: tuple[int, ...]  # (MOST_BLOCKS,)
     initials: tuple[float, ...]  # (MOST_BLOCKS,) of the diagonal
+    heads: int
+    firsts: tuple[int, ...]  # (MOST_HEADS,) the run of features that a head reads; whole blocks
+    ends: tuple[int, ...]
 
 
-def make_blocks(*blocks: tuple[int, float]) -> Blocks:
-    """Sizes and first covariances; blocks of no features are left out."""
+def make_blocks(*blocks: tuple[int, float], heads: Sequence[tuple[int, int]] = ()) -> Blocks:
+    """Sizes and first covariances, and first feature and end of every head; none: one over all features.
+
+    Blocks of no features are left out.
+    """
     there = [block for block in blocks if block[0] > 0]
+    features = sum(size for size, _ in there)
+    read = list(heads) or [(0, features)] * (features > 0)
     padded = there + [(0, 0.0)] * (MOST_BLOCKS - len(there))
-    return Blocks(tuple(int(size) for size, _ in padded), tuple(float(initial) for _, initial in padded))
+    reading = read + [(0, 0)] * (MOST_HEADS - len(read))
+    return Blocks(
+        tuple(int(size) for size, _ in padded),
+        tuple(float(initial) for _, initial in padded),
+        len(read),
+        tuple(int(first) for first, _ in reading),
+        tuple(int(end) for _, end in reading),
+    )
+
+
+def covariance_size(blocks: Blocks) -> int:
+    """Numbers of all blocks, packed."""
+    return sum(packed_size(size) for size in blocks.sizes)
 
 
 def readout_size(blocks: Blocks) -> int:
     """Numbers that a readout keeps."""
-    m = sum(blocks.sizes)
-    return 1 + 2 * m + sum(packed_size(size) for size in blocks.sizes) if m else 0
+    weights = sum(end - first for first, end in zip(blocks.firsts, blocks.ends, strict=True))
+    return blocks.heads + weights + covariance_size(blocks)
 
 
 @kernel
-def forecast_step(f: Floats, at: int, m: int) -> float:
-    """The step that the readout of m features expects from its phi."""
-    return least_squares.dot(f[at + 1 : at + 1 + m], f[at + 1 + m : at + 1 + 2 * m])
+def weights_of(at: int, blocks: Blocks, head: int) -> int:
+    """Where the weights of a head begin; of the one after the last, where the blocks do."""
+    at += blocks.heads
+    for h in range(head):
+        at += blocks.ends[h] - blocks.firsts[h]
+    return at
 
 
 @kernel
-def learn_readout(f: Floats, at: int, m: int, blocks: Blocks, step: float, forgetting: float, gain: Floats) -> None:
-    """Learn from the step that came (sigmas); `gain` has room for m numbers."""
+def forecast_step(f: Floats, at: int, blocks: Blocks, head: int, phi: Floats) -> float:
+    """The step that a head expects from phi (m,)."""
+    first, end, w = blocks.firsts[head], blocks.ends[head], weights_of(at, blocks, head)
+    return least_squares.dot(f[w : w + end - first], phi[first:end])
+
+
+@kernel
+def learn_readout(
+    f: Floats, at: int, blocks: Blocks, phi: Floats, step: float, forgetting: float, gain: Floats
+) -> None:
+    """Learn from phi (m,) and the step that came (sigmas); `gain` (m,) is working room."""
     out_of_line()
-    weights, phi = f[at + 1 : at + 1 + m], f[at + 1 + m : at + 1 + 2 * m]
-    error = step - least_squares.dot(weights, phi)
+    covariance = weights_of(at, blocks, blocks.heads)
     if f[at] == 0.0:  # the first time
-        p = at + 1 + 2 * m
-        for b in range(MOST_BLOCKS):
-            size = blocks.sizes[b]
-            least_squares.start_covariance(f[p : p + packed(size)], size, blocks.initials[b])
-            p += packed(size)
-        f[at] = 1.0
-    if not math.isfinite(error):  # the expert starts again
-        for k in range(m):
-            weights[k] = 0.0
-        f[at] = 0.0
-        return
-    error = clip(error, ERROR_CLIP * math.sqrt(f[at]) + 1e-6)
-    joint, o, p = 0.0, 0, at + 1 + 2 * m
+        start_blocks(f[covariance:], blocks)
+        for h in range(blocks.heads):
+            f[at + h] = 1.0
+    find_gains(f[covariance:], blocks, phi, gain)
+    for h in range(blocks.heads):
+        first, end = blocks.firsts[h], blocks.ends[h]
+        w = weights_of(at, blocks, h)
+        error = step - forecast_step(f, at, blocks, h, phi)
+        if not math.isfinite(error):  # the expert starts again
+            for k in range(at, covariance):
+                f[k] = 0.0
+            return
+        error = clip(error, ERROR_CLIP * math.sqrt(f[at + h]) + 1e-6)
+        q = max(least_squares.dot(phi[first:end], gain[first:end]), 0.0)
+        least_squares.learn_weights(f[w : w + end - first], gain[first:end], q, forgetting, error)
+        f[at + h] += VARIANCE_RATE * (error * error - f[at + h])
+    learn_blocks(f[covariance:], blocks, phi, gain, forgetting)
+
+
+@kernel
+def start_blocks(covariance: Floats, blocks: Blocks) -> None:
+    """Every block as it is before anything has come."""
+    p = 0
+    for b in range(MOST_BLOCKS):
+        size = blocks.sizes[b]
+        least_squares.start_covariance(covariance[p : p + packed(size)], size, blocks.initials[b])
+        p += packed(size)
+
+
+@kernel
+def find_gains(covariance: Floats, blocks: Blocks, phi: Floats, gain: Floats) -> float:
+    """g_b = P_b phi_b of all blocks; returns phi . g."""
+    o, p, total = 0, 0, 0.0
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
         if size > 0:
-            q = least_squares.find_gain(f[p : p + packed(size)], phi[o : o + size], gain[o : o + size])
-            if q > 0.0:
-                joint += q
+            q = least_squares.find_gain(covariance[p : p + packed(size)], phi[o : o + size], gain[o : o + size])
+            total += max(q, 0.0)
             o += size
             p += packed(size)
-    least_squares.learn_weights(weights, gain[:m], joint, forgetting, error)
-    o, p = 0, at + 1 + 2 * m
+    return total
+
+
+@kernel
+def learn_blocks(covariance: Floats, blocks: Blocks, phi: Floats, gain: Floats, forgetting: float) -> None:
+    """Move every block along its gain."""
+    o, p = 0, 0
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
         if size > 0:
             own = gain[o : o + size]
             q = least_squares.dot(phi[o : o + size], own)
-            least_squares.learn_covariance(f[p : p + packed(size)], own, q, forgetting, blocks.initials[b])
+            least_squares.learn_covariance(covariance[p : p + packed(size)], own, q, forgetting, blocks.initials[b])
             o += size
             p += packed(size)
-    f[at] += VARIANCE_RATE * (error * error - f[at])
 
 
 @kernel
@@ -106,9 +163,9 @@ def packed(size: int) -> int:
 
 
 @kernel
-def boost_covariance(f: Floats, at: int, m: int, blocks: Blocks, share: float) -> None:
+def boost_covariance(f: Floats, at: int, blocks: Blocks, share: float) -> None:
     """Learn fast again, because what was learned may no longer hold: P <- P + `share` of the first one."""
-    p: Any = at + 1 + 2 * m
+    p: Any = weights_of(at, blocks, blocks.heads)
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
         if size > 0:

@@ -6,7 +6,7 @@ next step from phi = [h', 1, own lags, inputs]. When the value comes, with error
     d loss / d h' = -clip(e, 3 sqrt(v)) / v  w_h          w_h: the readout's weights of h', before their own update
 
 flows back through the truncation window into the network's weights; then the readout learns. Each target has its own
-networks; the series of a partition share them unless `weights: series`.
+networks; the series of a partition share them unless `weights: series`. The window is kept in half precision.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
-from streamrnn.forecasting.experts.readout import Blocks, forecast_step
-from streamrnn.forecasting.inputs import fill_lags, fill_periodic
+from streamrnn.forecasting.experts.readout import Blocks, forecast_step, weights_of
+from streamrnn.forecasting.inputs import LAG_CLIP, fill_periodic
 from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.half import Halves, load_halves, store_halves
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 from streamrnn.learning import optimizers, tbptt
@@ -53,7 +54,7 @@ class RecurrentSeries(NamedTuple):
 
     steps: NDArray[np.int64]  # (rows, N)
     state: Floats  # (rows, N, state_size)
-    tape: Floats  # (rows, N, truncation_length * step_size)
+    tape: Halves  # (rows, N, truncation_length * step_size)
     weights: optimizers.Weights  # (rows, N or 0, parameters)
 
 
@@ -69,31 +70,34 @@ class RecurrentScratch(NamedTuple):
     initial: Floats  # (networks, parameters)
     network: tbptt.Scratch
     inputs: Floats  # (inputs,) in the networks' precision
+    tapes: Floats  # (N, truncation_length * step_size) of one series
 
 
 def allocate_recurrent(
-    config: RecurrentConfig, rows: int, targets: int, inputs: int, seed: int, dtype: Any
+    config: RecurrentConfig, rows: int, targets: int, inputs: int, seed: int
 ) -> tuple[RecurrentShared, RecurrentSeries, RecurrentScratch]:
     """New networks for `targets` targets with `inputs` inputs each."""
     cell, count = config.cell, targets * config.networks
+    tape = config.truncation_length * cells.step_size(cell)
     series = RecurrentSeries(
         np.zeros((rows, count), np.int64),
-        np.zeros((rows, count, cells.state_size(cell)), dtype),
-        np.zeros((rows, count, config.truncation_length * cells.step_size(cell)), dtype),
-        _weights(cell, rows, count if config.own_weights else 0, dtype),
+        np.zeros((rows, count, cells.state_size(cell)), np.float32),
+        np.zeros((rows, count, tape), np.uint16),
+        _weights(cell, rows, count if config.own_weights else 0),
     )
-    shared = RecurrentShared(_weights(cell, 1, 0 if config.own_weights else count, dtype))
+    shared = RecurrentShared(_weights(cell, 1, 0 if config.own_weights else count))
     scratch = RecurrentScratch(
-        np.stack([tbptt.initial_weights(cell, seed * 1000 + j, dtype) for j in range(config.networks)]),
-        tbptt.new_scratch(cell, config.truncation_length, dtype),
-        tbptt.aligned_zeros(inputs, dtype),
+        np.stack([tbptt.initial_weights(cell, seed * 1000 + j) for j in range(config.networks)]),
+        tbptt.new_scratch(cell, config.truncation_length),
+        tbptt.aligned_zeros(inputs),
+        tbptt.aligned_zeros((count, tape)),
     )
     return shared, series, scratch
 
 
-def _weights(cell: Any, rows: int, count: int, dtype: Any) -> optimizers.Weights:
+def _weights(cell: Any, rows: int, count: int) -> optimizers.Weights:
     size = tbptt.padded(cells.parameter_count(cell))
-    w, m, v, good = (tbptt.aligned_zeros((rows, count, size), dtype) for _ in range(4))
+    w, m, v, good = (tbptt.aligned_zeros((rows, count, size)) for _ in range(4))
     return optimizers.Weights(w, m, v, good, np.zeros((rows, count, optimizers.COUNTERS), np.int64))
 
 
@@ -109,50 +113,66 @@ def networks_of(weights: optimizers.Weights, row: int) -> optimizers.Weights:
 
 @kernel
 def learn_network(
-    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, scratch: tbptt.Scratch, net: int,
-    f: Float32, at: int, m: int, step: float,
+    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Halves, scratch: tbptt.Scratch,
+    net: int, f: Float32, at: int, phi: Float32, step: float,
 ) -> None:  # fmt: skip
-    """Teach network `net` that the step came (sigmas); its readout of m features lies at f[at] and does not change."""
+    """Teach network `net` that the step came (sigmas); its readout lies at f[at], had phi (m,) and does not change."""
     out_of_line()
     outputs = cells.output_size(config.cell)
     ring = config.truncation_length
     steps = tbptt.window_steps(ring, tapes, net)
     variance = max(f[at], 1e-6)
-    slope = clip(step - forecast_step(f, at, m), ERROR_CLIP * math.sqrt(variance)) / variance
+    slope = clip(step - forecast_step(f, at, config.blocks, 0, phi), ERROR_CLIP * math.sqrt(variance)) / variance
     if steps == 0 or not math.isfinite(slope):
         return
     d = scratch.d_outputs
-    newest = (steps - 1) * outputs
+    newest, weights_at = (steps - 1) * outputs, weights_of(at, config.blocks, 0)
     for k in range(newest):
         d[k] = 0.0
     for k in range(outputs):
-        d[newest + k] = -slope * f[at + 1 + k]
+        d[newest + k] = -slope * f[weights_at + k]
+    load_halves(stored[net], tapes.tape[net])
     tbptt.flow_back(config.cell, ring, weights, net, tapes, net, steps, scratch, False)
     optimizers.update(config.optimizer, weights, net, scratch.gradient, math.inf)
 
 
 @kernel
 def advance_network(
-    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, scratch: RecurrentScratch, net: int,
-    initial: Floats, inputs: Float64, seasons: int, harmonics: int, recent: Float64, inverse: float,
-    f: Float32, at: int, m: int,
-) -> float:  # fmt: skip
-    """One step of network `net`; returns what its readout now expects, in sigmas."""
+    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Halves,
+    scratch: RecurrentScratch, net: int, initial: Floats, inputs: Float32, f: Float32, kept: int,
+) -> None:  # fmt: skip
+    """One step of network `net`; what it gives is kept at f[kept]."""
     out_of_line()
-    outputs = cells.output_size(config.cell)
     hidden = scratch.network.outputs
     for k in range(inputs.size):
         scratch.inputs[k] = inputs[k]
     optimizers.prepare(weights, net, initial)
-    tbptt.step(config.cell, config.truncation_length, weights, net, tapes, net, scratch.inputs, hidden)
-    phi = at + 1 + m
-    for k in range(outputs):
-        f[phi + k] = hidden[k]
-    phi += outputs
-    fill_lags(f, phi, recent, config.lags, inverse)
-    phi += 1 + config.lags
+    ring, size = config.truncation_length, cells.step_size(config.cell)
+    place = tapes.steps[net] % ring * size
+    tbptt.step(config.cell, ring, weights, net, tapes, net, scratch.inputs, hidden)
+    store_halves(tapes.tape[net], place, size, stored[net], place)
+    for k in range(cells.output_size(config.cell)):
+        f[kept + k] = hidden[k]
+
+
+@kernel
+def fill_network(
+    config: RecurrentConfig, phi: Float32, hidden: Float32, recent: Float64, inverse: float, inputs: Float32,
+    seasons: int, harmonics: int,
+) -> None:  # fmt: skip
+    """Write phi (m,) of a readout: hidden (output_size,), recent (values,) newest first, inputs (inputs,).
+
+    The last steps go from the oldest to the newest, so that the newest lie beside the inputs that resemble them.
+    """
+    out_of_line()
+    for k in range(hidden.size):
+        phi[k] = hidden[k]
+    o = hidden.size
+    for j in range(config.lags):
+        phi[o + config.lags - 1 - j] = clip((recent[j] - recent[j + 1]) * inverse, LAG_CLIP)
+    o += config.lags
+    phi[o] = 1.0
     for k in range(inputs.size):
-        f[phi + k] = inputs[k]
+        phi[o + 1 + k] = inputs[k]
     if config.periodic:
-        fill_periodic(f, phi + inputs.size, inputs, seasons, harmonics)
-    return forecast_step(f, at, m)
+        fill_periodic(phi, o + 1 + inputs.size, inputs, seasons, harmonics)

@@ -1,12 +1,16 @@
 """What is usual at this phase of a season, per target; the next step and the far ones read the same table.
 
-For every bin: the last value seen in it, the running mean step into it S (sigmas), and a running level, all but S in
-original units less a base that follows the series, so that singles keep their precision; of the first season also its
-ratio Q to the mean m over one period, where m > 0:
+For every bin: the last value seen in it, the running mean step into it S (sigmas), and a running level; of the first
+season also its ratio Q to the mean m over one period, where m > 0:
 
     S[bin] += max(.1, 1 / visits) (step - S[bin])
     level_j[bin] += max(rate_j, 1 / visits) (x - level_j[bin])        rates .3 and, of the first season, .12 and .048
     Q[bin] += max(.3, 1 / visits) (x / m - Q[bin])
+
+All take 16 bits: Q less 1 in half precision (bfloat16), the others as whole numbers. Values and levels are less a base
+and in a unit that follow what the table holds, so that it has room for twice the range and no more than it needs. What
+lies further from the range the series was seen in than its width is kept as if it lay there. Levels and Q are rounded
+up or down in turn, so that slow ones do not stick.
 
 The step that is usual at the next event's phase is the most informative single input there is on daily data.
 
@@ -27,7 +31,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting.calendar import BINS, BY_TIME, INTERVAL, KIND, MOST_SEASONS, NONE, PERIOD, bin_of, season_at
+from streamrnn.forecasting.calendar import (
+    BINS,
+    BY_TIME,
+    EVENTS,
+    INTERVAL,
+    KIND,
+    MOST_SEASONS,
+    NONE,
+    PERIOD,
+    bin_of,
+    season_at,
+)
 from streamrnn.forecasting.layout import (
     AGO,
     CLOSED,
@@ -39,7 +54,6 @@ from streamrnn.forecasting.layout import (
     NOW_SIZE,
     QUOTIENT,
     SLOW_LEVELS,
-    SLOW_ROWS,
     STEP,
     SUM,
     SURPRISE,
@@ -48,12 +62,13 @@ from streamrnn.forecasting.layout import (
     VISIT,
     Layout,
 )
-from streamrnn.forecasting.scaling import LOW, SEEN, SIGMA, clip
+from streamrnn.forecasting.scaling import HIGH, LOW, SEEN, SIGMA, clip
+from streamrnn.kernels.half import half, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
-Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
@@ -65,11 +80,15 @@ PERIOD_UNKNOWN = 24.0
 STEP_CLIP = 8.0
 CLIP = 20.0  # sigmas one value moves a level at most
 MOST = 1e37
-MOST_QUOTIENT = 100.0
+FARTHEST = 1e300
 MOST_VISITS: Final = 255
-SUSTAINED: Final = 8  # values that must be far away
-REBASE = 30_000.0  # sigmas between the series and the base of its tables
-FARTHEST = 1e15
+WHOLE: Final = 32_767  # of a stored number
+STEP_UNIT: Final = STEP_CLIP / WHOLE
+MOST_QUOTIENT = 100.0
+ROOM = 16.0  # sigmas around the middle that a table has room for at least
+SPARE = 8.0  # times the room that it needs: then the unit is made smaller
+CHECK_EVERY: Final = 512  # events
+DITHER = 0.6180339887498949  # golden section: its multiples fill [0, 1) evenly
 
 
 @kernel
@@ -94,7 +113,46 @@ def events_of(clock: Int64, season: Int64) -> int:
 
 
 @kernel
-def forget(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int) -> None:
+def value_of(z: Float64, t: Int16, at: Layout, k: int) -> float:
+    """The value at t[k], less the base."""
+    return float(float(t[k]) * z[at.unit])
+
+
+@kernel
+def usual_step(t: Int16, at: Layout, season: Int64, s: int, b: int) -> float:
+    """S of bin `b`, sigmas."""
+    return float(t[STEP * at.bins + place(at, season, s, b)]) * STEP_UNIT
+
+
+@kernel
+def _stored(x: float, unit: float) -> int:
+    return int(clip(math.floor(x / unit + 0.5), WHOLE)) if unit > 0.0 else 0
+
+
+@kernel
+def _stored_level(z: Float64, x: float, at: Layout) -> int:
+    """Rounded up as often as the part after the point says."""
+    unit = z[at.unit]
+    if not unit > 0.0:
+        return 0
+    return int(clip(math.floor(x / unit + _share(z, at)), WHOLE))
+
+
+@kernel
+def _share(z: Float64, at: Layout) -> float:
+    """Of a unit, from which on what lies beyond is rounded up: another one at every value."""
+    share = z[at.scale + SEEN] * DITHER
+    return float(share - math.floor(share))
+
+
+@kernel
+def _quotient(t: Int16, k: int) -> float:
+    """Q less 1 at t[k]."""
+    return whole(int(np.uint16(t[k])))
+
+
+@kernel
+def forget(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int) -> None:
     """Start season `s` again, because its period changed; v (bins,) counts visits."""
     season = clock[season_at(s)]
     for j in range(NOW_SIZE):
@@ -103,18 +161,18 @@ def forget(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int) -
         k = place(at, season, s, b)
         v[k] = 0
         for j in range(TABLE_ROWS):
-            f[at.table + j * at.bins + k] = 0.0
+            t[j * at.bins + k] = 0
     if s == 0:
-        for j in range(SLOW_ROWS * at.slow_bins):
-            f[at.slow + j] = 0.0
+        for j in range(at.slow, at.cells):
+            t[j] = 0
 
 
 @kernel
 def observe(
-    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, x: float, step: float,
+    z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, x: float, step: float,
     sigma: float,
 ) -> None:  # fmt: skip
-    """Learn, for season `s`, from the value `x` at `phase`, `step` sigmas above the one before.
+    """Learn, for season `s`, from the value `x` at `phase`, `step` sigmas above the one before; after `make_room`.
 
     A `step` of NaN says that the value is missing and `x` our own forecast: nothing is learned.
     """
@@ -126,91 +184,148 @@ def observe(
     b = bin_of(phase, season[BINS])
     k = place(at, season, s, b)
     visits = float(v[k])
-    z[now + AGO] = last_at(f, v, at, clock, s, phase) if visits > 0 else y
+    z[now + AGO] = last_at(z, t, v, at, clock, s, phase) if visits > 0 else y
     if math.isnan(step):
         z[now + SURPRISE] = 0.0
         return
+    y = _within(z, at, x) - z[at.base]
     several = many_a_visit(clock, season)
     if several and z[now + VISIT] != b + 1:
         if z[now + CLOSED] > 0:
-            _write(z, f, v, at, season, s, int(z[now + CLOSED]) - 1, z[now + CLOSED_MEAN], sigma)
+            _write(z, t, v, at, season, s, int(z[now + CLOSED]) - 1, z[now + CLOSED_MEAN], sigma)
         z[now + CLOSED] = z[now + VISIT]
         z[now + CLOSED_MEAN] = z[now + TOTAL] / max(z[now + COUNT], 1.0)
         z[now + VISIT] = b + 1
         z[now + TOTAL] = z[now + COUNT] = 0.0
-    usual = at.table + STEP * at.bins + k
-    z[now + SURPRISE] = step - f[usual]
+    usual = usual_step(t, at, season, s, b)
+    z[now + SURPRISE] = step - usual
     known = z[now + COUNT] if several and visits == 0 else visits
-    f[usual] += max(STEP_RATE, 1.0 / (known + 1.0)) * (clip(step, STEP_CLIP) - f[usual])
+    usual += max(STEP_RATE, 1.0 / (known + 1.0)) * (clip(step, STEP_CLIP) - usual)
+    t[STEP * at.bins + k] = _stored(usual, STEP_UNIT)
     if several:
         z[now + TOTAL] += y
         z[now + COUNT] += 1.0
     else:
-        _write(z, f, v, at, season, s, b, y, sigma)
+        _write(z, t, v, at, season, s, b, y, sigma)
 
 
 @kernel
 def _write(
-    z: Float64, f: Float32, v: UInt8, at: Layout, season: Int64, s: int, b: int, y: float, sigma: float
+    z: Float64, t: Int16, v: UInt8, at: Layout, season: Int64, s: int, b: int, y: float, sigma: float
 ) -> None:  # fmt: skip
     """A visit of bin `b` had the value `y`, less the base."""
-    k, now = place(at, season, s, b), at.now + s * NOW_SIZE
-    visits, last, level = float(v[k]), at.table + k, at.table + LEVEL * at.bins + k
+    k, now, unit = place(at, season, s, b), at.now + s * NOW_SIZE, z[at.unit]
+    visits, level = float(v[k]), LEVEL * at.bins + k
     limit = CLIP * sigma if sigma > 0.0 else math.inf
-    before, below = float(f[last]), float(f[level])
-    f[last] = y
-    f[level] = below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit) if visits > 0 else y
-    if visits == 0:
+    before, below = value_of(z, t, at, k), value_of(z, t, at, level)
+    t[k] = _stored(y, unit)
+    y = value_of(z, t, at, k)
+    if visits > 0:
+        t[level] = _stored_level(z, below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit), at)
+    else:
+        t[level] = t[k]
         z[now + FILLED] += 1.0
-    z[now + SUM] += float(f[last]) - before
+    z[now + SUM] += y - before
     if s == 0:
         factor = slow_factor(at, season[BINS])
         rate = RATE
         for j in range(SLOW_LEVELS):
             rate *= RATIO
             slow = at.slow + j * at.slow_bins + b // factor
-            if visits == 0 and (factor == 1 or f[slow] == 0.0):
-                f[slow] = y
+            if visits == 0 and (factor == 1 or t[slow] == 0):
+                t[slow] = t[k]
             else:
-                pace = max(rate, 1.0 / (visits + 1.0)) / factor
-                f[slow] += pace * clip(y - float(f[slow]), limit)
+                pace, value = max(rate, 1.0 / (visits + 1.0)) / factor, value_of(z, t, at, slow)
+                t[slow] = _stored_level(z, value + pace * clip(y - value, limit), at)
         mean, quotient = z[at.means], at.slow + QUOTIENT * at.slow_bins + b // factor
         if mean > 0.0:
-            change = clip((y + z[at.base]) / mean, MOST_QUOTIENT) - float(f[quotient])
-            f[quotient] += max(RATE, 1.0 / (visits + 1.0)) / factor * change
+            ratio = _quotient(t, quotient)
+            change = clip((y + z[at.base] - mean) / mean, MOST_QUOTIENT) - ratio
+            ratio += max(RATE, 1.0 / (visits + 1.0)) / factor * change
+            t[quotient] = np.int16(half(ratio, _share(z, at)))
     if visits < MOST_VISITS:
         v[k] += 1
 
 
 @kernel
-def move_base(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, recent: Float64, sigma: float) -> None:
-    """Let the base follow a series that has gone far away, not one spike; recent (values,) newest first."""
-    far, near, x = REBASE * sigma, math.inf, recent[0]
-    for j in range(SUSTAINED):
-        near = min(near, abs(recent[j] - z[at.base]))
-    by = x - z[at.base]
-    if sigma > 0.0 and near > far and abs(by) < FARTHEST * sigma:
-        z[at.base] = x
-        for s in range(MOST_SEASONS):
-            season = clock[season_at(s)]
-            if season[KIND] != NONE:
-                _shift(z, f, v, at, season, s, by)
+def _within(z: Float64, at: Layout, x: float) -> float:
+    """The value, not further from the range that the series was seen in than its width."""
+    width = z[at.scale + HIGH] - z[at.scale + LOW]
+    return float(max(z[at.scale + LOW] - width, min(z[at.scale + HIGH] + width, x)))
 
 
 @kernel
-def _shift(z: Float64, f: Float32, v: UInt8, at: Layout, season: Int64, s: int, by: float) -> None:
-    """The base moved by `by`."""
+def make_room(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, x: float, sigma: float) -> None:
+    """Move base and unit, where that is needed, such that the tables can take `x` in."""
+    y, unit, inside = _within(z, at, x) - z[at.base], z[at.unit], False
+    if abs(y) <= WHOLE * unit:
+        if clock[EVENTS] % CHECK_EVERY > 0:
+            return
+        inside = True
+    lowest, highest = _extremes(z, t, v, at, clock, y)
+    middle, half = 0.5 * lowest + 0.5 * highest, max(0.5 * highest - 0.5 * lowest, ROOM * sigma)
+    if not half > 0.0:  # nothing but one value so far
+        z[at.base] += y if unit == 0.0 else 0.0
+        return
+    if not half < FARTHEST or (inside and half * 2.0 * SPARE > WHOLE * unit):
+        return
+    wanted = 2.0 * half / WHOLE
+    for s in range(MOST_SEASONS):
+        season = clock[season_at(s)]
+        if season[KIND] != NONE:
+            _shift(z, t, v, at, season, s, middle, wanted)
+    z[at.base] += middle
+    z[at.unit] = wanted
+
+
+@kernel
+def _extremes(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, y: float) -> tuple[float, float]:
+    """Least and largest of `y` and all values and levels, less the base."""
     out_of_line()
-    now, last = at.now + s * NOW_SIZE, 0.0
+    unit = z[at.unit]
+    lowest, highest = y, y
+    for s in range(MOST_SEASONS):
+        season, now = clock[season_at(s)], at.now + s * NOW_SIZE
+        if season[KIND] != NONE:
+            for b in range(season[BINS]):
+                k = place(at, season, s, b)
+                if v[k] > 0:
+                    for j in (k, LEVEL * at.bins + k):
+                        lowest, highest = min(lowest, t[j] * unit), max(highest, t[j] * unit)
+            if z[now + CLOSED] > 0:
+                lowest, highest = min(lowest, z[now + CLOSED_MEAN]), max(highest, z[now + CLOSED_MEAN])
+            if z[now + COUNT] > 0:
+                mean = z[now + TOTAL] / z[now + COUNT]
+                lowest, highest = min(lowest, mean), max(highest, mean)
+            if s == 0:
+                factor = slow_factor(at, season[BINS])
+                for b in range(season[BINS]):
+                    if v[b] > 0:
+                        for j in range(SLOW_LEVELS):
+                            level = t[at.slow + j * at.slow_bins + b // factor] * unit
+                            lowest, highest = min(lowest, level), max(highest, level)
+    return lowest, highest
+
+
+@kernel
+def _shift(
+    z: Float64, t: Int16, v: UInt8, at: Layout, season: Int64, s: int, by: float, wanted: float
+) -> None:  # fmt: skip
+    """The base moves by `by`, and the unit becomes the one wanted."""
+    out_of_line()
+    now, unit, last = at.now + s * NOW_SIZE, z[at.unit], 0.0
     for b in range(season[BINS]):
         k = place(at, season, s, b)
         if v[k] > 0:
-            for j in (at.table + k, at.table + LEVEL * at.bins + k):
-                f[j] = clip(float(f[j]) - by, MOST)
-            last += float(f[at.table + k])
+            for j in (k, LEVEL * at.bins + k):
+                t[j] = _stored(t[j] * unit - by, wanted)
+            last += t[k] * wanted
     if s == 0:
-        for j in range(SLOW_LEVELS * at.slow_bins):
-            f[at.slow + j] = clip(float(f[at.slow + j]) - by, MOST)
+        factor = slow_factor(at, season[BINS])
+        for b in range(0, season[BINS], factor):
+            for j in range(SLOW_LEVELS):
+                slow = at.slow + j * at.slow_bins + b // factor
+                t[slow] = _stored(t[slow] * unit - by, wanted)
     z[now + SUM] = last
     z[now + AGO] -= by
     z[now + CLOSED_MEAN] -= by
@@ -245,37 +360,37 @@ def _between(v: UInt8, at: Layout, clock: Int64, s: int, phase: float) -> tuple[
 
 
 @kernel
-def last_at(f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float) -> float:
+def last_at(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float) -> float:
     """The last value at a phase, less the base."""
     season = clock[season_at(s)]
     low, high, share = _between(v, at, clock, s, phase)
-    value = float(f[at.table + place(at, season, s, low)])
+    value = value_of(z, t, at, place(at, season, s, low))
     if share > 0.0:
-        value += share * (float(f[at.table + place(at, season, s, high)]) - value)
+        value += share * (value_of(z, t, at, place(at, season, s, high)) - value)
     return value
 
 
 @kernel
-def level_at(f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, j: int) -> float:
+def level_at(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, j: int) -> float:
     """Level `j` at a phase, less the base; the faster ones first."""
     season = clock[season_at(s)]
     low, high, share = _between(v, at, clock, s, phase)
-    value = _level(f, at, season, s, low, j)
+    value = _level(z, t, at, season, s, low, j)
     if share > 0.0:
-        value += share * (_level(f, at, season, s, high, j) - value)
+        value += share * (_level(z, t, at, season, s, high, j) - value)
     return value
 
 
 @kernel
-def _level(f: Float32, at: Layout, season: Int64, s: int, b: int, j: int) -> float:
+def _level(z: Float64, t: Int16, at: Layout, season: Int64, s: int, b: int, j: int) -> float:
     if j == 0:
-        return float(f[at.table + LEVEL * at.bins + place(at, season, s, b)])
-    return float(f[at.slow + (j - 1) * at.slow_bins + b // slow_factor(at, season[BINS])])
+        return value_of(z, t, at, LEVEL * at.bins + place(at, season, s, b))
+    return value_of(z, t, at, at.slow + (j - 1) * at.slow_bins + b // slow_factor(at, season[BINS]))
 
 
 @kernel
 def seen(
-    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, back: int, recent: Float64,
+    z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, back: int, recent: Float64,
     events: int, out: Float64,
 ) -> bool:  # fmt: skip
     """out[0] = last, out[1:] = levels at `phase` less the base, as they were `back` visits ago; whether there were any.
@@ -290,9 +405,9 @@ def seen(
     visits = float(v[k])
     if visits <= back:
         return False
-    out[0] = last_at(f, v, at, clock, s, phase)
+    out[0] = last_at(z, t, v, at, clock, s, phase)
     for j in range(levels):
-        out[1 + j] = level_at(f, v, at, clock, s, phase, j)
+        out[1 + j] = level_at(z, t, v, at, clock, s, phase, j)
     for i in range(1, back + 1):
         age = i * events
         x = (recent[age] if age < recent.size else recent[recent.size - 1]) - z[at.base]
@@ -309,7 +424,7 @@ def seen(
 
 
 @kernel
-def step_of_season(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, phases: Float64) -> float:
+def step_of_season(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, phases: Float64) -> float:
     """The step (sigmas) from the newest value's phase to the next that the first season's shape makes usual.
 
     Where all values were positive it is in proportion to the running mean (swings that grow with the level).
@@ -324,14 +439,15 @@ def step_of_season(z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, p
     if z[at.scale + LOW] > 0.0 and mean > 0.0:
         factor, quotients = slow_factor(at, season[BINS]), at.slow + QUOTIENT * at.slow_bins
         here = bin_of(phases[0, 0], season[BINS])
-        return float(mean * (float(f[quotients + there // factor]) - float(f[quotients + here // factor])) / sigma)
-    rise = level_at(f, v, at, clock, 0, phases[0, 1], 1) - level_at(f, v, at, clock, 0, phases[0, 0], 1)
+        change = _quotient(t, quotients + there // factor) - _quotient(t, quotients + here // factor)
+        return float(mean * change / sigma)
+    rise = level_at(z, t, v, at, clock, 0, phases[0, 1], 1) - level_at(z, t, v, at, clock, 0, phases[0, 0], 1)
     return float(rise / sigma)
 
 
 @kernel
 def step_a_period_ago(
-    z: Float64, f: Float32, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, inverse: float
+    z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, inverse: float
 ) -> float:
     """The step (sigmas) that was made one period of season `s` ago into `phase`, the next event's."""
     season = clock[season_at(s)]
@@ -339,7 +455,7 @@ def step_a_period_ago(
         return 0.0
     if v[place(at, season, s, bin_of(phase, season[BINS]))] == 0:
         return 0.0
-    return float((last_at(f, v, at, clock, s, phase) - z[at.now + s * NOW_SIZE + AGO]) * inverse)
+    return float((last_at(z, t, v, at, clock, s, phase) - z[at.now + s * NOW_SIZE + AGO]) * inverse)
 
 
 @kernel
