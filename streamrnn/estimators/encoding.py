@@ -88,32 +88,32 @@ class FeatureEncoder:
 
     def encode(self, x: Mapping[Any, Any]) -> Float64:
         """The vector (capacity,) of one event; what has no column is left out."""
-        made = self._template.copy()
+        encoded = self._template.copy()
         columns = self.columns
         if len(columns) > self.used:
-            return self._encode_shared(x, made)
+            return self._encode_shared(x, encoded)
         for name, value in x.items():
             if isinstance(value, float | int):
                 column = columns.get(name)
                 if column is not None:
                     try:
-                        made[column] = value
+                        encoded[column] = value
                     except OverflowError:  # an integer beyond any float
-                        made[column] = math.nan
+                        encoded[column] = math.nan
             else:
                 column = columns.get(key_of(name, value))
                 if column is not None:
-                    made[column] = number_of(value)
-        return made
+                    encoded[column] = number_of(value)
+        return encoded
 
-    def _encode_shared(self, x: Mapping[Any, Any], made: Float64) -> Float64:
+    def _encode_shared(self, x: Mapping[Any, Any], encoded: Float64) -> Float64:
         """The same where features share columns: there they add up."""
         for name, value in x.items():
             column = self.columns.get(key_of(name, value))
             number = number_of(value)
             if column is not None and math.isfinite(number):
-                made[column] = number if math.isnan(made[column]) else made[column] + number
-        return made
+                encoded[column] = number if math.isnan(encoded[column]) else encoded[column] + number
+        return encoded
 
 
 def key_of(name: Any, value: Any) -> Any:

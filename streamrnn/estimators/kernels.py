@@ -40,7 +40,7 @@ class Room(NamedTuple):
 
     tape: Floats  # (step_size,)
     state: Floats  # (state_size,)
-    made: Floats  # (outputs,) what the network says
+    output: Floats  # (outputs,) of the network
     inputs: Floats  # (inputs,)
 
 
@@ -51,7 +51,7 @@ def _ask_network(cell: Any, parameters: Floats, state: Floats, phi: Float64, roo
         room.tape[k] = phi[1 + k]
     for k in range(state.size):
         room.state[k] = state[k]
-    interface.forward(cell, parameters, 0, room.state, 0, room.tape, 0, room.made, 0)
+    interface.forward(cell, parameters, 0, room.state, 0, room.tape, 0, room.output, 0)
 
 
 @kernel
@@ -69,7 +69,7 @@ def predict_targets(
     fill(scales.inputs, x, line.phi)
     _ask_network(cell, parameters, state, line.phi, room)
     for k in range(out.size):
-        out[k] = predict_number(line, scales.targets, k, float(room.made[k]))
+        out[k] = predict_number(line, scales.targets, k, float(room.output[k]))
 
 
 @kernel
@@ -86,7 +86,7 @@ def learn_targets(
         y[k] = left_over(line, scales.targets, k, y[k])
     for k in range(x.size):
         room.inputs[k] = line.phi[1 + k]
-    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, y, room.made, scratch)
+    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, y, room.output, scratch)
     learn_regression(line, y)
 
 
@@ -98,24 +98,24 @@ def predict_classes(
     """The probabilities (classes,) of the classes for the raw inputs x (inputs,), to `out`; `own` is working room."""
     fill(scales.inputs, x, line.phi)
     _ask_network(cell, parameters, state, line.phi, room)
-    weigh(line, own, room.made, out)
+    weigh(line, own, room.output, out)
 
 
 @kernel
 def learn_classes(
     cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
     series: LearnerSeries, scratch: tbptt.Scratch, scales: Scales, line: LinearModel, room: Room, x: Float64,
-    label: Float64, own: Float64, said: Float64,
+    label: Float64, own: Float64, predicted: Float64,
 ) -> None:  # fmt: skip
     """Learn from the raw inputs x (inputs,) and the number of the class in label (1,), NaN where it is not known."""
     learn_moments(scales.inputs, x)
     fill(scales.inputs, x, line.phi)
     for k in range(x.size):
         room.inputs[k] = line.phi[1 + k]
-    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, label, room.made, scratch)
+    learn_one(cell, settings, loss, optimizer, initial, weights, 0, series, 0, room.inputs, label, room.output, scratch)
     if not math.isfinite(label[0]):
         return
     c = int(label[0])
-    weigh(line, own, room.made, said)
-    learn_trust(line, own, room.made, c)
+    weigh(line, own, room.output, predicted)
+    learn_trust(line, own, room.output, c)
     learn_classification(line, own, c)

@@ -168,20 +168,20 @@ class TargetNetwork(OnlineNetwork):
         self.scales = linear.grown_scales(self.scales, inputs, outputs)
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
-        made = self.encoder.encode(x)
+        inputs = self.encoder.encode(x)
         if self.feedback:
-            made[self._last_at] = self.last
-        return made if made.size else np.full(1, math.nan)
+            inputs[self._last_at] = self.last
+        return inputs if inputs.size else np.full(1, math.nan)
 
     def predict(self, x: Mapping[Any, Any]) -> Float64:
         """The prediction of every target so far, (targets,)."""
-        learner, made = self.learner, np.zeros(self.outputs)
+        learner, predicted = self.learner, np.zeros(self.outputs)
         if learner is not None:
             kernels.predict_targets(
                 learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line,
-                self.room, self._inputs(x), made,
+                self.room, self._inputs(x), predicted,
             )  # fmt: skip
-        return made
+        return predicted
 
     def learn(self, x: Mapping[Any, Any], y: Mapping[Any, Any], rate: float) -> None:
         """Learn from an event; a target that is missing teaches nothing, but the state moves on."""
@@ -200,16 +200,16 @@ class TargetNetwork(OnlineNetwork):
             return
         self.encoder.learn(x)
         learner = self._fit(rate)
-        came = np.full(len(self.targets), math.nan)
+        observed = np.full(len(self.targets), math.nan)
         for name, value in y.items():
-            came[self.targets[name]] = value
+            observed[self.targets[name]] = value
         inputs = self._inputs(x)
-        known = np.isfinite(came)
+        known = np.isfinite(observed)
         if self.feedback:
-            self.last = np.where(known, came, self.last)
+            self.last = np.where(known, observed, self.last)
         kernels.learn_targets(
             learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial, learner.weights,
-            learner.series, learner.scratch, self.scales, self.line, self.room, inputs, came,
+            learner.series, learner.scratch, self.scales, self.line, self.room, inputs, observed,
         )  # fmt: skip
 
 
@@ -239,20 +239,20 @@ class ClassNetwork(OnlineNetwork):
         self.scales = linear.grown_scales(self.scales, inputs, 0)
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
-        made = self.encoder.encode(x)
-        return made if made.size else np.full(1, math.nan)
+        inputs = self.encoder.encode(x)
+        return inputs if inputs.size else np.full(1, math.nan)
 
     def predict(self, x: Mapping[Any, Any]) -> dict[Any, float]:
         """The probability of every class seen so far."""
         learner = self.learner
         if learner is None or len(self.classes) < 2:
             return dict.fromkeys(self.classes, 1.0)
-        made = np.zeros(self.outputs)
+        probabilities = np.zeros(self.outputs)
         kernels.predict_classes(
             learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line, self.room,
-            self._inputs(x), np.zeros(self.outputs), made,
+            self._inputs(x), np.zeros(self.outputs), probabilities,
         )  # fmt: skip
-        return dict(zip(self.classes, made.tolist(), strict=True))
+        return dict(zip(self.classes, probabilities.tolist(), strict=True))
 
     def learn(self, x: Mapping[Any, Any], y: Any, rate: float) -> None:
         """Learn from an event; a class that is not known (None) teaches nothing, but the state moves on."""

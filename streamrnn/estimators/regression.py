@@ -38,8 +38,8 @@ class _Regressor(_OnTargets, base.MiniBatchRegressor):
 
     def predict_one(self, x: Mapping[Any, Any]) -> float:
         """Predict the target of the features `x`; 0 before anything was learned."""
-        made = self._net.predict(x)
-        return float(made[0]) if made.size else 0.0
+        predicted = self._net.predict(x)
+        return float(predicted[0]) if predicted.size else 0.0
 
     def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
         """Learn row after row, as `learn_one` does."""

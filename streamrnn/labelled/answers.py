@@ -18,9 +18,8 @@ class Predictions(NamedTuple):
 
     late: npt.NDArray[np.bool_]  # (events,) not processed: features older than the newest of the series
     outcome: npt.NDArray[np.int8]  # (events,) PREDICTED, JOINED, TOO_LATE, UNKNOWN, REFUSED or OVER_SHARE
-    said: (
-        Float64  # (events, outputs) the number, or the classes' probabilities, NaN beyond those known; of labels: then
-    )
+    predicted: Float64
+    """(events, outputs) The number, or the classes' probabilities, NaN beyond those known; of labels: what was then."""
     predicted_at: Int64  # (events,) of labels: time of the prediction, microseconds
     correct: npt.NDArray[np.bool_]  # (events,) the likeliest class is the one that came
     error: Float64  # (events,) absolute error or log loss, NaN where no label met a prediction
@@ -31,7 +30,7 @@ def blank_predictions(events: int, outputs: int) -> Predictions:
     return Predictions(
         late=np.zeros(events, np.bool_),
         outcome=np.full(events, PREDICTED, np.int8),
-        said=np.full((events, outputs), np.nan),
+        predicted=np.full((events, outputs), np.nan),
         predicted_at=np.zeros(events, np.int64),
         correct=np.zeros(events, np.bool_),
         error=np.full(events, np.nan),

@@ -1,7 +1,7 @@
 """The compiled fold of labelled streams: predict from features, join labels, learn.
 
     prediction   z = scaled features, for a regression also the label that came last;  h, o = network(z, h)
-                 Published is what line and network make of it (lines.py). z, the state before it, the id and what was
+                 Published is what line and network make of it (linear.py). z, the state before it, the id and what was
                  published are kept in the next place of the series' ring.
     label        its place is found by the id. The window of predictions up to that place is run again with today's
                  weights from the state the oldest of them began with; the last one is learned from, and its error
@@ -162,11 +162,11 @@ def _step(
     config: LabelledConfig, learned: Learned, slot: int, series: LabelledSeries, row: int, place: int,
     scratch: LabelledScratch,
 ) -> None:  # fmt: skip
-    """Move the network of the series on by the inputs in `place`; what it says is in `scratch.made`."""
+    """Move the network of the series on by the inputs in `place`; its output is in `scratch.output`."""
     out_of_line()
     now, size = scratch.now, series.state.shape[1]
     copy(series.state[row], 0, size, now.state[0], 0)
-    tame = tbptt.step(config.cell, 1, learned.weights, slot, now, 0, series.inputs[row, place], scratch.made)
+    tame = tbptt.step(config.cell, 1, learned.weights, slot, now, 0, series.inputs[row, place], scratch.output)
     if not tame:  # the state begins again
         skip(config.optimizer, learned.weights, slot)
     copy(now.state[0], 0, size, series.state[row], 0)
@@ -197,7 +197,7 @@ def _replay(
         scratch.target[0] = target if number == newest else math.nan
         learn_one(
             config.cell, config.settings, loss, config.optimizer, scratch.initial, learned.weights, slot, replay, 0,
-            series.inputs[row, number % ring], scratch.target, scratch.made, scratch.network,
+            series.inputs[row, number % ring], scratch.target, scratch.output, scratch.network,
         )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def regress(
             continue
         learned = series.learned if config.own_weights else shared.learned
         slot = row if config.own_weights else 0
-        line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
+        line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
         if learned.weights.counters[slot, STARTED] == 0:
             least_squares.start_covariance(line.covariance, line.phi.size, INITIAL)
             prepare(learned.weights, slot, scratch.initial)
@@ -236,14 +236,14 @@ def regress(
             fill(learned.inputs[slot], raw, scratch.phi)
             place = _remember(config, shared, series, row, batch, i, scratch)
             _step(config, learned, slot, series, row, place, scratch)
-            said = predict_number(line, moments, 0, float(scratch.made[0]))
-            series.said[row, place, 0] = said if moments[COUNT, 0] > 0.0 else math.nan
-            answers.said[i, 0] = series.said[row, place, 0]
+            predicted = predict_number(line, moments, 0, float(scratch.output[0]))
+            series.predicted[row, place, 0] = predicted if moments[COUNT, 0] > 0.0 else math.nan
+            answers.predicted[i, 0] = series.predicted[row, place, 0]
             answers.outcome[i] = PREDICTED
             if math.isnan(y):
                 continue
             _count(counters, numbers, LABELS_JOINED)
-        answers.error[i] = abs(y - answers.said[i, 0])
+        answers.error[i] = abs(y - answers.predicted[i, 0])
         series.last[row, 0] = y
         target[0] = y
         learn_moments(moments, target)
@@ -270,8 +270,8 @@ def _join(
     place = (numbers[PREDICTIONS] - 1 - lag) % config.ring
     _clear(series.ids[row], place)
     answers.predicted_at[i] = series.times[row, place]
-    for k in range(series.said.shape[2]):
-        answers.said[i, k] = series.said[row, place, k]
+    for k in range(series.predicted.shape[2]):
+        answers.predicted[i, k] = series.predicted[row, place, k]
     if batch.times[i] - series.times[row, place] > config.ttl:
         answers.outcome[i] = TOO_LATE
         _count(shared.counters, numbers, LABELS_LATE)
@@ -335,8 +335,8 @@ def classify(
             if known > 0:
                 _mix(learned, slot, known, scratch)
             for k in range(config.most_classes):
-                series.said[row, place, k] = scratch.both[k] if k < known else math.nan
-                answers.said[i, k] = series.said[row, place, k]
+                series.predicted[row, place, k] = scratch.both[k] if k < known else math.nan
+                answers.predicted[i, k] = series.predicted[row, place, k]
             answers.outcome[i] = PREDICTED
             if code < 0:
                 continue
@@ -346,21 +346,21 @@ def classify(
             counters[CLASSES] += 1
             numbers[BROUGHT] += 1
         label, known = numbers_of[code], counters[CLASSES]
-        if not math.isnan(answers.said[i, 0]):
+        if not math.isnan(answers.predicted[i, 0]):
             top = 0
             for k in range(known):
-                if answers.said[i, k] > answers.said[i, top]:
+                if answers.predicted[i, k] > answers.predicted[i, top]:
                     top = k
             answers.correct[i] = top == label
             answers.error[i] = -math.log(LEAST)
-            if answers.said[i, label] > LEAST:  # not of a class that was unknown then
-                answers.error[i] = abs(math.log(answers.said[i, label]))
+            if answers.predicted[i, label] > LEAST:  # not of a class that was unknown then
+                answers.error[i] = abs(math.log(answers.predicted[i, label]))
         _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
         loss = Loss(config.loss.kind, config.loss.delta, config.loss.targets, known)
         _replay(config, loss, learned, slot, series, row, lag, float(label), scratch)
         _mix(learned, slot, known, scratch)
-        line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
-        learn_trust(line, scratch.own[:known], scratch.made[:known], label)
+        line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
+        learn_trust(line, scratch.own[:known], scratch.output[:known], label)
         learn_classification(line, scratch.own[:known], label)
 
 
@@ -368,5 +368,5 @@ def classify(
 def _mix(learned: Learned, slot: int, known: int, scratch: LabelledScratch) -> None:
     """What line and network make of the known classes, to the first entries of `scratch.both`."""
     out_of_line()
-    line = LinearModel(learned.line[slot], learned.precision[slot], scratch.phi, scratch.gain, learned.trust[slot])
-    weigh(line, scratch.own[:known], scratch.made[:known], scratch.both[:known])
+    line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
+    weigh(line, scratch.own[:known], scratch.output[:known], scratch.both[:known])

@@ -130,11 +130,11 @@ def fill(moments: Float64, x: Float64, phi: Float64) -> None:
 
 @kernel
 def predict_number(line: LinearModel, moments: Float64, k: int, network: float) -> float:
-    """What line and network together say of target k, in its own units."""
-    said = least_squares.dot(line.weights[k], line.phi)
-    said += network if math.isfinite(network) else 0.0
+    """What line and network together predict of target k, in its own units."""
+    predicted = least_squares.dot(line.weights[k], line.phi)
+    predicted += network if math.isfinite(network) else 0.0
     deviation = math.sqrt(moments[VARIANCE, k])
-    return float(moments[MEAN, k] + (deviation * said if math.isfinite(said) else 0.0))
+    return float(moments[MEAN, k] + (deviation * predicted if math.isfinite(predicted) else 0.0))
 
 
 @kernel
@@ -186,7 +186,7 @@ def softmax(scores: Float64, classes: int) -> None:
 
 @kernel
 def learn_classification(line: LinearModel, probabilities: Float64, label: int) -> None:
-    """Learn from what the line had said of the classes, and the one that came."""
+    """Learn from the probabilities that the line gave the classes, and the class that came."""
     for c in range(probabilities.size):
         off = probabilities[c] - (1.0 if c == label else 0.0)
         for k in range(line.phi.size):

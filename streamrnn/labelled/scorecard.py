@@ -37,7 +37,7 @@ class LabelScorecard:
         self.unknown += int((answers.outcome == UNKNOWN).sum())
         self.scored += int(known.sum())
         self.error += float(answers.error[known].sum())
-        self.classifies |= answers.said.shape[1] > 1
+        self.classifies |= answers.predicted.shape[1] > 1
         self.correct += int(answers.correct.sum())
 
     @property

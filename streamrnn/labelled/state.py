@@ -64,7 +64,7 @@ class Learned(NamedTuple):
     inputs: Float64  # (slots, 3, inputs) moments
     targets: Float64  # (slots, 3, 1) moments of the label; regression only
     line: Float64  # (slots, outputs, m) a linear model's weights, m = 1 + inputs
-    precision: Float64  # (slots, packed) for regression, (slots, outputs, m) for classification
+    covariance: Float64  # (slots, packed) for regression; (slots, outputs, m) sums of squared gradients else
     trust: Float64  # (slots, 2) in line and network; classification only
     weights: Weights  # of the network
 
@@ -79,7 +79,7 @@ class LabelledSeries(NamedTuple):
     last: Float64  # (rows, 1) the label that came last, whichever prediction it was of; regression only
     inputs: Floats  # (rows, ring, inputs) as the network saw them
     states: Floats  # (rows, ring, state_size) what the network began with
-    said: Floats  # (rows, ring, outputs) what was published
+    predicted: Floats  # (rows, ring, outputs) what was published
     learned: Learned  # with `weights: series`
 
 
@@ -99,7 +99,7 @@ class LabelledScratch(NamedTuple):
     replay: LearnerSeries  # one row: the window behind a prediction, made again
     network: tbptt.Scratch
     raw: Float64  # (inputs,)
-    made: Floats  # (outputs,) what the network says
+    output: Floats  # (outputs,) of the network
     phi: Float64  # (m,)
     gain: Float64  # (m,)
     own: Float64  # (outputs,) what the line says
@@ -154,7 +154,7 @@ def allocate(config: LabelledConfig, seed: int) -> tuple[LabelledShared, Labelle
         last=np.zeros((1, 0 if config.most_classes else 1)),
         inputs=np.zeros((1, ring, inputs), np.float32),
         states=np.zeros((1, ring, state), np.float32),
-        said=np.zeros((1, ring, outputs), np.float32 if config.most_classes else np.float64),
+        predicted=np.zeros((1, ring, outputs), np.float32 if config.most_classes else np.float64),
         learned=_new_learned(config, empty=not config.own_weights),
     )
     shared = LabelledShared(
@@ -168,7 +168,7 @@ def allocate(config: LabelledConfig, seed: int) -> tuple[LabelledShared, Labelle
         replay=new_learner_series(cell, 1, config.settings),
         network=tbptt.new_scratch(cell, config.settings.truncation_length),
         raw=np.zeros(inputs),
-        made=tbptt.aligned_zeros(outputs),
+        output=tbptt.aligned_zeros(outputs),
         phi=np.zeros(1 + inputs),
         gain=np.zeros(1 + inputs),
         own=np.zeros(outputs),
@@ -187,7 +187,7 @@ def _new_learned(config: LabelledConfig, *, empty: bool) -> Learned:
         inputs=np.zeros((1, 3, 0 if empty else config.inputs)),
         targets=np.zeros((1, 3, 0 if empty else 1)),
         line=np.zeros((1, outputs, m)),
-        precision=np.zeros((1, outputs, m) if config.most_classes else (1, least_squares.packed_size(m))),
+        covariance=np.zeros((1, outputs, m) if config.most_classes else (1, least_squares.packed_size(m))),
         trust=np.zeros((1, 0 if empty else 2)),
         weights=Weights(w, first, second, good, np.zeros((1, 0 if empty else UPDATE_COUNTERS), np.int64)),
     )

@@ -83,16 +83,16 @@ def usable(x: float, clip: float) -> float:
 @kernel
 def learn_one(
     cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights, slot: int,
-    series: LearnerSeries, row: int, inputs: Floats, targets: Floats, made: Floats, scratch: tbptt.Scratch,
+    series: LearnerSeries, row: int, inputs: Floats, targets: Floats, output: Floats, scratch: tbptt.Scratch,
 ) -> float:  # fmt: skip
-    """One event: `inputs` (input_size,), `targets` (targets,) to `made` (output_size,); returns the event's loss.
+    """One event: `inputs` (input_size,), `targets` (targets,) to `output` (output_size,); returns the event's loss.
 
-    The loss is that of `made`, the prediction before the targets were learned; NaN where the state had to be thrown
+    The loss is that of `output`, the prediction before the targets were learned; NaN where the state had to be thrown
     away.
     """
     out_of_line()
     prepare(weights, slot, initial)
-    if not _move(cell, settings, optimizer, weights, slot, series, row, inputs, made, scratch):
+    if not _move(cell, settings, optimizer, weights, slot, series, row, inputs, output, scratch):
         return math.nan
     value = _settle(cell, settings, loss, series, row, targets)
     if series.fresh[row] > 0 and series.steps[row] % settings.update_every == 0:
@@ -104,7 +104,7 @@ def learn_one(
 @kernel
 def _move(
     cell: Any, settings: Settings, optimizer: Optimizer, weights: Weights, slot: int,
-    series: LearnerSeries, row: int, inputs: Floats, made: Floats, scratch: tbptt.Scratch,
+    series: LearnerSeries, row: int, inputs: Floats, output: Floats, scratch: tbptt.Scratch,
 ) -> bool:  # fmt: skip
     """One step forward; whether the state stayed within bounds."""
     out_of_line()
@@ -112,12 +112,12 @@ def _move(
     for j in range(interface.input_size(cell)):
         taken[j] = usable(inputs[j], settings.clip)
     base = tbptt.Series(series.steps, series.state, series.tape)
-    if not tbptt.step(cell, settings.truncation_length, weights, slot, base, row, taken, made):
+    if not tbptt.step(cell, settings.truncation_length, weights, slot, base, row, taken, output):
         skip(optimizer, weights, slot)
         series.fresh[row] = 0
         return False
     at = ((series.steps[row] - 1) % settings.truncation_length) * (2 * outputs + 1)
-    copy(made, 0, outputs, series.pending[row], at)
+    copy(output, 0, outputs, series.pending[row], at)
     for j in range(outputs + 1):
         series.pending[row, at + outputs + j] = 0.0
     return True
@@ -165,14 +165,14 @@ def _learn(
         return
     # The cap on the step holds to first order only, so the newest prediction itself is made again. It has passed its
     # target when, measured along the derivative, it moved by more than the distance there was.
-    t, made = (newest % ring) * interface.step_size(cell), (newest % ring) * stride
+    t, kept = (newest % ring) * interface.step_size(cell), (newest % ring) * stride
     for attempt in range(HALVINGS + 1):
         copy(series.tape[row], t, interface.input_size(cell), scratch.tape, 0)
         interface.rewind(cell, series.tape[row], t, scratch.state, 0)
         interface.forward(cell, weights.parameters[slot], 0, scratch.state, 0, scratch.tape, 0, scratch.outputs, 0)
         moved = 0.0
         for j in range(outputs):
-            moved += pending[made + outputs + j] * (pending[made + j] - scratch.outputs[j])
+            moved += pending[kept + outputs + j] * (pending[kept + j] - scratch.outputs[j])
         if moved <= reach:
             return
         retreat(weights, slot, scratch.gradient, 0.5 if attempt < HALVINGS - 1 else 0.0)
@@ -182,18 +182,18 @@ def _learn(
 @kernel
 def learn_many(
     cell: Any, settings: Settings, loss: Loss, optimizer: Optimizer, initial: Floats, weights: Weights,
-    series: LearnerSeries, rows: Rows, inputs: Floats, targets: Floats, made: Floats, losses: NDArray[np.float64],
+    series: LearnerSeries, rows: Rows, inputs: Floats, targets: Floats, output: Floats, losses: NDArray[np.float64],
     scratch: tbptt.Scratch,
 ) -> None:  # fmt: skip
     """A batch, event by event: rows (events,), inputs (events, input_size), targets (events, targets).
 
-    Writes `made` (events, output_size) and `losses` (events,). Where a batch ends changes no bit of any result.
+    Writes `output` (events, output_size) and `losses` (events,). Where a batch ends changes no bit of any result.
     """
     last = weights.parameters.shape[0] - 1
     for e in range(rows.size):
         losses[e] = learn_one(
             cell, settings, loss, optimizer, initial, weights, min(rows[e], last), series, rows[e],
-            inputs[e], targets[e], made[e], scratch,
+            inputs[e], targets[e], output[e], scratch,
         )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ class Learner:
     >>> cell = Network(GRU(1, 8), Dense(8, 1))
     >>> learner = Learner(cell, make_settings(), make_loss("squared"), make_optimizer("adam", 0.01))
     >>> x = np.ones((200, 1))
-    >>> made, losses = learner.learn_many(np.zeros(200, np.int64), x, 0.5 * x)
+    >>> output, losses = learner.learn_many(np.zeros(200, np.int64), x, 0.5 * x)
     >>> bool(losses[-1] < 0.01 * losses[0])
     True
     """
@@ -241,13 +241,13 @@ class Learner:
     ) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """Learn from a batch; predictions (events, output_size) made before, and losses (events,)."""
         events = len(rows)
-        made = np.zeros((events, interface.output_size(self.cell)), self.dtype)
+        output = np.zeros((events, interface.output_size(self.cell)), self.dtype)
         losses = np.zeros(events)
         with np.errstate(over="ignore"):  # what overflows here is clipped or left out by the kernel
             x = np.ascontiguousarray(inputs, self.dtype)
         learn_many(
             self.cell, self.settings, self.loss, self.optimizer, self.initial, self.weights, self.series,
-            np.ascontiguousarray(rows, np.int64), x, np.ascontiguousarray(targets, np.float64), made, losses,
+            np.ascontiguousarray(rows, np.int64), x, np.ascontiguousarray(targets, np.float64), output, losses,
             self.scratch,
         )  # fmt: skip
-        return made, losses
+        return output, losses

@@ -88,7 +88,7 @@ def encode(
         labels.names,
         _labels(labels.classes if classes is not None else None, decoded.targets[:, 0]),
         answers.outcome.tolist(),
-        _said(classes, answers.said),
+        _predicted(classes, answers.predicted),
         format_times(answers.predicted_at),
         answers.correct.tolist(),
         answers.error.tolist(),
@@ -138,13 +138,13 @@ def _labels(classes: Sequence[str] | None, targets: Float64) -> list[Any]:
     return values if classes is None else [None if value is None else classes[int(value)] for value in values]
 
 
-def _said(classes: Sequence[str] | None, said: Float64) -> list[tuple[Any, dict[str, float]]]:
+def _predicted(classes: Sequence[str] | None, predicted: Float64) -> list[tuple[Any, dict[str, float]]]:
     """Prediction, and the probabilities of the classes."""
     if classes is None:
-        return [(None if value != value else value, {}) for (value,) in said.tolist()]
-    known = (~np.isnan(said)).sum(axis=1).tolist()
-    best = np.nan_to_num(said, nan=-1.0).argmax(axis=1).tolist()
+        return [(None if value != value else value, {}) for (value,) in predicted.tolist()]
+    known = (~np.isnan(predicted)).sum(axis=1).tolist()
+    best = np.nan_to_num(predicted, nan=-1.0).argmax(axis=1).tolist()
     return [
         (classes[top] if count else None, dict(zip(classes[:count], row, strict=False)))
-        for row, count, top in zip(said.tolist(), known, best, strict=True)
+        for row, count, top in zip(predicted.tolist(), known, best, strict=True)
     ]

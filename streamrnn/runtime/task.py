@@ -166,9 +166,9 @@ class LabelTask(Task):
 
     def shown(self, decoded: Decoded, answers: Predictions) -> Shown:
         """See `Task.shown`."""
-        count, classes = len(decoded.keys), answers.said.shape[1]
+        count, classes = len(decoded.keys), answers.predicted.shape[1]
         if classes == 1:
-            observed, expected = decoded.targets[:, 0], answers.said[:, 0]
+            observed, expected = decoded.targets[:, 0], answers.predicted[:, 0]
         else:
             observed, expected = np.exp(-answers.error), np.full(count, np.nan)
         late, refused = int(answers.late.sum()), int((answers.outcome >= REFUSED).sum())

@@ -108,6 +108,18 @@ def _with_memory(arrays: dict[str, Array]) -> dict[str, Array]:
     }
 
 
+NAMES_OF_LABELLED = {"said": "predicted", "learned.precision": "learned.covariance"}
+
+
+def _with_earlier_names(fields: list[Field]) -> list[Field]:
+    earlier = {new: old for old, new in NAMES_OF_LABELLED.items()}
+    return [(earlier.get(name, name), kind, shape) for name, kind, shape in fields]
+
+
+def _with_present_names(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {NAMES_OF_LABELLED.get(name, name): array for name, array in arrays.items()}
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -125,6 +137,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 6, "0.1.0", "experts share one covariance, and what waits for its value is kept in 16 bits"),
     Refused("intervals", 4, "0.1.0", "distances are kept in single precision, and fewer far forecasts wait"),
     Refused("warning", 3, "0.1.0", "warnings of single steps wait at some steps only"),
+    Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

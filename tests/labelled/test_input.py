@@ -136,7 +136,7 @@ def test_whatever_the_numbers_everything_stays_finite(task: str, weights: str) -
             events.append({"key": f"s{(t - 3) % 2}", "time": t, "id": t - 3, "label": value})
     model = LabelledModel(config)
     said = model.process(make_decoder(config).decode(records(*events)))
-    published = said.said[said.outcome == PREDICTED][100:]
+    published = said.predicted[said.outcome == PREDICTED][100:]
     assert np.isfinite(published[:, : 1 if task == "regression" else 2]).all()
     assert np.isfinite(said.error).sum() > 300
     for tree in (model.shared.learned, model.series.arrays.learned):

@@ -41,7 +41,7 @@ def test_a_late_label_teaches_what_it_would_have_taught_at_once(task: str, weigh
     first, second = ((model.series.arrays if weights == "series" else model.shared).learned for model in (one, other))
     before = fold(config, warm)[0]
     start = (before.series.arrays if weights == "series" else before.shared).learned
-    for name in ("line", "precision", "trust", "targets"):
+    for name in ("line", "covariance", "trust", "targets"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), name)
     np.testing.assert_array_equal(first.weights.parameters, second.weights.parameters)
     assert (first.weights.parameters != start.weights.parameters).any()
@@ -62,13 +62,13 @@ def test_the_window_behind_a_prediction_is_made_again_as_it_was() -> None:
     said = []
     for t in range(20):
         fold(config, [{"key": "s", "time": t, "a": random.normal()}], model)
-        said.append(model._scratch.made.copy())
+        said.append(model._scratch.output.copy())
     for lag in range(config.labels.pending):
         kernels._replay(
             model._config, model._config.loss, model.shared.learned, 0, model.series.arrays, 0, lag, np.nan,
             model._scratch,
         )  # fmt: skip
-        np.testing.assert_array_equal(model._scratch.made, said[-1 - lag])
+        np.testing.assert_array_equal(model._scratch.output, said[-1 - lag])
     assert len(np.unique(said)) == len(said)
 
 
