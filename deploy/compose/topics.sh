@@ -25,6 +25,9 @@ topic forecasts "retention.ms=$RETENTION_MS"
 topic alerts "retention.ms=$RETENTION_MS"
 topic alerts-undelivered "retention.ms=$RETENTION_MS" max.message.bytes=1114124
 topic dead-letters "retention.ms=$RETENTION_MS" max.message.bytes=1114124
+for name in forecasts alerts dead-letters; do  # of the profile `flink`
+  topic "flink-$name" "retention.ms=$RETENTION_MS" max.message.bytes=1114124
+done
 # Compacted, never deleted: this is what was learned. Only closed segments are compacted, so they are small.
 topic water-changelog cleanup.policy=compact segment.ms=3600000 segment.bytes=67108864
 topic water-notify-changelog cleanup.policy=compact segment.ms=3600000 segment.bytes=67108864

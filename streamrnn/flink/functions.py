@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,11 +19,9 @@ from streamrnn.runtime.stepper import StepEvent
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 HEADERS = Types.MAP(Types.STRING(), BYTES)
 
-EVENT = Types.ROW_NAMED(
-    ["series", "value", "key", "timestamp", "offset", "topic", "partition", "headers"],
-    [Types.STRING(), BYTES, BYTES, Types.LONG(), Types.LONG(), Types.STRING(), Types.INT(), HEADERS],
-)
-"""A record of the input, and the series it is of."""
+EVENT = Types.ROW_NAMED(["series", "event"], [Types.STRING(), BYTES])
+"""The series that a record of the input is of, and the `StepEvent` as bytes: Flink looks into the first field alone,
+and each further field would cost every event on four ways between Java and Python."""
 
 MESSAGE = Types.ROW_NAMED(["key", "value", "headers", "timestamp"], [BYTES, BYTES, HEADERS, Types.LONG()])
 """A record to write; the timestamp is in milliseconds."""
@@ -44,8 +43,8 @@ class NamesSeries(MapFunction):  # type: ignore[misc]
         """See EVENT."""
         key, value, timestamp, offset, topic, partition, headers = row
         stamp = None if timestamp is None else timestamp.to_epoch_milli()
-        event = StepEvent(value, key, stamp, offset, topic, partition)
-        return Row(self._key_of(event), value, key, stamp, offset, topic, partition, headers or {})
+        event = value, key, stamp, offset, topic, partition, tuple((headers or {}).items())
+        return Row(self._key_of(StepEvent(*event)), pickle.dumps(event, pickle.HIGHEST_PROTOCOL))
 
 
 AT_ONCE = 1_000
@@ -91,13 +90,12 @@ class Forecasts(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Any, ctx: Any) -> Iterator[Any]:
         """Called for every event, with the state of its key at hand."""
-        series, text, key, timestamp, offset, topic, partition, headers = value
+        series, event = value
         if not self._looked:
             self._operation, self._looked = _operation(), True
             if self._operation is None:
                 logging.getLogger(__name__).warning(ONE_BY_ONE)
-        event = StepEvent(text, key, timestamp, offset, topic, partition, tuple((headers or {}).items()))
-        waiting = self._fold.add(series, event)
+        waiting = self._fold.add(series, StepEvent(*pickle.loads(event)))  # of NamesSeries, in this job
         if self._operation is None or waiting >= AT_ONCE:
             self._last = None
             yield from self._rows()

@@ -75,6 +75,8 @@ def flink_settings(plan: Plan) -> dict[str, str]:
         found["parallelism.default"] = str(plan.parallelism)
     if plan.checkpoints is not None:
         found["execution.checkpointing.dir"] = found["execution.checkpointing.savepoint-dir"] = plan.checkpoints
+        # Flink's default deletes what was learned with the job that is canceled or fails for good.
+        found["execution.checkpointing.externalized-checkpoint-retention"] = "RETAIN_ON_CANCELLATION"
     if plan.job_manager is not None:
         host, _, port = plan.job_manager.rpartition(":")
         if not host or not port.isdecimal():

@@ -24,7 +24,7 @@ from tests.broker.process import free_ports
 from tests.deploy import kafka_image
 
 ROOT = Path(__file__).parents[2]
-PROFILES = ("cluster", "monitoring", "secure")
+PROFILES = ("cluster", "flink", "monitoring", "secure")
 IMAGE = "streamrnn:compose-test"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from streamrnn.flink.job import CONNECTOR
 from tests.broker.process import die_with_parent, free_ports
 from tests.flink.environment import ROOT, Environment
 
@@ -76,17 +77,26 @@ class Cluster:
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
             return json.load(answer)
 
-    def streamrnn(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the command with the packages that the cluster has."""
-        command = [str(self.environment.python), "-m", "streamrnn", *arguments]
+    @property
+    def jar(self) -> Path:
+        """Flink's Kafka connector."""
+        return self.environment.jar(CONNECTOR)
+
+    def python(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start Python with the packages that the cluster has."""
         return subprocess.Popen(
-            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
-        )
+            [str(self.environment.python), *arguments], env=self._environment | environment, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, preexec_fn=die_with_parent,
+        )  # fmt: skip
+
+    def streamrnn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the command with these packages."""
+        return self.python("-m", "streamrnn", *arguments)
 
     def submit(self, *arguments: str) -> str:
         """`streamrnn flink-job`; returns the job's id."""
         submitting = self.streamrnn(
-            "flink-job", "--jobmanager", self.address, "--jar", str(self.environment.connector),
+            "flink-job", "--jobmanager", self.address, "--jar", str(self.jar),
             "--checkpoints", self.checkpoints, *arguments,
         )  # fmt: skip
         out, err = submitting.communicate()

@@ -1,7 +1,7 @@
 """What the tests of a cluster need: `python -m tests.flink.environment` fetches it once, as the broker is fetched.
 
 PyFlink holds other packages back than the tests do, so it has a virtual environment of its own, in the cache folder:
-what `pip install 'streamrnn[flink]'` brings, without streamrnn itself, and Flink's Kafka connector beside it.
+what `pip install 'streamrnn[flink]'` brings, without streamrnn itself, and two jars beside it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ NEWEST = (3, 12)
 """PyFlink has no wheels for a newer Python."""
 
 
+OPERATOR = "org.apache.flink:flink-kubernetes-operator-api:1.10.0"
+"""Of Maven, its newest there: the schema of what the operator deploys."""
+
+
 class FlinkMissing(Exception):
     """No cluster can be started here; the message says why and what to do."""
 
@@ -46,9 +50,8 @@ class Environment(NamedTuple):
         [found] = self.folder.glob("lib/python*/site-packages/pyflink")
         return found
 
-    @property
-    def connector(self) -> Path:
-        _, name, version = CONNECTOR.split(":")
+    def jar(self, artifact: str) -> Path:
+        _, name, version = artifact.split(":")
         return self.folder / f"{name}-{version}.jar"
 
     @property
@@ -74,7 +77,7 @@ def requirements() -> list[str]:
 
 def wanted() -> Environment:
     """Where it is, or is to be: another Python or other requirements are another folder."""
-    said = "\n".join([*requirements(), CONNECTOR, interpreter()])
+    said = "\n".join([*requirements(), CONNECTOR, OPERATOR, interpreter()])
     return Environment(broker().parent / "flink" / hashlib.sha256(said.encode()).hexdigest()[:12])
 
 
@@ -106,7 +109,8 @@ def fetch() -> Environment:
     with tempfile.TemporaryDirectory(dir=found.folder.parent, prefix=".fetching-") as folder:
         made = Environment(Path(folder) / "made")
         run([interpreter(), "-m", "venv", str(made.folder)])
-        run([maven, "-q", "-B", "dependency:copy", f"-Dartifact={CONNECTOR}", f"-DoutputDirectory={made.folder}"])
+        for one in (CONNECTOR, OPERATOR):
+            run([maven, "-q", "-B", "dependency:copy", f"-Dartifact={one}", f"-DoutputDirectory={made.folder}"])
         run([str(made.python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *requirements()])
         (made.folder / "complete").touch()
         if found.folder.exists():

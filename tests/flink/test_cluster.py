@@ -10,6 +10,7 @@ import random
 import time
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from tests.broker.client import Client, Written
 from tests.broker.fixtures import bootstrap, broker, client  # noqa: F401
 from tests.flink.cluster import Cluster
-from tests.flink.environment import environment
+from tests.flink.environment import ROOT, environment
 from tests.stepping.test_stepper import placed, spoiled
 from tests.streams import configured, stream
 
@@ -115,6 +116,36 @@ def test_killed_task_managers_change_nothing_that_is_committed(client: Client, c
     pipeline.until(EVENTS)
     pipeline.is_a_run()
     cluster.cancel(job)
+
+
+def test_the_script_of_compose_submits_once_and_goes_on_from_the_newest_checkpoint(
+    client: Client,  # noqa: F811
+    cluster: Cluster,
+    tmp_path: Path,
+) -> None:
+    pipeline = Pipeline(client, cluster)
+    flags = [*pipeline.flags(pipeline.of_job), "--checkpoint-interval", "1", "--jar", str(cluster.jar)]
+    script = [str(ROOT / "deploy" / "compose" / "flink_job.py"), *flags]
+    # One name for both jobs: the script finds its own by it.
+    script[script.index(f"application_id={pipeline.of_job[0]}")] = "application_id=water-flink"
+    environment = {"JOB_MANAGER": cluster.address, "CHECKPOINTS": str(tmp_path / "checkpoints")}
+    (tmp_path / "checkpoints").mkdir()
+
+    def submitted() -> str:
+        out, err = cluster.python(*script, **environment).communicate()
+        return (out or err).decode().strip().splitlines()[-1]
+
+    first = submitted()
+    assert submitted() == "the job runs already"
+    pipeline.produce(0, EVENTS // 2)
+    pipeline.until(EVENTS // 2)
+    cluster.cancel(first)
+    second = submitted()
+    assert second != first
+    pipeline.produce(EVENTS // 2, EVENTS)
+    pipeline.until(EVENTS)
+    pipeline.is_a_run()
+    cluster.cancel(second)
 
 
 def test_a_savepoint_goes_on_with_twice_the_tasks(client: Client, cluster: Cluster) -> None:  # noqa: F811
