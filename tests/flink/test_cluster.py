@@ -28,6 +28,7 @@ EVENTS, SERIES, KILLS = (200_000, 500, 10) if LONG else (3_000, 50, 2)
 PARTITIONS = 2
 SETTINGS: dict[str, object] = {
     "model.preset": "lite", "model.hidden_size": 4, "model.truncation_length": 2, "model.weights": "series",
+    "model.horizon": 1,
     "anomaly.threshold": 0.05,
 }  # fmt: skip
 

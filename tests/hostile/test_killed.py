@@ -116,7 +116,8 @@ def kill_at_random(streamrnn: Streamrnn, source: Path, folder: Path, kills: int,
     random = np.random.Generator(np.random.Philox(key=seed))
     hits = 0
     for _ in range(kills):
-        process = streamrnn.start(*arguments(source, folder), code=SLOWLY)
+        few = "--set", f"state.max_series={random.integers(2, 2 * SERIES)}"  # others wait on disk, or all are in memory
+        process = streamrnn.start(*arguments(source, folder, *few), code=SLOWLY)
         dots(process, int(random.integers(0, 4)))
         # A moment somewhere inside the next commit: the processor decides, no clock does.
         for _ in range(int(random.integers(0, 40_000))):
