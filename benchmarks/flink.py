@@ -212,30 +212,28 @@ def throughput(count: int, series: int, widths: list[int], turns: int) -> None:
 
 
 def checkpoints(keys: int, touched: int) -> None:
-    """Bytes of a checkpoint per series; with RocksDB of the next one, too, after some series have changed."""
+    """Bytes of a checkpoint in RocksDB per series, and of the next one after some series have changed."""
     environment = wanted()
     _, size = fold_alone(environment, events(2000, 100))
-    settings = {"state.backend.type": "rocksdb", "execution.checkpointing.incremental": "true"}
-    for backend, more in (("hashmap", {}), ("rocksdb, incremental", settings)):
-        with (
-            staged() as stage,
-            tempfile.TemporaryDirectory(prefix="streamrnn-flink-") as folder,
-            Cluster(
-                environment, Path(folder) / "flink", 1, **{"taskmanager.memory.process.size": MEMORY} | more
-            ) as cluster,
-        ):
-            topic = stage.topic()
-            stage.produce(topic, events(keys, keys))
-            job = cluster.submit(*stage.flags(topic), "--parallelism", "2", "--checkpoint-interval", "10")
-            whole = settled(stage, cluster, job, keys)[0]["state_size"]
-            stage.produce(topic, events(touched, keys, start=keys))
-            written = max(one["checkpointed_size"] for one in settled(stage, cluster, job, keys + touched)[:3])
-            print(
-                f"{backend}: {keys:,} series, {whole / keys:,.0f} bytes of checkpoint each, {whole / keys / size:.2f} "
-                f"times the state's {size:,}; {touched:,} of them touched: {written:,} bytes written, "
-                f"{written / touched / size:.2f} times their states",
-                flush=True,
-            )
+    settings = {"taskmanager.memory.process.size": MEMORY, "state.backend.type": "rocksdb"}
+    settings |= {"execution.checkpointing.incremental": "true"}
+    with (
+        staged() as stage,
+        tempfile.TemporaryDirectory(prefix="streamrnn-flink-") as folder,
+        Cluster(environment, Path(folder) / "flink", 1, **settings) as cluster,
+    ):
+        topic = stage.topic()
+        stage.produce(topic, events(keys, keys))
+        job = cluster.submit(*stage.flags(topic), "--parallelism", "2", "--checkpoint-interval", "10")
+        whole = settled(stage, cluster, job, keys)[0]["state_size"]
+        print(
+            f"RocksDB, {keys:,} series: {whole / keys:,.0f} bytes of a checkpoint each, {whole / keys / size:.2f} "
+            f"times the state's {size:,}",
+            flush=True,
+        )
+        stage.produce(topic, events(touched, keys, start=keys))
+        written = max(one["checkpointed_size"] for one in settled(stage, cluster, job, keys + touched)[:3])
+        print(f"{touched:,} of them touched: {written:,} bytes more, {written / touched / size:.2f} times their states")
 
 
 def settled(stage: Stage, cluster: Cluster, job: str, count: int) -> list[dict[str, Any]]:
