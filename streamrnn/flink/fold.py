@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -30,6 +30,27 @@ class KeyedStates(Protocol):
 
     def put(self, key: str, state: bytes) -> None:
         """Keep it."""
+
+
+def packed(event: StepEvent) -> bytes:
+    """The event as bytes: the length of a head in JSON, the head, and the bytes that it tells the lengths of."""
+    parts = [event.value, event.key, *(value for _, value in event.headers)]
+    lengths = [None if part is None else len(part) for part in parts]
+    names = [name for name, _ in event.headers]
+    head = orjson.dumps([event.timestamp, event.offset, event.topic, event.partition, names, lengths])
+    return b"".join((len(head).to_bytes(4, "little"), head, *(part for part in parts if part is not None)))
+
+
+def unpacked(text: bytes) -> StepEvent:
+    """What `packed` was given."""
+    at = 4 + int.from_bytes(text[:4], "little")
+    timestamp, offset, topic, partition, names, lengths = orjson.loads(text[4:at])
+    parts: list[Any] = []
+    for length in lengths:
+        parts.append(None if length is None else text[at : at + length])
+        at += length or 0
+    value, key, *headers = parts
+    return StepEvent(value, key, timestamp, offset, topic, partition, tuple(zip(names, headers, strict=True)))
 
 
 class KeyOf:

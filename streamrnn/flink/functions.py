@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from pyflink.datastream import KeyedProcessFunction, MapFunction, OutputTag
 from pyflink.datastream.state import ValueStateDescriptor
 
 from streamrnn.config.tree import Config
-from streamrnn.flink.fold import ALERT, DEAD_LETTER, HELD, KeyOf, SeriesFold
+from streamrnn.flink.fold import ALERT, DEAD_LETTER, HELD, KeyOf, SeriesFold, packed, unpacked
 from streamrnn.runtime.stepper import StepEvent
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -43,8 +42,8 @@ class NamesSeries(MapFunction):  # type: ignore[misc]
         """See EVENT."""
         key, value, timestamp, offset, topic, partition, headers = row
         stamp = None if timestamp is None else timestamp.to_epoch_milli()
-        event = value, key, stamp, offset, topic, partition, tuple((headers or {}).items())
-        return Row(self._key_of(StepEvent(*event)), pickle.dumps(event, pickle.HIGHEST_PROTOCOL))
+        event = StepEvent(value, key, stamp, offset, topic, partition, tuple((headers or {}).items()))
+        return Row(self._key_of(event), packed(event))
 
 
 AT_ONCE = 1_000
@@ -95,7 +94,7 @@ class Forecasts(KeyedProcessFunction):  # type: ignore[misc]
             self._operation, self._looked = _operation(), True
             if self._operation is None:
                 logging.getLogger(__name__).warning(ONE_BY_ONE)
-        waiting = self._fold.add(series, StepEvent(*pickle.loads(event)))  # of NamesSeries, in this job
+        waiting = self._fold.add(series, unpacked(event))
         if self._operation is None or waiting >= AT_ONCE:
             self._last = None
             yield from self._rows()

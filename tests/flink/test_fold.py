@@ -14,7 +14,7 @@ import yaml
 
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, StreamRNNError
-from streamrnn.flink.fold import ALERT, DEAD_LETTER, FORECAST, KeyOf, SeriesFold
+from streamrnn.flink.fold import ALERT, DEAD_LETTER, FORECAST, KeyOf, SeriesFold, packed, unpacked
 from streamrnn.flink.job import CONNECTOR, Plan, check, flink_settings, insertion, shipped, tables
 from streamrnn.records.log import Message
 from streamrnn.runtime.stepper import StepEvent
@@ -131,6 +131,21 @@ def test_what_has_no_key_goes_anywhere_as_a_dead_letter(value: bytes | None) -> 
     fold.add(key, event)
     assert [kind for kind, _ in fold.answers()] == [DEAD_LETTER]
     assert states.puts == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        StepEvent(None),
+        StepEvent(b"", b"", 0, 0, "", 0),
+        StepEvent(
+            bytes(range(256)), b"\xff\0", -(2**62), 2**62, "π", 2**31 - 1, (("a", b""), ("a", b"\0"), ("ä", b"x"))
+        ),
+        StepEvent(b"[" * 100_000, None, None, 7, "t", 1, (("none", None),)),  # type: ignore[arg-type]
+    ],
+)
+def test_an_event_goes_over_the_bridge_as_it_is(event: StepEvent) -> None:
+    assert unpacked(packed(event)) == event
 
 
 def job(**settings: Any) -> Any:
