@@ -105,7 +105,7 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
                 f"{folder} holds a state already: choose another folder, or `streamrnn reset --state` first"
             )
         model: PartitionModel[Any] | None = None
-        before: Config | None = None
+        before: _History | None = None
         count, clock = _Count(say), 0
         try:
             for source in sources:
@@ -114,7 +114,7 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
                     history = _opened(connector, config, say)
                     connector.count_rows_from(clock)
                     model = model or task_of(history.config).model()
-                    before = _alike(source, history.config, before)
+                    before = _alike(source, history, before)
                     for records in history.records:
                         _fold(model, history.decoder, records, count)
                         clock += len(records)
@@ -136,28 +136,39 @@ def fold_all(config: Config, connector: Connector, say: Say) -> tuple[PartitionM
     """
     task, count, end = task_of(config), _Count(say), 0
     model, decoder = task.model(), task.decoder()
-    for partition in connector.poll(0).assigned:
-        end = connector.beginning(partition)
-        connector.start(partition, end)
-    finished = False
-    while not finished:
-        polled = connector.poll(1.0)
-        finished = polled.finished
-        for records in polled.records.values():
-            _fold(model, decoder, records, count)
-            end = records[-1].offset + 1
-    return model, _result(count, [model]), end
+    try:
+        for partition in connector.poll(0).assigned:
+            end = connector.beginning(partition)
+            connector.start(partition, end)
+        finished = False
+        while not finished:
+            polled = connector.poll(1.0)
+            finished = polled.finished
+            for records in polled.records.values():
+                _fold(model, decoder, records, count)
+                end = records[-1].offset + 1
+        return model, _result(count, [model]), end
+    except BaseException:
+        model.close()
+        raise
 
 
-def _alike(source: Path, config: Config, before: Config | None) -> Config:
-    if before is not None and (targets_of(config.event), config.event.features) != (
-        targets_of(before.event), before.event.features
-    ):  # fmt: skip
+def _alike(source: Path, history: _History, before: _History | None) -> _History:
+    if before is None:
+        return history
+    now, then = history.config, before.config
+    if (targets_of(now.event), now.event.features) != (targets_of(then.event), then.event.features):
         raise ConfigurationError(
-            f"{source} has other targets or features ({_columns(config)}) than the files before it "
-            f"({_columns(before)}): name them with --target and --feature"
+            f"{source} has other targets or features ({_columns(now)}) than the files before it "
+            f"({_columns(then)}): name them with --target and --feature"
         )
-    return config
+    if history.row_clock != before.row_clock:
+        has, had = ("no times", "have") if history.row_clock else ("times", "have none")
+        raise ConfigurationError(
+            f"{source} has {has}, and the files before it {had}: name the column of the times with --time, or learn "
+            "such files apart"
+        )
+    return history
 
 
 def _columns(config: Config) -> str:

@@ -111,6 +111,7 @@ def test_what_does_not_go_together_is_refused(streamrnn: Streamrnn, tmp_path: Pa
     write(tmp_path / "h.csv", rows(0, 30))
     (tmp_path / "other.csv").write_text("time,key,load\n2026-03-01T00:00:00Z,a,1\n2026-03-01T01:00:00Z,a,2\n")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "bare.csv").write_text("key,value\na,1\na,2\n")
 
     def refused(*arguments: str) -> str:
         done = streamrnn("learn", *arguments, *SETTINGS)
@@ -120,6 +121,8 @@ def test_what_does_not_go_together_is_refused(streamrnn: Streamrnn, tmp_path: Pa
     assert "name files of history, or --topic" in refused("--state", "s1")
     assert "--state is for files" in refused("h.csv", "--state", "s1", "--then", "latest")
     assert "other.csv has other targets or features (load) than" in refused("h.csv", "other.csv", "--state", "s2")
+    assert "bare.csv has no times, and the files before it have" in refused("h.csv", "bare.csv", "--state", "s2")
+    assert "h.csv has times, and the files before it have none" in refused("bare.csv", "h.csv", "--state", "s2")
     assert not list((tmp_path / "s2").glob("*.snapshot")), "nothing was written"
     assert "there is nothing to learn: none of 0 records is an event" in refused("empty.csv", "--state", "s3")
     assert streamrnn("learn", "h.csv", "--state", "s4", *SETTINGS).code == 0
