@@ -101,23 +101,23 @@ def lasting(
 
 @kernel
 def observe(
-    config: AlertConfig, state: Int64, strangeness: float, own: float, open_at: float, day: float, time_us: int
+    config: AlertConfig, state: Int64, own: float, open_at: float, day: float, time_us: int, lasts: bool
 ) -> int:
     """The id of the alert that this event belongs to, 1 for the first of a series, 0 for none.
 
     Args:
         config: how long a series rests.
         state: `(COLUMNS,)`, the row of one series; changes.
-        strangeness: D.
         own: the event's strength.
         open_at: A.
         day: events of a day, about.
         time_us: the event's time.
+        lasts: whether an alert that is open stays so.
     """
     event = state[EVENTS]
     state[EVENTS] = event + 1
     if state[OPEN] == 1:
-        if strangeness >= CLOSE_SHARE * open_at:
+        if lasts:
             return int(state[ALERTS])
         state[OPEN] = 0
     elif own >= open_at:
@@ -150,5 +150,6 @@ def replay(
     for i in range(len(strengths)):
         before = state[ALERTS]
         own = strengths[i] if state[EVENTS] >= state[REST_UNTIL] else 0.0
-        observe(config, state, strengths[i], own, open_at, float(config.rest_most), 0)
+        lasts = strengths[i] >= CLOSE_SHARE * open_at
+        observe(config, state, own, open_at, float(config.rest_most), 0, lasts)
         opened[i] = state[ALERTS] > before

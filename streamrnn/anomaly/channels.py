@@ -36,7 +36,7 @@ CHANNEL_NAMES = (
 )  # fmt: skip
 ERROR, RESIDUAL, CHANGE, DISTANCE, LEVEL, SPREAD, JUMP, RANGE, WEEK, FROZEN, MISSING, GAP = range(12)
 CHANNELS = 12
-WEIGHTS = (0.55, 0.22, 0.2, 0.4, 0.75, 0.3, 0.5, 1.0, 0.6, 0.5, 0.5, 0.5)
+WEIGHTS = (0.7, 0.22, 0.2, 0.4, 0.75, 0.3, 0.5, 1.0, 0.6, 0.5, 0.5, 0.5)
 YOUNG = 1000.0  # values; `change` counts for less and less beyond
 LARGEST = 30.0  # weighted decades of a channel
 LARGEST_RUN = 1000.0

@@ -58,6 +58,7 @@ from streamrnn.anomaly.channels import (
 from streamrnn.anomaly.series import (
     ABSENT,
     AVERAGES,
+    BASE,
     FREEZE,
     HIGHEST,
     HOLD,
@@ -68,11 +69,14 @@ from streamrnn.anomaly.series import (
     NEAR,
     OFF_COUNT,
     OFF_MEAN,
+    ORDINARY,
     PEAK,
     RANGES,
     RECENT,
     RESIDUALS,
     SINCE,
+    SIZE,
+    STILL,
     STRANGE,
     VALUES,
     WEEK_MEAN,
@@ -112,6 +116,9 @@ HOUR_US = 3_600_000_000
 DAY_US = 86_400e6
 LARGEST_VALUE = 1e300
 NO_LIMIT = 2**62
+MEMORY = 10.0  # events; what is ordinary again is judged over about so many
+OVER = 0.75  # share of ordinary values from which an alert is over
+USUAL = 1.645  # deviations; nine in ten values lie within
 KNOWN = 2  # days after which an hour of the day is a baseline that a fault must not drag along
 LEAST_OPEN = 24  # events before an alert can be the new normal
 
@@ -169,6 +176,15 @@ def _gather(series: AnomalySeries, row: int, target: int, hour: int, y: float, u
 
 
 @kernel
+def _forget(series: AnomalySeries, row: int, target: int) -> None:
+    """What is over says nothing of the next event: running means begin again."""
+    numbers = series.numbers[row, target]
+    numbers[AVERAGES : AVERAGES + 4] = 0.0
+    numbers[RESIDUALS + residuals.LAST], numbers[RESIDUALS + residuals.BEFORE] = 0.0, 0.0
+    numbers[WEEKLY + weekly_profile.AVERAGE] = 0.0
+
+
+@kernel
 def _new_normal(series: AnomalySeries, row: int, target: int) -> None:
     """Baselines move by what the series has been off them while the alert was open."""
     numbers = series.numbers[row, target]
@@ -185,13 +201,38 @@ def _new_normal(series: AnomalySeries, row: int, target: int) -> None:
 
 
 @kernel
+def _holds(numbers: Singles, since: int, away: float, spread: float, error: float) -> bool:
+    """Whether the series is still where the alert that opened `since` events ago saw it go, `away` from its profile.
+
+    It is while a running mean of what it is away, less what was expected of it at the opening, is more than half of the
+    opening's error, and more than the series would have gone of itself: errors that add up, or the profile's `spread`;
+    or while it is out of the ordinary on that side, and was not before. One that came nearer to its profile is not.
+    """
+    if since < 0:
+        return False
+    if since == 0:
+        numbers[BASE], numbers[SIZE], numbers[STILL] = away - error, error, error
+        return False
+    numbers[STILL] += max(1.0 / (since + 1.0), 1.0 / MEMORY) * (away - numbers[BASE] - numbers[STILL])
+    one = numbers[RESIDUALS + residuals.SCALE] / residuals.MEAN_TO_SIGMAS
+    half, ordinary, side = 0.5 * abs(float(numbers[SIZE])), USUAL * spread, np.sign(numbers[SIZE])
+    before, now = float(numbers[BASE]), float(numbers[BASE] + numbers[STILL])
+    if abs(now) < abs(before):
+        return False  # it is nearer to what is usual than before
+    if abs(before) <= ordinary and now * side > max(half, ordinary):
+        return True
+    return bool(numbers[STILL] * side > max(half, min(one * sqrt(float(since)), spread)))
+
+
+@kernel
 def _value(
     series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, learns: bool, found: Array,
-    off: Array, sides: Array,
-) -> None:  # fmt: skip
+    off: Array, sides: Array, since: int,
+) -> tuple[bool, bool]:  # fmt: skip
     """Decades `found` `(CHANNELS,)` of one observed target, how far it is `off` in units, and the `sides` they see.
 
-    Then everything but the profiles' hours is learned from it.
+    Then everything but the profiles' hours is learned from it. Returns whether the value is out of the ordinary, and
+    whether it is still where an alert that opened `since` events ago (0: none is open, < 0: one waits) saw it go.
     """
     doubles, numbers = series.doubles[row, target], series.numbers[row, target]
     found[FROZEN] = runs.observe(
@@ -206,19 +247,23 @@ def _value(
     if units.outgrown(doubles, float(numbers[VALUES]), sqrt(whole[moments.VARIANCE]), x):
         _begin_again(series, row, target, x)
     seen, y = float(numbers[VALUES]), units.to_units(doubles, x)
+    repeats = runs.share(numbers[FREEZE : FREEZE + runs.COLUMNS])
+    least = residuals.grain(numbers[RESIDUALS : RESIDUALS + residuals.COLUMNS], repeats)
     error, of_errors = x - expected, numbers[RESIDUALS : RESIDUALS + residuals.COLUMNS]
     if abs(error) <= LARGEST_VALUE:  # false for NaN: nothing was expected
         unit = doubles[units.UNIT]
         error = min(max(error / unit, -units.LARGEST), units.LARGEST) if unit > 0.0 else 0.0
-        side = residuals.observe(of_errors, series.tails[row, target], error, found[ERROR : RESIDUAL + 1])
+        side = residuals.observe(of_errors, series.tails[row, target], error, repeats, found[ERROR : RESIDUAL + 1])
         off[ERROR], off[RESIDUAL] = error, error
         sides[ERROR], sides[RESIDUAL] = side, side
+    else:
+        error = 0.0
     off[CHANGE] = y - of_errors[residuals.VALUE]
-    found[CHANGE] = residuals.change(of_errors, series.tails[row, target, 1], y)
+    found[CHANGE] = residuals.change(of_errors, series.tails[row, target, 1], y, seen)
     near = numbers[NEAR : NEAR + moments.COLUMNS]
     off[DISTANCE] = y - near[moments.MEAN]
     sides[CHANGE], sides[DISTANCE] = np.sign(off[DISTANCE]), np.sign(off[DISTANCE])
-    found[DISTANCE] = moments.distance(near, series.tails[row, target, 2], y, seen)
+    found[DISTANCE] = moments.distance(near, series.tails[row, target, 2], y, seen, least)
     usual, deviation = hourly_profile.usual(
         series.hours[row, target], series.hour_visits[row, target], whole, hour % hourly_profile.HOURS
     )
@@ -235,6 +280,10 @@ def _value(
     weekly = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
     means, visits, at = series.week[row, target], series.week_visits[row, target], hour % weekly_profile.HOURS
     off[WEEK] = y - means[at] * weekly[weekly_profile.QUANTUM]
+    away, spread = y - usual, deviation
+    if visits[at] >= weekly_profile.TRUSTED and weekly[weekly_profile.SCALE] > 0.0:
+        away, spread = off[WEEK], weekly[weekly_profile.SCALE] / residuals.MEAN_TO_SIGMAS
+    is_held = _holds(numbers, since, away, spread, error)
     interval = series.times[row, runs.INTERVAL]
     per_hour = max(HOUR_US / interval, 1.0) if interval > 0.0 else 1.0
     found[WEEK] = weekly_profile.observe(weekly, means, visits, lists[3], at, y, per_hour)
@@ -249,6 +298,7 @@ def _value(
         if abs(y - usual) > feedback.OUT * deviation:
             feedback.withhold(series, row, target, hour, y - usual)
     numbers[VALUES] = min(seen + 1.0, tails.MOST_SEEN)
+    return abs(away) > USUAL * spread, is_held
 
 
 @kernel
@@ -289,8 +339,11 @@ def _waits(times: Array) -> float:
 def _strangeness(
     rule: Array, series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, gap: float,
     open_at: float, found: Array, off: Array, sides: Array, channels: Array,
-) -> tuple[float, int, float]:  # fmt: skip
-    """D of one target, its strongest channel (-1: none), whether a record; `channels` are raised to what was found."""
+) -> tuple[float, int, float, bool, bool]:  # fmt: skip
+    """D of one target, its strongest channel (-1: none), whether a record, out of the ordinary, still where it went.
+
+    `channels` are raised to what was found.
+    """
     numbers, alert = series.numbers[row, target], series.alert[row]
     for k in range(CHANNELS):
         found[k], off[k], sides[k] = 0.0, np.nan, 0.0
@@ -300,10 +353,15 @@ def _strangeness(
     record = _show(series.shown[row, target], x, known, float(numbers[VALUES]))
     found[MISSING] = runs.observe(numbers[ABSENT : ABSENT + runs.COLUMNS], not known)
     found[GAP] = gap
+    is_odd, is_held = False, False
     if known:
-        _value(series, row, target, hour, x, expected, learns, found, off, sides)
+        since = alert[alerts.EVENTS] - alert[alerts.OPENED_AT] if alert[alerts.OPEN] == 1 else -alert[alerts.WAITS]
+        is_odd, is_held = _value(series, row, target, hour, x, expected, learns, found, off, sides, since)
         waits = _waits(series.times[row])
-        for k in range(LEVEL, RANGE + 1):
+        found[RANGE] = max(found[RANGE] - waits, 0.0)
+        if series.hour_visits[row, target, hour % hourly_profile.HOURS] == 0:
+            waits = 1.0  # what this hour of the day is like is not known yet
+        for k in range(LEVEL, JUMP + 1):
             found[k] = max(found[k] - waits, 0.0)
     for k in range(CHANNELS):
         channels[k] = max(channels[k], found[k])
@@ -316,8 +374,9 @@ def _strangeness(
         strangeness = rules.squeezed(strangeness, open_at)
     if channel >= 0:
         strangeness = feedback.kept_down(series, row, target, channel, off[channel], strangeness, open_at)
-    numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at else 0.0
-    return strangeness, channel, record
+    is_odd = is_odd or max(found[FROZEN], found[MISSING], found[GAP]) > 0.0
+    numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at or is_held else 0.0
+    return strangeness, channel, record, is_odd, is_held
 
 
 @kernel
@@ -380,10 +439,12 @@ def observe(
     for channel in range(CHANNELS):
         channels[channel] = 0.0
     strangeness, driver, strongest, deviation, record = -1.0, -1, -1, np.nan, 0.0
+    is_odd, is_held = False, False
     for target in range(config.targets):
-        own, channel, extreme = _strangeness(
+        own, channel, extreme, odd, still = _strangeness(
             rule, series, row, target, hour, x[target], expected[target], gap, open_at, found, off, sides, channels
         )
+        is_odd, is_held = is_odd or odd, is_held or still
         if own > strangeness:
             strangeness, driver, strongest, record = own, target, channel, extreme
             deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
@@ -407,7 +468,15 @@ def observe(
     day = DAY_US / interval if interval > 0.0 else 0.0
     rest = alerts.AlertConfig(config.rest_share, config.rest_least, config.rest_most)
     before, was_open = alert[alerts.ALERTS], alert[alerts.OPEN] == 1
-    number = alerts.observe(rest, alert, strangeness, strength, open_at, day, time_us)
+    if was_open:
+        gain = max(1.0 / (alert[alerts.EVENTS] - alert[alerts.OPENED_AT] + 1.0), 1.0 / MEMORY)
+        held[ORDINARY] += gain * ((0.0 if is_odd else 1.0) - held[ORDINARY])
+    lasts = is_held or (strangeness >= alerts.CLOSE_SHARE * open_at and held[ORDINARY] < OVER)
+    number = alerts.observe(rest, alert, strength, open_at, day, time_us, lasts)
+    if was_open and not lasts:
+        strength = rules.squeezed(strength, open_at)  # what closes an alert opens none
+        for target in range(config.targets):
+            _forget(series, row, target)
     if alert[alerts.OPEN] == 1:
         lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
         said = feedback.verdict(series, row) if number == before else feedback.UNTOLD
@@ -428,7 +497,10 @@ def observe(
         itself = itself or x[target] < lower[target] or x[target] > upper[target]
     # An alert's closing tells of the largest deviation while it was open.
     if number > before:
-        held[PEAK] = 0.0
+        held[PEAK], held[ORDINARY] = 0.0, 0.0
+        for target in range(config.targets):
+            if target != driver:
+                series.numbers[row, target, SIZE] = 0.0
         feedback.begin(series, row, number, driver, deviation)
         alert_context.describe(
             series, row, driver, strongest, hour, deviation, record, silence,

@@ -46,14 +46,14 @@ def learn(state: Singles, y: float, seen: float, gain: float) -> None:
 
 
 @kernel
-def distance(near: Singles, tail: Singles, y: float, seen: float) -> float:
-    """Decades of how far `y` lies from the last fifty values; then learn from it."""
+def distance(near: Singles, tail: Singles, y: float, seen: float, least: float) -> float:
+    """Decades of how far `y` lies from the last fifty values, in deviations of at least `least`; then learn from it."""
     decades = 0.0
     if seen == 0.0:
         near[MEAN] = y
         return 0.0
     if seen > WARM_UP and near[VARIANCE] > 0.0:
-        decades = tails.rarity(DISTANCE, tail, abs(y - near[MEAN]) / sqrt(near[VARIANCE]))
+        decades = tails.rarity(DISTANCE, tail, abs(y - near[MEAN]) / max(sqrt(near[VARIANCE]), least))
     step = clipped(y, float(near[MEAN]), sqrt(near[VARIANCE]), seen) - near[MEAN]
     near[MEAN] += NEAR_GAIN * step
     near[VARIANCE] = (1.0 - NEAR_GAIN) * (near[VARIANCE] + NEAR_GAIN * step * step)

@@ -5,6 +5,8 @@ it in its widths,
 
     d = -log10((R + 1) / (min(n, 5000) + 2)) + log10(1 + r / max(.02, half the mean excess so far))
 
+An episode that goes on for longer than `APART` values is a ramp: there the next record is none, and only r counts.
+
 A record extends the range by at most half its width, so that one spike does not hide the next.
 """
 
@@ -20,8 +22,8 @@ from streamrnn.kernels.jit import kernel
 Singles = npt.NDArray[np.float32]
 
 # Entries of the state; all zero is new.
-LOW, HIGH, RECORDS, EXCESS, SINCE = range(5)
-COLUMNS = 5
+LOW, HIGH, RECORDS, EXCESS, SINCE, LENGTH = range(6)  # values since the last record, and since its episode began
+COLUMNS = 6
 WARM_UP = 60.0
 MEMORY = 5000.0
 APART = 48.0  # values between two episodes
@@ -43,13 +45,18 @@ def observe(state: Singles, y: float, seen: float) -> float:
         width = float(state[HIGH] - state[LOW])
         relative = min(excess / width, LARGEST_EXCESS) if width > 0.0 else FIRST_EXCESS
         unit = max(UNIT, SHARE * state[EXCESS] / (state[RECORDS] + 2.0))
-        decades = log10((min(seen, MEMORY) + 2.0) / (state[RECORDS] + 1.0)) + log10(1.0 + relative / unit)
+        decades = log10(1.0 + relative / unit)
         if state[SINCE] > APART or state[RECORDS] == 0.0:
+            state[LENGTH] = 0.0
+        if state[LENGTH] <= APART:
+            decades += log10((min(seen, MEMORY) + 2.0) / (state[RECORDS] + 1.0))
+        if state[LENGTH] == 0.0:
             state[RECORDS] += 1.0
             state[EXCESS] += min(relative, TEACHES)
         state[SINCE] = 0.0
         if width > 0.0:
             y = min(max(y, state[LOW] - TEACHES * width), state[HIGH] + TEACHES * width)
     state[SINCE] += 1.0
+    state[LENGTH] += 1.0
     state[LOW], state[HIGH] = min(state[LOW], y), max(state[HIGH], y)
     return max(decades, 0.0)

@@ -54,6 +54,12 @@ def observe(state: Singles, repeats: bool) -> float:
 
 
 @kernel
+def share(state: Singles) -> float:
+    """Repeats among the events so far."""
+    return float(state[REPEATS] / (state[EVENTS] + 1.0))
+
+
+@kernel
 def silence(times: Doubles, largest: Singles, time_us: int) -> float:
     """Decades of the time since the last event; then learn from it.
 

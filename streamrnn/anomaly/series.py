@@ -30,8 +30,10 @@ HIGHEST, LOWEST = RECENT, RECENT + 1
 SHOWN = RECENT + 2
 
 # Parts of `numbers`, per target.
-COUNTS = 8
-VALUES, STRANGE, HOUR_COUNT, HOUR_MEAN, HOUR_SQUARES, WEEK_MEAN, OFF_COUNT, OFF_MEAN = range(COUNTS)
+COUNTS = 11
+VALUES, STRANGE, HOUR_COUNT, HOUR_MEAN, HOUR_SQUARES, WEEK_MEAN, OFF_COUNT, OFF_MEAN = range(8)
+# Of what an alert opened on: what was expected less what is usual, how far the value was off, and still is.
+BASE, SIZE, STILL = range(8, COUNTS)
 WHOLE = COUNTS
 NEAR = WHOLE + moments.COLUMNS
 RESIDUALS = NEAR + moments.COLUMNS
@@ -41,7 +43,7 @@ WEEKLY = RANGES + record_range.COLUMNS
 FREEZE = WEEKLY + weekly_profile.COLUMNS
 ABSENT = FREEZE + runs.COLUMNS
 NUMBERS = ABSENT + runs.COLUMNS
-HOLD, PEAK = range(2)
+HOLD, PEAK, ORDINARY = range(3)
 
 # What is remembered of the last alerts, for feedback (`feedback.py`).
 REMEMBERED = 4
@@ -90,7 +92,7 @@ class AnomalySeries(NamedTuple):
     times: Array  # (rows, runs.TIMES)
     gaps: Singles  # (rows, peaks.COLUMNS)
     rates: Singles  # (rows, rates.TRACKED): what the score corrects
-    held: Array  # (rows, 2): hold, the largest deviation since the alert opened
+    held: Array  # (rows, 3): hold, largest deviation since the alert opened, share of values since that are ordinary
     hour: npt.NDArray[np.int64]  # (rows,): number of the last event's hour since 1970
     alert: npt.NDArray[np.int64]  # (rows, alerts.COLUMNS)
     remembered: npt.NDArray[np.int32]  # (rows, REMEMBERED, MEMORY): alert n stands at n % REMEMBERED
@@ -120,7 +122,7 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         times=np.zeros((rows, runs.TIMES)),
         gaps=singles(rows, peaks.COLUMNS),
         rates=singles(rows, rates.TRACKED),
-        held=np.zeros((rows, 2)),
+        held=np.zeros((rows, 3)),
         hour=np.zeros(rows, np.int64),
         alert=np.zeros((rows, alerts.COLUMNS), np.int64),
         remembered=np.zeros((rows, REMEMBERED, MEMORY), np.int32),

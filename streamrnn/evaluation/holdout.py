@@ -31,6 +31,7 @@ from streamrnn.evaluation.prequential import MODEL, Job, Report
 from streamrnn.evaluation.reading import EventFile
 from streamrnn.evaluation.results import number
 from streamrnn.evaluation.season import season_length
+from streamrnn.forecasting.key_rules import IgnoredEvents
 from streamrnn.records.events import Decoded, Float64, Int64, targets_of
 from streamrnn.runtime.task import ForecastTask
 
@@ -127,6 +128,8 @@ def hold_out(job: Job, report: Report) -> Holdout:
     last = _fit(config, batches, held, report)
     times = np.concatenate([decoded.times for decoded in batches])
     values = np.concatenate([decoded.targets for decoded in batches])
+    ignored = IgnoredEvents(config.event).mask([key for decoded in batches for key in decoded.keys], times)
+    values = np.where(ignored[:, None], np.nan, values)
     found = Holdout(
         str(job.path), horizon, config.model.levels[0], len(usable), len(rows) - len(usable),
         {name: Target() for name in names},

@@ -45,7 +45,7 @@ def run_file(job: LabelJob, report: Callable[[int], None]) -> dict[str, dict[str
                 )  # fmt: skip
                 keys = np.array(decoded.keys)
                 for key in dict.fromkeys(decoded.keys):
-                    rows = np.flatnonzero((keys == key) & ~answers.late)
+                    rows = np.flatnonzero((keys == key) & ~answers.late & ~np.isnan(answers.score))
                     if len(rows):
                         parts.setdefault(key, []).append(tuple(column[rows] for column in columns))
                 report(len(decoded.keys) + len(decoded.rejected))

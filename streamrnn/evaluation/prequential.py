@@ -22,6 +22,7 @@ from streamrnn.evaluation.scores import IntervalScores, Pending, PointScores
 from streamrnn.evaluation.season import season_length
 from streamrnn.evaluation.trace import Trace
 from streamrnn.forecasting.answers import Answers
+from streamrnn.forecasting.key_rules import IgnoredEvents
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.forecasting.scorecard import Scorecard
 from streamrnn.records.events import Decoded, Float64, Int64, targets_of
@@ -140,6 +141,7 @@ def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], o
     times = np.concatenate([block.decoded.times for block in blocks])
     observed = np.concatenate([block.decoded.targets for block in blocks])
     answers = Answers._make(np.concatenate(parts) for parts in zip(*(b.answers for b in blocks), strict=True))
+    seen = answers.seen(observed)
     lower = np.concatenate([block.lower for block in blocks])
     upper = np.concatenate([block.upper for block in blocks])
     for key, rows in _by_series(keys, answers.late).items():
@@ -158,7 +160,7 @@ def _settle(config: Config, blocks: list[_Block], pending: dict[str, Pending], o
         assert series.intervals is not None
         assert series.ages is not None
         settled = pending[key].settle(
-            observed[rows], answers.forecast[rows], answers.forecast_median[rows], lower[rows], upper[rows]
+            seen[rows], answers.forecast[rows], answers.forecast_median[rows], lower[rows], upper[rows]
         )
         mean, median, low, high = settled.forecasts
         series.ages.add(series.events, levels, settled)
@@ -192,6 +194,7 @@ def _baseline_pass(job: Job, config: Config, batches: Iterator[Decoded], notes: 
         rejected += len(decoded.rejected)
     times = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, np.int64)
     values = np.concatenate([part[1] for part in parts]) if parts else np.zeros((0, len(names)))
+    values = np.where(IgnoredEvents(config.event).mask(keys, times)[:, None], np.nan, values)
     late = _late(keys, times) if config.event.late != "process" else None
     report(rejected + (int(late.sum()) if late is not None else 0))
     series = {

@@ -43,7 +43,7 @@ class Trace:
 
     def add(self, times: Int64, observed: Float64, answers: Answers) -> None:
         """Take the next events `(events, targets)`."""
-        known = ~(np.isnan(observed) | np.isnan(answers.expected) | np.isnan(answers.previous))
+        known = ~(np.isnan(answers.seen(observed)) | np.isnan(answers.expected) | np.isnan(answers.previous))
         error = np.where(known, np.abs(observed - answers.expected_median), 0.0).cumsum(axis=0) + self._error
         persistence = np.where(known, np.abs(observed - answers.previous), 0.0).cumsum(axis=0) + self._persistence
         self._error, self._persistence = error[-1], persistence[-1]

@@ -52,6 +52,10 @@ class Answers(NamedTuple):
         """What the alert that an event opened says of itself."""
         return alert_context.read(self.context[event])
 
+    def seen(self, observed: Float64) -> Float64:
+        """`observed` `(events, targets)`, NaN where the event is to be ignored: what errors are counted on."""
+        return np.where(np.isnan(self.score)[:, None], np.nan, observed)
+
     @property
     def opened(self) -> npt.NDArray[np.bool_]:
         """(events,) the event opened an alert."""

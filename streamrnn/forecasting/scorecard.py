@@ -47,7 +47,7 @@ class Scorecard:
         self.dead_letters += dead_letters
         self.feedback.update(told.verdict for told in decoded.heard)
         self.anomalies += int(answers.opened[on_time].sum())
-        observed = decoded.targets[on_time]
+        observed = answers.seen(decoded.targets)[on_time]
         expected, previous = answers.expected[on_time], answers.previous[on_time]
         known = ~(np.isnan(observed) | np.isnan(expected) | np.isnan(previous))
         self.scored += known.sum(axis=0)

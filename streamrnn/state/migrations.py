@@ -120,6 +120,19 @@ def _with_present_names(arrays: dict[str, Array]) -> dict[str, Array]:
     return {NAMES_OF_LABELLED.get(name, name): array for name, array in arrays.items()}
 
 
+def _without_openings(fields: list[Field]) -> list[Field]:
+    """Of the anomalies: an alert does not know where its series went, nothing counts far errors and long records."""
+    less = {"numbers": 5, "held": 1}
+    return [
+        (name, kind, (*shape[:-1], shape[-1] - less[name]) if name in less else shape) for name, kind, shape in fields
+    ]
+
+
+def _with_openings(arrays: dict[str, Array]) -> dict[str, Array]:
+    numbers = np.insert(arrays["numbers"], [8, 8, 8, 21, 30], 0.0, axis=-1)
+    return arrays | {"numbers": numbers, "held": np.r_[arrays["held"], 0.0]}
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -133,6 +146,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 4, "0.1.0", "readouts are kept in single precision and blocks"),
     Refused("forecaster", 5, "0.1.0", "the next step and the far ones share one table of seasons, in single precision"),
     Migration("anomaly", 5, _without_memory, _with_memory),
+    Migration("anomaly", 6, _without_openings, _with_openings),
     Refused("warning", 2, "0.1.0", "a series has it only where warnings are asked for"),
     Refused("forecaster", 6, "0.1.0", "experts share one covariance, and what waits for its value is kept in 16 bits"),
     Refused("intervals", 4, "0.1.0", "distances are kept in single precision, and fewer far forecasts wait"),

@@ -20,7 +20,7 @@ def ids(levels: list[float], **settings: float) -> list[int]:
     found = []
     for level in levels:
         strength = alerts.strength(state, level, 1.0, 0.0)
-        found.append(alerts.observe(config, state, level, strength, 1.0, DAY * 10, 0))
+        found.append(alerts.observe(config, state, strength, 1.0, DAY * 10, 0, level >= alerts.CLOSE_SHARE))
     return found
 
 
@@ -138,6 +138,32 @@ def test_an_alert_stays_open_while_a_level_lasts_and_closes_when_it_is_the_new_n
         assert began < 5
         assert longest - 5 < lasted <= longest
         assert inside[began + lasted :].mean() < 0.1
+
+
+def test_an_alert_stays_open_while_a_series_that_wanders_is_still_where_it_went() -> None:
+    """Only the error saw it go, and the forecast follows at once; where the series goes of itself it has to close."""
+    for seed in range(6):
+        noise, values = np.random.default_rng(seed).standard_normal(3000), np.zeros(3000)
+        for i in range(1, 3000):
+            values[i] = 0.9 * values[i - 1] + noise[i]
+        expected = np.r_[np.nan, 0.9 * values[:-1]]
+        values[2600:2700] += 9
+        expected[2601:2701] += 9
+        inside = scored(values[:, None], expected[:, None]).is_open
+        assert inside[2602:2700].mean() > 0.9
+        assert not inside[2725:2760].any()
+
+
+def test_a_spike_closes_its_alert_at_once_and_a_large_shift_soon_after_its_end() -> None:
+    for kind in ("white noise", "seasonal"):
+        values, expected = series(kind, 7, 3000)
+        values[2000] += 20
+        values[2600:2700] += 20
+        inside = scored(values, expected).is_open
+        assert inside[2000]
+        assert not inside[2008:2040].any()
+        assert inside[2600:2700].all()
+        assert not inside[2720:2760].any()
 
 
 def test_a_fault_that_ends_closes_its_alert() -> None:

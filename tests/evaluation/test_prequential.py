@@ -160,6 +160,20 @@ def test_late_events_are_left_out_where_the_model_leaves_them_out(
     assert {models[name]["steps"][0]["count"] for name in models} == {expected - 1}
 
 
+def test_errors_of_ignored_events_are_not_scored(tmp_path: Path, document: Document) -> None:
+    path, begin, end = tmp_path / "deployed.csv", 1_700_000_000 + 60 * 50, 1_700_000_000 + 60 * 60
+    ranges = f"event.ignore=[{{from: {begin}, to: {end}}}]"
+    found = []
+    for garbage in ("1e9", "-5"):
+        rows = [f"{1_700_000_000 + 60 * i},{garbage if 50 <= i < 60 else i % 7}" for i in range(100)]
+        path.write_text("time,value\n" + "\n".join(rows) + "\n")
+        found.append(document(path, "--set", ranges, "--baselines", "seasonal")["files"][0]["targets"]["value"])
+    assert found[0] == found[1]
+    models = found[0]["models"]
+    assert {models[name]["steps"][0]["count"] for name in models} == {89}
+    assert models["persistence"]["mae"] < 10
+
+
 def test_progress_counts_every_row_once(fleet: Path) -> None:
     config = load(None, {"model.hidden_size": 4}, {})
     for name in (MODEL, "seasonal"):
