@@ -43,7 +43,7 @@ class ForecasterConfig(NamedTuple):
     memory: float
     full_covariance: bool  # of the readouts; else blocks:
     parts: tuple[int, int, int]  # units of a block of the hidden state; lags and inputs of the block where both meet
-    first_covariance: float  # times that of every block; 0: nothing is ever learned
+    first_covariance: float  # on the diagonal of every block; 0: nothing is ever learned
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
     covariance_boost: float  # of the first covariance, added on a drift alarm
@@ -69,7 +69,8 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "covariance_boost": 0.15,
         "full_covariance": False,
         "parts": (8, 16, 8),
-        "forgetting": 0.9997,
+        "first_covariance": 0.015,
+        "forgetting": 0.9994,
     },
     "standard": {
         "hidden": 32,
@@ -83,7 +84,8 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "covariance_boost": 1.0,
         "full_covariance": False,
         "parts": (8, 16, 8),
-        "forgetting": 0.9997,
+        "first_covariance": 0.01,
+        "forgetting": 0.9994,
     },
     "full": {
         "hidden": 32,
@@ -97,6 +99,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "covariance_boost": 0.03,
         "full_covariance": True,
         "parts": (8, 16, 8),
+        "first_covariance": 0.05,
         "forgetting": 0.9999,
     },
 }
@@ -179,7 +182,7 @@ def forecaster_config(
         memory=2000.0,
         full_covariance=chosen["full_covariance"],
         parts=chosen["parts"],
-        first_covariance=1.0,
+        first_covariance=chosen["first_covariance"],
         step_experts=0,
         experts=0,
         covariance_boost=chosen["covariance_boost"],
@@ -194,7 +197,6 @@ def forecaster_config(
     return with_layout(config)
 
 
-_FIRST_COVARIANCE = 0.05
 _BINS = 192  # of both seasons: the day and the week of hourly data
 
 
@@ -210,7 +212,7 @@ def _blocks(config: ForecasterConfig, hidden: int, lags: int, inputs: int, perio
     `joint`: a second head reads all but the hidden state, and the first one all but the products.
     """
     products = 2 * config.harmonics if periodic else 0
-    first = _FIRST_COVARIANCE * config.first_covariance
+    first = config.first_covariance
     linear, everything = hidden + lags + inputs, hidden + lags + inputs + FACTORS * products
     heads = [(0, linear), (hidden, everything)] if joint else [(0, everything)]
     if config.full_covariance:

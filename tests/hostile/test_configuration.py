@@ -31,7 +31,8 @@ def refusal(text: str, folder: Path, environment: dict[str, str] | None = None) 
 
 def test_the_secrets_are_known() -> None:
     assert {".".join(path) for path in SECRETS} == {
-        "kafka.sasl_password", "kafka.ssl_keyfile_password", "monitor.token", "schema_registry.password"
+        "kafka.sasl_password", "kafka.ssl_keyfile_password", "monitor.token", "prometheus.token",
+        "schema_registry.password",
     }  # fmt: skip
 
 

@@ -151,7 +151,7 @@ from streamrnn.connectors.files import FileConnector
 FileConnector.commit = lambda self, commit: die()
 """,
     "in the middle of an output line": """
-from streamrnn.connectors.files import Appender
+from streamrnn.connectors.appender import Appender
 plain, count = Appender.write, 0
 def write(self, data):
     global count
@@ -163,7 +163,7 @@ def write(self, data):
 Appender.write = write
 """,
     "between dead letters and alerts": """
-from streamrnn.connectors.files import Appender
+from streamrnn.connectors.appender import Appender
 plain, count = Appender.write, 0
 def write(self, data):
     global count
@@ -173,7 +173,7 @@ def write(self, data):
 Appender.write = write
 """,
     "between forecasts and dead letters": """
-from streamrnn.connectors.files import Appender
+from streamrnn.connectors.appender import Appender
 plain, count = Appender.write, 0
 def write(self, data):
     global count

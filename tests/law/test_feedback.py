@@ -19,7 +19,7 @@ from tests.streams import Outcome, configured, every, run, stream, with_state
 EVENTS = 300
 CONFIGS = {
     "shared weights": configured(anomaly__threshold=0.05, event__late="dead-letter"),
-    "own weights": configured(model__weights="series", anomaly__threshold=0.05, anomaly__only_if_lasting="20m"),
+    "own weights": configured(model__weights="series", anomaly__threshold=0.05, anomaly__only_if_lasting="10m"),
     "forgetting": configured(anomaly__threshold=0.05, state__forget_after="4h"),
 }
 NAMES = st.sampled_from(sorted(CONFIGS))

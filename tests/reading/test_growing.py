@@ -101,7 +101,7 @@ def test_sorted_rows_are_merged_from_runs_on_the_disk(tmp_path: Path, monkeypatc
     (tmp_path / "x.csv").write_text(text)
     step(tmp_path, "x.csv", "--sort")
     once = written(tmp_path)
-    assert [float(line.split()[2].strip(b"[]")) for line in once] == list(range(28 * 24))
+    assert [float(line.split()[3].strip(b"[]")) for line in once] == list(range(28 * 24))
     monkeypatch.setattr("streamrnn.connectors.reading.sorting.RUN", 5000)
     other = tmp_path / "other"
     other.mkdir()

@@ -145,9 +145,11 @@ def find_table(
         names, more = _names(names_at, max(width, len(names_at)))
         notes += more
         begin = first + 1
-        while begin < data or (
-            begin < len(grid) and begin <= first + 3 and _is_units(_untrimmed(texts[grid[begin][0]], delimiter), typed)
-        ):
+        while begin < len(grid):
+            cells_there = _untrimmed(texts[grid[begin][0]], delimiter)
+            above = begin < data and len(cells_there) > max(typed, default=0)  # with fewer cells it is a broken row
+            if not above and not (begin <= first + 3 and _is_units(cells_there, typed)):
+                break
             notes.append(
                 f"line {grid[begin][0] + 1} is no row but units: {', '.join(filter(None, grid[begin][1]))[:80]}"
             )
