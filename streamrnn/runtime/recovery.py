@@ -6,7 +6,7 @@ an error that says so, never a silent fresh start: that would publish forecasts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Literal, NamedTuple
 
 from streamrnn.connectors.base import Connector
@@ -39,13 +39,17 @@ def recover(
     first, end = connector.bounds(partition)
     records = connector.snapshot_records(partition)
     owner = partition if connector.state_is_named else None
-    restoring = model.restore(connector.snapshots(partition), records, owner)
-    while True:
-        try:
+    snapshots = connector.snapshots(partition)
+    restoring = model.restore(snapshots, records, owner)
+    restored: int | None = None
+    try:
+        while True:
             yield Progress("restore", next(restoring), records)
-        except StopIteration as stop:
-            restored: int | None = stop.value
-            break
+    except StopIteration as stop:
+        restored = stop.value
+    finally:
+        if isinstance(snapshots, Generator):  # where a record is refused a file stays open behind it
+            snapshots.close()
     why = connector.why_uncommitted(partition) if restored is not None and committed is None else ""
     check(partition, restored, committed, first, end, why)
     if restored is None or committed is None:

@@ -63,7 +63,8 @@ def test_document(folder: Path, evaluate: Evaluate) -> None:
     assert sum(part["alerts"] for part in found["folders"].values()) > 0
 
 
-def test_table(folder: Path, evaluate: Evaluate) -> None:
+def test_table(folder: Path, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     code, out, err = evaluate("--nab", folder, "--jobs", 1)
     assert code == 0, err
     for word in ("alerts as published", "best single threshold", "blind", "loud", "low-FN"):
