@@ -115,7 +115,7 @@ def _chunks(prefix: bytes, suffix: bytes, payload: bytes, offset: int, versions:
 
 
 def _seal(key: bytes, payload: bytes, chunk: int, chunks: int, offset: int, versions: Versions) -> bytes:
-    checksum = _checksum(key, payload, chunk, chunks, offset, versions)
+    checksum = _checksum(FORMAT, key, payload, chunk, chunks, offset, versions)
     return _HEADER.pack(_MAGIC, FORMAT, checksum, chunk, chunks, offset) + versions + payload
 
 
@@ -124,9 +124,11 @@ def seal(key: bytes, payload: bytes, versions: Versions) -> bytes:
     return _seal(key, payload, 0, 1, 0, versions)
 
 
-def _checksum(key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
+def _checksum(form: int, key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
     about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + versions + key
+    if form > 2:  # before, a damaged number of the format was seen by what it made of the rest
+        about = struct.pack("<H", form) + about
     return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
 
 
@@ -174,7 +176,7 @@ def open_record(key: bytes, value: bytes) -> Part:
         )
     said = b"" if form == 1 else value[_HEADER.size : _HEADER.size + ROOM]
     payload = memoryview(value)[_HEADER.size + len(said) :]
-    if form < 1 or checksum != _checksum(key, payload, chunk, chunks, offset, said):
+    if form < 1 or checksum != _checksum(form, key, payload, chunk, chunks, offset, said):
         raise SnapshotCorrupt(f"snapshot record {key!r:.80} is damaged: its checksum does not match")
     if not chunk < chunks:
         raise SnapshotCorrupt(f"snapshot record {key!r:.80} is chunk {chunk} of {chunks}")

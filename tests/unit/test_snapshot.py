@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch, SnapshotVersion, StateError
@@ -94,6 +94,7 @@ PLACES = st.integers(0, len(MESSAGES) - 1)
 
 
 @given(place=PLACES, byte=st.integers(0, 10**6), flip=st.integers(1, 255))
+@example(place=0, byte=4, flip=1)  # the format, to one that reads the same
 def test_a_flipped_byte_is_noticed(place: int, byte: int, flip: int) -> None:
     value = bytearray(MESSAGES[place].value or b"")
     value[byte % len(value)] ^= flip
