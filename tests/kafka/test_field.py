@@ -56,7 +56,8 @@ def test_an_output_that_is_deleted_while_it_is_written_is_named(
 
 def test_a_group_that_another_application_uses_is_named(client: Client, pipeline: Callable[..., Pipeline]) -> None:
     made = pipeline()
-    other = KafkaConsumer(bootstrap_servers=client.bootstrap, group_id=made.application_id)
+    # The topic is new: a member that joins before it knows the topic has no partition until it asks again.
+    other = KafkaConsumer(bootstrap_servers=client.bootstrap, group_id=made.application_id, metadata_max_age_ms=500)
     other.subscribe([made.config.input_topic])
     stop, joined = threading.Event(), threading.Event()
 
