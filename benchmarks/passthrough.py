@@ -26,7 +26,7 @@ from kafka import KafkaConsumer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka import KafkaConnector
 from tests.broker.client import Client
 from tests.broker.process import Broker

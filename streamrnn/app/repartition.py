@@ -9,7 +9,8 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from streamrnn.config.tree import Config, KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
+from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Commit, Connector
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.schema_registry import reader_of

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.config.loading import ENVIRONMENT_PREFIX, SECRETS, from_text
 from streamrnn.config.parsing import Keys, Lines, parse, read_text
-from streamrnn.config.tree import KafkaConfig, LogConfig
+from streamrnn.config.tree import LogConfig
 from streamrnn.config.values import FilePath, Names, Seconds, Section
 from streamrnn.errors import ConfigurationError
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from streamrnn.config.tree import Config, KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
+from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.runtime.stepper import Stepper
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from streamrnn.anomaly.rules import Rule, table
 from streamrnn.config.anomaly import AlertOverride, AnomalyConfig
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.errors import ConfigurationError, EventAhead, EventError, EventInvalid
 from streamrnn.records import feedback
 from streamrnn.records.feedback import Feedback

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.errors import EventInvalid
 
 FRAMED = (

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records import feedback
 from streamrnn.records.events import DEFAULT_KEY, LARGEST_VALUE, LONGEST_KEY, Decoded, EventDecoder, own_time

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 import streamrnn
+from streamrnn.config.event import EventConfig
 from streamrnn.config.loading import load
-from streamrnn.config.tree import Config, EventConfig
+from streamrnn.config.tree import Config
 from streamrnn.forecasting import bounds
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.model import ForecastModel

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.records.log import Message, Partition, Record, offsets_after

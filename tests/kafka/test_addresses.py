@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import BrokerUnavailable, ConfigurationError
 from tests.broker.process import free_ports

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import BrokerUnavailable
 from tests.broker.client import Client

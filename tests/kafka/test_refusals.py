@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import (

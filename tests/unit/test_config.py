@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.config.loading import load, parse_set
-from streamrnn.config.tree import Config, KafkaConfig
+from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config.tree import Config, EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import Config, FileConfig
 from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.rows import RowReader, row_reader

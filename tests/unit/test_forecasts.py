@@ -7,7 +7,8 @@ import numpy as np
 import orjson
 import pytest
 
-from streamrnn.config.tree import Config, EventConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import Config
 from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.records.events import Decoded, EventDecoder, Float64, format_times
 from streamrnn.records.forecasts import ForecastRecord, encode

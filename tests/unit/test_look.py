@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading.look import Lines, Look, look
 from streamrnn.errors import ConfigurationError
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading.rows import ObjectRows
 from streamrnn.records.events import Decoded, EventDecoder
 from tests.inside import Inside

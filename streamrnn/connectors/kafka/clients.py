@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from kafka import errors
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.diagnosis import answering
 from streamrnn.connectors.kafka.internals import AbstractTokenProvider, KafkaNetClient
 from streamrnn.errors import (

@@ -20,7 +20,7 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.kafka.beginnings import Mark, added_later, read_mark
 from streamrnn.connectors.kafka.changelog import Changelog

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, ConfigurationError, ConnectorError
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError, UnsupportedVersionError
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import milliseconds
 from streamrnn.connectors.kafka.internals import ask_for_ends, ask_for_metadata, is_member, place
 from streamrnn.errors import BrokerUnavailable

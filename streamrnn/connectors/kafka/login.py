@@ -6,7 +6,7 @@ import time
 
 from kafka.errors import KafkaConnectionError
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated
 from streamrnn.connectors.kafka.internals import BareClient
 from streamrnn.errors import AuthenticationRefused, BrokerUnavailable, ConnectorError

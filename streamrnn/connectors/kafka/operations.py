@@ -13,7 +13,7 @@ from kafka import ConsumerGroupMetadata, KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.beginnings import Mark
 from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.clients import bounded, client_options, milliseconds, translated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.placement import partition_of

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from kafka import KafkaProducer
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import require
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker

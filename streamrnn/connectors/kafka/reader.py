@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
 from streamrnn.errors import BrokerUnavailable

@@ -19,7 +19,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.errors import AuthenticationRefused, ConnectorError, StreamRNNError, TopicMissing
 

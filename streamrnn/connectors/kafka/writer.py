@@ -22,7 +22,7 @@ from kafka.errors import (
     RecordListTooLargeError,
 )
 
-from streamrnn.config.tree import KafkaConfig
+from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated, translation
 from streamrnn.connectors.kafka.codecs import require
 from streamrnn.connectors.kafka.internals import BatchProducer

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading import clocks, key_choice
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.sample import Sample

@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import NamedTuple
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading import clock_columns, clocks
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.layout import TimeReading

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 
-from streamrnn.config.tree import EventConfig
+from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading import clocks, times
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.numbers import is_plain

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import LongReading
 from streamrnn.connectors.reading.long import MOST_METRICS, VALUE_NAMES, MetricRows, merged

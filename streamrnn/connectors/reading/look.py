@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any, NamedTuple
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import long_look
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import Layout, TimeReading

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import beside, clock_choice, clocks, key_choice, numbers, refusals
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.layout import Decimal, NumberReading

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from streamrnn.config.tree import EventConfig, FileConfig
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import numbers, times
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.line_protocol import KINDS, SPOKEN
