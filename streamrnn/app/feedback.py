@@ -14,12 +14,15 @@ from streamrnn.records.log import Message
 
 
 def line(config: Config, verdict: str, key: str, alert: int) -> bytes:
-    """The record."""
+    """The feedback on alert number `alert` of the series `key` as a record of the input, in JSON without line end."""
     return orjson.dumps({FIELD: verdict, config.event.key: key, "alert": alert})
 
 
 def append(file: Path, record: bytes) -> None:
-    """Write it at the end of a file of events. Raises `ConnectorError`."""
+    """Write it at the end of a file of events, as a line of its own whether the last one has ended or not.
+
+    Raises `ConnectorError` for a file that cannot be read and written.
+    """
     try:
         with file.open("r+b") as log:
             end = log.seek(0, 2)
@@ -32,9 +35,12 @@ def append(file: Path, record: bytes) -> None:
 
 
 def send(config: Config, topic: str | None, partition: int | None, key: str, record: bytes) -> str:
-    """Write it into the topic, where its key goes or into a partition; returns the topic."""
+    """Write it into the topic (None: the first of the input), where its key goes or into `partition`.
+
+    Returns the topic. Raises `ConnectorError` where the broker does not take it.
+    """
     from streamrnn.connectors.kafka.produce import produce
 
-    topic = topic or (config.kafka.inputs or (config.kafka.input_topic,))[0]
+    topic = topic or config.kafka.first_input
     produce(config.kafka, topic, [Message(key.encode(), record)], None, threading.Event(), partition=partition)
     return topic

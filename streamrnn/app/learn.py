@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,9 +84,10 @@ def _opened(connector: FileConnector, config: Config, say: Say) -> _History:
     return _History(config, decoder, _polled(connector), connector.row_clock)
 
 
-def _polled(connector: FileConnector) -> Iterator[Sequence[Record]]:
+def _polled(connector: Connector) -> Iterator[Sequence[Record]]:
+    """The log of a connector from its beginning to its end."""
     for partition in connector.poll(0).assigned:
-        connector.start(partition, 0)
+        connector.start(partition, connector.beginning(partition))
     while True:
         polled = connector.poll(1.0)
         yield from polled.records.values()
@@ -98,12 +100,7 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
 
     Raises `StateError` for a folder that holds something, `ConfigurationError` for files that do not go together.
     """
-    kept = SnapshotFolder(folder)
-    try:
-        if kept.facts is not None:
-            raise StateError(
-                f"{folder} holds a state already: choose another folder, or `streamrnn reset --state` first"
-            )
+    with empty_folder(folder) as kept:
         model: PartitionModel[Any] | None = None
         before: _History | None = None
         count, clock = _Count(say), 0
@@ -125,32 +122,32 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
         finally:
             if model is not None:
                 model.close()
-    finally:
-        kept.close()
 
 
-def fold_all(config: Config, connector: Connector, say: Say) -> tuple[PartitionModel[Any], Learned, int]:
-    """Fold the one partition of a connector to its end: the model, what it came to, and the offset that it stands for.
+@contextmanager
+def empty_folder(folder: Path) -> Iterator[SnapshotFolder]:
+    """A state folder to write the first snapshot to, locked until the block ends.
+
+    Raises `StateError` for one that holds something.
+    """
+    with closing(SnapshotFolder(folder)) as kept:
+        if kept.facts is not None:
+            raise StateError(
+                f"{folder} holds a state already: choose another folder, or `streamrnn reset --state` first"
+            )
+        yield kept
+
+
+def fold_all(model: PartitionModel[Any], decoder: EventDecoder, connector: Connector, say: Say) -> tuple[Learned, int]:
+    """Fold the one partition of a connector to its end: what it came to, and the offset that the model stands for.
 
     Raises `StateError` where nothing is an event.
     """
-    task, count, end = task_of(config), _Count(say), 0
-    model, decoder = task.model(), task.decoder()
-    try:
-        for partition in connector.poll(0).assigned:
-            end = connector.beginning(partition)
-            connector.start(partition, end)
-        finished = False
-        while not finished:
-            polled = connector.poll(1.0)
-            finished = polled.finished
-            for records in polled.records.values():
-                _fold(model, decoder, records, count)
-                end = records[-1].offset + 1
-        return model, _result(count, [model]), end
-    except BaseException:
-        model.close()
-        raise
+    count, end = _Count(say), 0
+    for records in _polled(connector):
+        _fold(model, decoder, records, count)
+        end = records[-1].offset + 1
+    return _result(count, [model]), end
 
 
 def _alike(source: Path, history: _History, before: _History | None) -> _History:
@@ -243,11 +240,11 @@ def _learn_files(
     partitions = sorted(models)
     if len({partition.topic for partition in partitions}) > 1:
         raise ConfigurationError("files can be learned where there is one input topic; there are several")
-    wanted = (targets_of(config.event), config.event.features)
+    wanted = (task_of(config).taught_by, config.event.features)
     for source in sources:
         with FileConnector(source, None) as connector:
             history = _opened(connector, config, say)
-            if not config.labelled and (targets_of(history.config.event), history.config.event.features) != wanted:
+            if (task_of(history.config).taught_by, history.config.event.features) != wanted:
                 raise ConfigurationError(
                     f"{source} would be read as {_columns(history.config)}, and the pipeline forecasts "
                     f"{_columns(config)} (event.targets, event.features): name the columns alike"

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from rich.console import Console
 
 from streamrnn.app.dead_letter_log import DeadLetterLog
-from streamrnn.app.learn import Learned, Say, fold_all
+from streamrnn.app.learn import Learned, Say, empty_folder, fold_all
 from streamrnn.app.run import prepare, stopping
 from streamrnn.app.terminal import RecoveryLog, Scoring, summary
 from streamrnn.config.tree import Config
 from streamrnn.connectors.prometheus import PrometheusConnector
-from streamrnn.errors import ConfigurationError, StateError
+from streamrnn.errors import ConfigurationError
 from streamrnn.monitor.launch import monitoring
 from streamrnn.runtime.observer import Observers
 from streamrnn.runtime.task import task_of
 from streamrnn.runtime.worker import Worker
-from streamrnn.state.snapshot_folder import SnapshotFolder
 
 
 def connected(
-    config: Config, output: Path | None, *, state: Path | None = None, dead_letters: Path | None = None,
+    config: Config,
+    output: Path | None,
+    *,
+    state: Path | None = None,
+    dead_letters: Path | None = None,
     alerts: Path | None = None,
-) -> tuple[Config, PrometheusConnector]:  # fmt: skip
-    """The connector, and the configuration with which its records are read. Raises `ConfigurationError`."""
+) -> tuple[Config, PrometheusConnector]:
+    """The configuration with which the query's records are read, and the connector that asks it.
+
+    Raises `ConfigurationError` where no query is named, and for a task, targets or features that it cannot give.
+    """
     event, asked = config.event, config.prometheus
     if asked.url is None or asked.query is None:
         raise ConfigurationError("name the server and the query: --prometheus URL --query PROMQL")
@@ -37,9 +43,7 @@ def connected(
     names = event.key, event.time, target
     if any("." in name for name in names) or len({*names}) < 3:
         raise ConfigurationError(f"event.key, event.time and event.targets are three plain names, not {names}")
-    connector = PrometheusConnector(
-        asked, names, output, state=state, dead_letters=dead_letters, alerts=alerts
-    )  # fmt: skip
+    connector = PrometheusConnector(asked, names, output, state=state, dead_letters=dead_letters, alerts=alerts)
     changed = {**connector.asked, "targets": (target,)}
     return config.model_copy(update={"event": event.model_copy(update=changed)}), connector
 
@@ -84,16 +88,8 @@ def learn_prometheus(config: Config, folder: Path, say: Say) -> Learned:
     if asked.begin is None or asked.until is None:
         raise ConfigurationError("say what to learn: --from TIME --until TIME")
     config, connector = connected(config, None)
-    kept = SnapshotFolder(folder)
-    try:
-        if kept.facts is not None:
-            raise StateError(
-                f"{folder} holds a state already: choose another folder, or `streamrnn reset --state` first"
-            )
-        with connector:
-            model, result, end = fold_all(config, connector, say)
-            kept.write([*model.snapshot(end)], connector.facts(end))
-            model.close()
-            return result
-    finally:
-        kept.close()
+    task = task_of(config)
+    with empty_folder(folder) as kept, connector, closing(task.model()) as model:
+        result, end = fold_all(model, task.decoder(), connector, say)
+        kept.write([*model.snapshot(end)], connector.facts(end))
+        return result

@@ -191,7 +191,7 @@ def run_produce(
     from streamrnn.app.produce import messages
     from streamrnn.connectors.kafka.produce import produce
 
-    topic = topic or (config.kafka.inputs or (config.kafka.input_topic,))[0]
+    topic = topic or config.kafka.first_input
     with stopping() as stop:
         with console.status("connecting ...") as status:
 

@@ -197,33 +197,31 @@ def learn(
     """
     from streamrnn.app import learn as jobs
 
-    if given["prometheus"] is not None:
-        from streamrnn.app.prometheus import learn_prometheus
-
+    flags = {**reading_flags(given), **querying_flags(given)}
+    of_prometheus = given["prometheus"] is not None
+    if of_prometheus:
         if sources or topic is not None or then is not None or replace or state is None:
             raise click.UsageError("--prometheus is learned into --state DIR, and goes with no other input, no --then")
-        config = configuration(
-            file, assignments, {**reading_flags(given), **querying_flags(given), "prometheus.until": until}
-        )
-        console = console_of(config)
-        told = learn_prometheus(config, state, lambda note: None if quiet else console.print(note, markup=False))
-        click.echo(f"{told.events:,} events of {told.series:,} series learned, {told.unusable:,} records unusable")
-        return
-    querying_flags(given)
-    if bool(sources) == (topic is not None):
+        flags["prometheus.until"] = until
+    elif bool(sources) == (topic is not None):
         raise click.UsageError("name files of history, or --topic")
-    config = configuration(file, assignments, reading_flags(given))
+    config = configuration(file, assignments, flags)
     console = console_of(config)
 
     def say(note: str) -> None:
         if not quiet:
             console.print(note, style="dim", markup=False, highlight=False)
 
-    if state is not None:
+    begins: Mapping[Any, int] = {}
+    if of_prometheus:
+        from streamrnn.app.prometheus import learn_prometheus
+
+        assert state is not None
+        learned = learn_prometheus(config, state, say)
+    elif state is not None:
         if topic is not None or then is not None or replace or until is not None:
             raise click.UsageError("--state is for files: leave out --topic, --until, --then and --replace")
         learned = jobs.learn_to_folder(config, sources, state, say)
-        begins: Mapping[Any, int] = {}
     else:
         if until is not None and topic is None:
             raise click.UsageError("--until goes with --topic")

@@ -124,6 +124,11 @@ class KafkaConfig(Section):
         return () if self.input_pattern is not None else self.input_topics or (self.input_topic,)
 
     @property
+    def first_input(self) -> str:
+        """The topic that a command writes events to where none is named; with `input_pattern` it is `input_topic`."""
+        return next(iter(self.inputs), self.input_topic)
+
+    @property
     def several_inputs(self) -> bool:
         """Whether there may be more than one input topic."""
         return bool(self.input_topics) or self.input_pattern is not None

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     answers: Answers
     experts: Mapping[str, Float64]  # of the watched series: (targets, experts) weights after this batch
     opened: Sequence[tuple[str, Opened]] | None = None  # all alerts open after this batch; None: the answers tell
-    heard: Sequence[Feedback] = ()
+    heard: Sequence[Feedback] = ()  # what was taken of alerts, in the order of the log
 
     @property
     def bytes(self) -> int:

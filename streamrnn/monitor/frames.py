@@ -120,7 +120,7 @@ def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> l
     said = deque(batch.heard)
     for i in [*np.flatnonzero(changes[:, NUMBER]).tolist(), len(batch.keys)]:
         while said and said[0].before <= i:
-            found.append(_told(said.popleft(), batch.partition.number))
+            found.append(_feedback(said.popleft(), batch.partition.number))
         if i == len(batch.keys):
             break
         number, _, target, channel = changes[i].tolist()
@@ -140,14 +140,15 @@ def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> l
     return found
 
 
-def _told(told: Feedback, partition: int) -> dict[str, Any]:
-    stamp = told.record.timestamp
+def _feedback(said: Feedback, partition: int) -> dict[str, Any]:
+    """In the form of an alert, its time that of the record, which may have none."""
+    stamp = said.record.timestamp
     return {
-        "key": told.key,
+        "key": said.key,
         "partition": partition,
         "time": stamp / 1000 if stamp is not None else None,
-        "state": told.verdict,
-        "alert": told.alert,
+        "state": said.verdict,
+        "alert": said.alert,
         "target": None,
         "channel": None,
         "size": None,
