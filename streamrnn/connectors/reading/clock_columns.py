@@ -7,8 +7,9 @@ import re
 from collections import Counter
 
 from streamrnn.config.event import EventConfig
-from streamrnn.connectors.reading import clocks, times
+from streamrnn.connectors.reading import clocks
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
+from streamrnn.connectors.reading.dates import ZONES
 from streamrnn.connectors.reading.numbers import is_plain
 from streamrnn.connectors.reading.sample import Sample
 
@@ -134,7 +135,7 @@ def in_its_zone(sample: Sample, clock: Clock, free: list[str], event: EventConfi
 def _is_zone(cell: str, name: str) -> bool:
     if _ZONE_CELL.match(cell):
         return ":" in cell or not is_plain(cell) or bool(_ZONE_WORDS & set(clocks.words_of(name)))
-    return cell.lower() in times.ZONES
+    return cell.lower() in ZONES
 
 
 def with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:

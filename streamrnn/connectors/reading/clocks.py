@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import NamedTuple
 
-from streamrnn.connectors.reading import times
+from streamrnn.connectors.reading import dates, times
 from streamrnn.connectors.reading.layout import TimeReading
 
 ENOUGH = 0.75
@@ -290,7 +290,7 @@ def recognises(cell: str) -> bool:
     """Whether a text alone is a time in any order of day and month."""
     for order in ("YMD", "DMY", "MDY"):
         try:
-            times.general(cell, order)
+            dates.general(cell, order)
         except (ValueError, OverflowError):
             continue
         return True

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from streamrnn.connectors.reading import clocks, key_choice, numbers
+from streamrnn.connectors.reading.dates import MONTHS
 from streamrnn.connectors.reading.sample import Sample
-from streamrnn.connectors.reading.times import MONTHS
 from streamrnn.errors import ConfigurationError
 
 _MONTHS = 12
