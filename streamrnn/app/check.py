@@ -9,8 +9,8 @@ from typing import Any
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.line_protocol import SPOKEN
 from streamrnn.connectors.reading.look import Look
+from streamrnn.connectors.reading.point_lines import SPOKEN
 from streamrnn.errors import ConnectorError
 
 _MOST = 40

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from streamrnn.config.event import EventConfig
 from streamrnn.config.tree import FileConfig
-from streamrnn.connectors.reading import long_look
+from streamrnn.connectors.reading import clocks, long_look, numbers
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import Layout, TimeReading
-from streamrnn.connectors.reading.line_protocol import KINDS, SPOKEN, kind_of
 from streamrnn.connectors.reading.missing import MISSING, spellings
+from streamrnn.connectors.reading.point_lines import KINDS, SPOKEN, kind_of
 from streamrnn.connectors.reading.points import find_points, points
 from streamrnn.connectors.reading.roles import Roles
 from streamrnn.connectors.reading.sample import Sample, columns_of, objects
@@ -176,8 +176,6 @@ def _headless(names: tuple[str, ...], rows: list[list[str]], missing: frozenset[
 
     First columns of whole numbers that rise together as year, month, day and hour do are called so.
     """
-    from streamrnn.connectors.reading import clocks, numbers
-
     fields = _fields_in_front(rows)
     if len(fields) > 1:
         return (*fields, *names[len(fields) :])

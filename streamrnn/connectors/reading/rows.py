@@ -17,8 +17,8 @@ from streamrnn.config.event import EventConfig
 from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import numbers, times
 from streamrnn.connectors.reading.layout import Layout
-from streamrnn.connectors.reading.line_protocol import KINDS, SPOKEN
 from streamrnn.connectors.reading.missing import sentinels, spellings
+from streamrnn.connectors.reading.point_lines import KINDS, SPOKEN
 from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import SPACES, cells_of, placed, trimmed
 from streamrnn.connectors.reading.times import EPOCH
@@ -353,7 +353,7 @@ def _with_nan(line: bytes) -> Any:
 
 
 class PointRows(ObjectRows):
-    """Lines that are points (`line_protocol`)."""
+    """Lines that are points (`point_lines`)."""
 
     def _object(self, line: bytes) -> Mapping[str, Any]:
         found = KINDS[self.layout.kind](line)
