@@ -7,7 +7,6 @@ the outputs back to that and goes on, so a run that was killed anywhere ends wit
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,8 @@ from streamrnn.config.tree import Config, FileConfig
 from streamrnn.connectors.appender import check_distinct
 from streamrnn.connectors.base import Commit, Connector, Polled
 from streamrnn.connectors.file_outputs import FileOutputs
-from streamrnn.connectors.reading.beginnings import FilesBegin, named
+from streamrnn.connectors.reading.beginnings import FilesBegin
+from streamrnn.connectors.reading.file_names import keys_by_name, plain_name
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.lines import Found, LineReader
 from streamrnn.connectors.reading.long import MergedTimes, MetricRows
@@ -81,8 +81,7 @@ class FileConnector(Connector):
         self._inputs, self._state, self._output, self._follow = inputs, state, output, follow
         self._json = True if inputs and inputs[0].suffix.lower() in _JSON_LINES else None
         self._reader: Any = None  # from `open` on
-        name = os.fsencode(inputs[0].name).decode(errors="replace") if inputs else "-"  # it may be no text
-        self.partition = Partition(name, 0)
+        self.partition = Partition(plain_name(inputs[0]) if inputs else "-", 0)
         self._lines: Found = []
         self._taken = 0  # how many of them were handed out
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
@@ -215,7 +214,7 @@ class FileConnector(Connector):
             )
         if file.sort or self._follow or not self._inputs:
             raise ConfigurationError("--name-is-key reads files one after the other: without --sort and --follow")
-        self._named = {path: key.encode() for path, key in named(self._inputs).items()}
+        self._named = {path: key.encode() for path, key in keys_by_name(self._inputs).items()}
         keys = [key.decode() for key in self._named.values()]
         more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
         found.notes.append(f"each file is a series: {', '.join(keys[:5])}{more}")

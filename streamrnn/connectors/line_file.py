@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO, Any, Final, NamedTuple, Self
 
 from streamrnn.connectors.base import Commit, Connector, Polled
+from streamrnn.connectors.reading.file_names import plain_name
 from streamrnn.errors import ConnectorError, StateError
 from streamrnn.records.log import Message, Partition, Record
 
@@ -51,7 +52,7 @@ class LineFile(Connector):
         """Without `follow` the input has ended where the file ends. Nothing is opened before `with`."""
         self._file, self._state, self._dead_letters = file, state, dead_letters
         self._follow, self._most = follow, most
-        self.partition = Partition(os.fsencode(file.name).decode(errors="replace"), 0)
+        self.partition = Partition(plain_name(file), 0)
         self._lock: IO[bytes] | None = None
         self._stored: dict[str, Any] = {}
         self._snapshots: dict[str, str] = {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -90,29 +88,3 @@ class FilesBegin:
                     "takes each file as a series, --key names a column that says which"
                 )
         return [f"{len(begun)} files, one after the other: {names} (by time: --sort)"]
-
-
-def named(paths: Sequence[Path]) -> dict[str, str]:
-    """The key of each file: its name without suffixes, or with the folder where files in several have one name.
-
-    Raises `ConfigurationError` where that is no name for each.
-    """
-    for parts in (1, 2):
-        keys = ["/".join([*path.absolute().parts[-parts:-1], _bare(path.name)]) for path in paths]
-        if len(set(keys)) == len(keys):
-            return {str(path): key for path, key in zip(paths, keys, strict=True)}
-    doubled = next(key for at, key in enumerate(keys) if key in keys[:at])
-    raise ConfigurationError(f"--name-is-key: several files are called {doubled}")
-
-
-def _bare(name: str) -> str:
-    """`pump-7` of `pump-7.csv.gz`; what stands behind a point and is no suffix of a file stays."""
-    text = os.fsencode(name).decode(errors="replace")
-    while (found := _SUFFIX.search(text)) is not None and found.start():
-        text = text[: found.start()]
-    return text
-
-
-_SUFFIX = re.compile(
-    r"\.(?:csv|tsv|txt|dat|json|jsonl|ndjson|lp|log|xml|xlsx|parquet|arrow|feather|gz|bz2|xz|zst|zip)$", re.IGNORECASE
-)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from streamrnn.connectors.reading.file_names import plain_name
 from streamrnn.connectors.reading.lines import Found, LineReader, Looked, another_file
 from streamrnn.connectors.reading.opening import open_input
 from streamrnn.connectors.reading.rotation import rotated, since
@@ -178,7 +179,7 @@ class FileSequence(LineReader):
     # Where a run stands, as it is stored.
 
     def _known(self, position: int) -> dict[str, object]:
-        return {"name": _plain_name(Path(self._now.name)), **self._now.facts(position)}
+        return {"name": plain_name(Path(self._now.name)), **self._now.facts(position)}
 
     def facts(self, position: int) -> dict[str, object]:
         """See `LineReader.facts`; `position` is in the present file."""
@@ -199,7 +200,7 @@ class FileSequence(LineReader):
         name, said = facts.get("name"), None
         more = rotated(self._paths[-1], compressed=True) if self._follow else []
         # Files may be copies of each other: the name tells them apart, where it is still there.
-        candidates = sorted([*self._paths, *more], key=lambda path: _plain_name(path) != name)
+        candidates = sorted([*self._paths, *more], key=lambda path: plain_name(path) != name)
         found = next((path for path in candidates if _fits(path, facts)), None)
         if found in more and found is not None:
             there = found.stat()
@@ -212,7 +213,7 @@ class FileSequence(LineReader):
         self._refuse_unread(self._paths[:at], facts)
         self._start(at, int(facts.get("base", 0)))
         self._now.seek(int(facts["input_position"]))
-        if name is not None and name != _plain_name(found) and said is None:
+        if name is not None and name != plain_name(found) and said is None:
             said = f"{name}, as the state calls it, is {found} now"
         return said
 
@@ -224,7 +225,7 @@ class FileSequence(LineReader):
     def _begin_next(self, facts: Mapping[str, Any]) -> str:
         """The file that was read whole is not given again: others come after it."""
         name = facts.get("name")
-        given = [*map(_plain_name, self._paths)]
+        given = [*map(plain_name, self._paths)]
         if name is None or name in given or not facts.get("whole"):
             more = "" if name is None or name in given else f". {name} was not read to its end: give it first"
             raise another_file(self._now.name, more)
@@ -319,11 +320,6 @@ class FileSequence(LineReader):
     def close(self) -> None:
         """See `LineReader.close`."""
         self._now.close()
-
-
-def _plain_name(path: Path) -> str:
-    """The name without its folder, as text; a file's name may be none."""
-    return os.fsencode(path.name).decode(errors="replace")
 
 
 def _fits(path: Path, facts: Mapping[str, Any], *, whole: bool = False) -> bool:
