@@ -10,7 +10,7 @@ from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading import clock_columns, clocks
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.layout import TimeReading
-from streamrnn.connectors.reading.numbers import is_plain
+from streamrnn.connectors.reading.numbers import has_digit, is_plain
 from streamrnn.connectors.reading.sample import Sample
 from streamrnn.errors import ConfigurationError
 
@@ -57,7 +57,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         if clock.how.form == "of day" and event.time_format is None:
             continue
         clock = clock_columns.completed(sample, clock, free, of_day, event)
-        elapsed = float(clocks.is_since_the_start(clock))
+        elapsed = float(clock.since_start)
         rare = float(len(clock.seconds) < _COMMON * sample.rows)
         found.append(((rare, _stands_still(clock), elapsed, _rank(name), position), clock))
     found.sort(key=lambda one: one[0])
@@ -100,7 +100,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         notes.append(f"time column{'s' * (len(best.how.columns) > 1)}: {told}" + f" ({best.note})" * bool(best.note))
     others = tuple(
         name for _, clock in found[1:] for name in clock.how.columns
-        if name not in best.how.columns and not clocks.is_since_the_start(clock)
+        if name not in best.how.columns and not clock.since_start
     )  # fmt: skip
     if _stands_still(best) and sample.rows > 2:
         notes.append(f"the time in {best.how.columns[0]} is the same in every row that was looked at")
@@ -176,17 +176,13 @@ def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
         plain = name.strip().lower()
         named = plain in ("time", "timestamp", "datetime", "date", "date time")
         changes = len(set(cells)) > len(cells) / 4
-        named |= (clocks.says_time(name) or plain == "elapsed") and changes and all(map(_has_digit, cells))
+        named |= (clocks.says_time(name) or plain == "elapsed") and changes and all(map(has_digit, cells))
         dated = changes and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
         if named or dated:
             raise ConfigurationError(
                 f"column {name!r} looks like the time, but {cells[0]!r:.60} is not read as one. Say how with "
                 "--time-format, name another column with --time, or leave it out with --exclude"
             )
-
-
-def _has_digit(cell: str) -> bool:
-    return any(character.isdigit() for character in cell)
 
 
 def _refuse_days_without_dates(name: str, seconds: list[float | None]) -> None:

@@ -12,6 +12,7 @@ from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.dates import ZONES
 from streamrnn.connectors.reading.numbers import is_plain
 from streamrnn.connectors.reading.sample import Sample
+from streamrnn.connectors.reading.times import HOUR_CELL
 
 _HOUR_NAMES = """
 hour hr hours hh hourending he hhmm time stunde std hora heure ora uur tid godzina hodina óra tunti klokken zeit uhrzeit
@@ -20,9 +21,6 @@ hour hr hours hh hourending he hhmm time stunde std hora heure ora uur tid godzi
 _HOURS = frozenset(_HOUR_NAMES.split())
 _BESIDE_WORDS = "ending beginning begin begins ends end utc gmt lst local cet mez of day the"
 _BESIDE_HOURS = frozenset(_BESIDE_WORDS.split())
-_HOUR_CELL = re.compile(
-    r"(?P<hour>\d{1,6})(?:\.0)?\s*(?:h|Uhr|UTC|GMT|Z)?(?:\s*[-–]\s*\d{1,2}\s*(?:h|Uhr)?)?$", re.IGNORECASE
-)
 _PERIODS = (48, 96, 144, 288, 24, 1440)
 """Parts of a day that are counted: half hours, quarters, ten and five minutes, hours, minutes."""
 _ZONE_CELL = re.compile(r"(?:UTC|GMT)?[+\-−]\d{1,2}(?::?\d{2})?$|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+$")
@@ -35,32 +33,20 @@ _FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
                 "día": "day",
                 "hora": "hour", "année": "year", "annee": "year", "mois": "month", "jour": "day", "heure": "hour",
                 "anno": "year", "mese": "month", "giorno": "day", "ora": "hour"}  # fmt: skip
-_WEEKS = (
-    "week",
-    "wk",
-    "isoweek",
-    "iso week",
-    "week no",
-    "week number",
-    "kw",
-    "woche",
-    "kalenderwoche",
-    "semaine",
-    "weeknum",
-    "semana",
-)
+_WEEKS = ("week", "wk", "isoweek", "iso week", "week no", "week number", "kw", "woche", "kalenderwoche", "semaine",
+          "weeknum", "semana")  # fmt: skip
 _QUARTERS = ("quarter", "qtr", "quartal", "trimestre", "kvartal")
 _DAY_OF_YEAR = ("doy", "dayofyear", "day of year", "yday", "yearday", "julian day", "jday", "jul day")
 _DAY = 86_400
 
 
-def completed(sample: Sample, clock: Clock, free: list[str], clock_columns: list[str], event: EventConfig) -> Clock:
+def completed(sample: Sample, clock: Clock, free: list[str], of_day: list[str], event: EventConfig) -> Clock:
     """A date with the time of day of another column, where it has none itself."""
     known = [second for second in clock.seconds if second is not None]
     if len(clock.how.columns) > 1 or not known or any(second % _DAY for second in known):
         return clock
     (name,) = clock.how.columns
-    whole = with_time_of_day(sample, name, clock_columns, event)
+    whole = with_time_of_day(sample, name, of_day, event)
     if whole is not None:
         return whole
     if len(set(known)) * 2 > len(known):
@@ -79,7 +65,7 @@ def with_hours(sample: Sample, name: str, free: list[str], event: EventConfig) -
         named = "".join(words) in _HOURS or (words[0] in _HOURS and set(words[1:]) <= _BESIDE_HOURS)
         if other == name or not cells or not named:
             continue
-        hours = [hour["hour"] if (hour := _HOUR_CELL.match(cell)) else "" for cell in cells]
+        hours = [hour["hour"] if (hour := HOUR_CELL.match(cell)) else "" for cell in cells]
         most = 240_000 if all(len(hour) == 6 for hour in hours) else 2400
         if all(hour and int(hour) <= most for hour in hours):
             try:
@@ -113,7 +99,8 @@ def _with_periods(sample: Sample, clock: Clock, free: list[str]) -> Clock | None
                 update={"columns": (name, other), "parts": "date and period", "periods": per_day}
             )
             seconds = clocks.read(sample.joined([name, other]), how)
-            return Clock(how, seconds, f"{clock.note}, {per_day} parts of a day".removeprefix(", "))
+            note = f"{clock.note}, {per_day} parts of a day".removeprefix(", ")
+            return clock._replace(how=how, seconds=seconds, note=note)
     return None
 
 
@@ -128,7 +115,7 @@ def in_its_zone(sample: Sample, clock: Clock, free: list[str], event: EventConfi
         how = clock.how.model_copy(update={"columns": (*clock.how.columns, name), "parts": "date and time"})
         seconds = clocks.read(sample.joined(how.columns), how)
         if clocks.fits(seconds):
-            return Clock(how, seconds, f"{clock.note}, with its zone".removeprefix(", "))
+            return clock._replace(how=how, seconds=seconds, note=f"{clock.note}, with its zone".removeprefix(", "))
     return clock
 
 
@@ -138,9 +125,9 @@ def _is_zone(cell: str, name: str) -> bool:
     return cell.lower() in ZONES
 
 
-def with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event: EventConfig) -> Clock | None:
+def with_time_of_day(sample: Sample, name: str, of_day: list[str], event: EventConfig) -> Clock | None:
     """A date with a time of day of one of these columns."""
-    for other in clock_columns:
+    for other in of_day:
         if other == name:
             continue
         together = sample.joined([name, other])
@@ -154,14 +141,17 @@ def with_time_of_day(sample: Sample, name: str, clock_columns: list[str], event:
 
 
 def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...], event: EventConfig) -> Clock | None:
-    if not cells:
-        return None
     return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
+
+
+def _by_plain_name(free: list[str]) -> dict[str, str]:
+    """The first column of each name, by the words of it."""
+    return {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
 
 
 def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
     """Year and week, or year and quarter, in columns of their own."""
-    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
+    known = _by_plain_name(free)
     year = known.get("year") or known.get("yr") or known.get("jahr")
     for parts, names, most in (("year and week", _WEEKS, 53), ("year and quarter", _QUARTERS, 4)):
         other = next((known[name] for name in names if name in known), None)
@@ -175,7 +165,7 @@ def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
 
 def from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
     """Year, day of the year and perhaps the hour in columns of their own."""
-    known = {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
+    known = _by_plain_name(free)
     year = known.get("year") or known.get("yr")
     day = next((known[name] for name in _DAY_OF_YEAR if name in known), None)
     if year is None or day is None:
@@ -195,10 +185,9 @@ def from_fields(sample: Sample, free: list[str]) -> Clock | None:
             field = "month"
         by_field.setdefault("minute" if plain == "mm" and "month" in by_field else field, name)
     present = [field for field in _FIELDS if field in by_field]
-    if present[:2] != ["year", "month"] or present != list(_FIELDS[: len(present)]):
-        while present and present != list(_FIELDS[: len(present)]):
-            present.pop()
-        if len(present) < 2:
-            return None
+    while present != list(_FIELDS[: len(present)]):
+        present.pop()
+    if len(present) < 2:
+        return None
     columns = tuple(by_field[field] for field in present)
     return clocks.recognise(columns[0], sample.joined(columns), parts="fields", columns=columns)

@@ -33,9 +33,6 @@ _UNITS = {"µs": "us", "μs": "us", "sec": "s", "second": "s", "seconds": "s", "
 KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "ts", "t")
 """Names of time columns, the likeliest first."""
 
-SINCE_THE_START = "seconds counted from 1970"
-"""The note of times that are no dates; with another unit it begins with that."""
-
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$")
 _CLOCK = re.compile(
     r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
@@ -60,6 +57,7 @@ class Clock(NamedTuple):
     how: TimeReading
     seconds: list[float | None]  # since 1970, of every cell; None where it is none
     note: str
+    since_start: bool = False  # the times are no dates
 
 
 def words_of(name: str) -> list[str]:
@@ -71,11 +69,6 @@ def words_of(name: str) -> list[str]:
 def says_time(name: str) -> bool:
     """Whether a column's name says that its numbers are times."""
     return name.strip().lower() in KNOWN or bool(_WORDS & set(words_of(name))) or _since_the_start(name)[0] in KNOWN
-
-
-def is_since_the_start(clock: Clock) -> bool:
-    """Whether these are times that are no dates."""
-    return " counted from 1970" in clock.note
 
 
 def is_clock(cells: Sequence[str], name: str = "") -> bool:
@@ -124,10 +117,10 @@ def recognise(
     count. Raises `Ambiguous` when nothing tells the day from the month.
     """
 
-    def made(found: str, note: str = "", **more: str) -> Clock | None:
+    def made(found: str, note: str = "", *, since_start: bool = False, **more: str) -> Clock | None:
         how = TimeReading.model_validate({"columns": columns or (name,), "form": found, "parts": parts, **more})
         seconds = read(cells, how)
-        return Clock(how, seconds, note) if fits(seconds) else None
+        return Clock(how, seconds, note, since_start) if fits(seconds) else None
 
     if not cells:
         return None
@@ -165,7 +158,7 @@ def _by_order(cells: Sequence[str], made: Callable[..., Clock | None]) -> Clock 
     spoken = {"YMD": "", "DMY": "day first", "MDY": "month first", "yMD": "year first, of two digits"}
     found = {order: clock for order, note in spoken.items() if (clock := made(order, note)) is not None}
     if not found:
-        return made("of day", "time since the start, counted from 1970") if is_clock(cells) else None
+        return made("of day", "time since the start, counted from 1970", since_start=True) if is_clock(cells) else None
     if "YMD" in found and len(found) == 1:
         return found["YMD"]
     whole = {order: sum(second is not None for second in clock.seconds) for order, clock in found.items()}
@@ -225,7 +218,7 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
     for form, first, last in (("datenum", 690_000, 780_000), ("julian", 2_415_000, 2_490_000)):
         if least >= first and largest <= last and _looks_like_excel(numbers, form == "julian" or calendar):
             return made(form, "days of MATLAB" if form == "datenum" else "Julian days")
-    for unit, low in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+    for unit, low in times.LEAST_OF_UNIT:
         if least >= low and largest < 1000 * low:
             return made("epoch", "" if unit == "s" else f"{unit} since 1970", unit=unit)
     if least >= 1e8 and largest < 1e20:
@@ -236,8 +229,8 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
     known = plain in KNOWN and not (plain == "t" and 0.3 < falls < 0.7)
     if not (named or known or (steady and _ELAPSED & set(words_of(plain)))):
         return None  # a duration, a day of the week: numbers like others
-    spoken = SINCE_THE_START if unit == "s" else f"{unit} counted from 1970"
-    return made("epoch", f"{spoken} (another unit: --time-unit)", unit=unit)
+    spoken = "seconds" if unit == "s" else unit
+    return made("epoch", f"{spoken} counted from 1970 (another unit: --time-unit)", since_start=True, unit=unit)
 
 
 def _since_the_start(name: str) -> tuple[str, str]:
@@ -253,6 +246,11 @@ _ERAS = (("s", 9.4e8, 4.1e9), ("ms", 9.4e11, 4.1e12), ("us", 9.4e14, 4.1e15), ("
 """What the years 2000 to 2099 are in each unit."""
 
 
+def unit_of_this_century(least: float, most: float) -> str | None:
+    """The unit in which numbers from `least` to `most` since 1970 are times of this century; None if there is none."""
+    return next((unit for unit, first, last in _ERAS if first <= least and most <= last), None)
+
+
 def by_size(name: str, cells: Sequence[str]) -> Clock | None:
     """Numbers that can hardly be anything but times since 1970, whatever their column is called.
 
@@ -262,7 +260,7 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
         return None
     numbers = [float(cell) for cell in cells]
     least, most = min(numbers), max(numbers)
-    unit = next((unit for unit, first, last in _ERAS if first <= least and most <= last), None)
+    unit = unit_of_this_century(least, most)
     if unit is None:
         return None
     steps = [b - a for a, b in itertools.pairwise(numbers) if b != a]

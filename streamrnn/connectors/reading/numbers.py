@@ -147,15 +147,20 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
     return NumberReading(decimal=chosen[0], thousands=chosen[1], unit=unit)
 
 
+def has_digit(cell: str) -> bool:
+    """Whether there is a digit anywhere in it."""
+    return any(character.isdigit() for character in cell)
+
+
 def without_words(cells: Sequence[str]) -> list[str]:
     """These cells without words like `M` or `Trace`, where they are few in kind and the numbers are most of them.
 
     Such words say why there is no number. A cell with a digit in it is a number of another form, and no such word.
     """
-    words = [cell for cell in cells if not any(character.isdigit() for character in cell)]
+    words = [cell for cell in cells if not has_digit(cell)]
     if not words or len(set(words)) > _WORDS or len(words) > len(cells) / 2:
         return list(cells)
-    return [cell for cell in cells if any(character.isdigit() for character in cell)]
+    return [cell for cell in cells if has_digit(cell)]
 
 
 def _chosen(

@@ -29,7 +29,7 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
         return
     times = [name for name in numeric if _is_named_by_time(name)]
     years = [int(found[1]) for name in numeric if (found := _YEAR_NAME.match(name))]
-    if years == list(range(years[0], years[0] + len(years))) if len(years) >= _LEAST_YEARS else False:
+    if len(years) >= _LEAST_YEARS and years == list(range(years[0], years[0] + len(years))):
         times = times or [name for name in numeric if _YEAR_NAME.match(name)]
     of_day = [name for name in numeric if clocks.is_clock([name.strip()]) or _HOUR_NAME.match(name.strip())]
     if len(of_day) >= _HOURS:
@@ -51,10 +51,7 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
 def _is_named_by_time(name: str) -> bool:
     plain = name.strip()
     if plain.isdigit():
-        return (
-            len(plain) in (6, 8, 10, 13)
-            and clocks.by_size("", [plain, str(int(plain) + 1), str(int(plain) + 2)]) is not None
-        )
+        return len(plain) in (10, 13) and clocks.unit_of_this_century(int(plain), int(plain)) is not None
     return plain.lower() in MONTHS or clocks.recognises(plain)
 
 

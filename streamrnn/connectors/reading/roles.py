@@ -204,7 +204,7 @@ def _accept(sample: Sample, name: str, decimal: Decimal | None, found: dict[str,
         except Undecided:
             how = NumberReading()
         broken = [cell for cell in known if not _reads(cell, how)]
-        otherwise = [cell for cell in broken if any(character.isdigit() for character in cell)]
+        otherwise = [cell for cell in broken if numbers.has_digit(cell)]
         if len(broken) <= (1 - _FEW) * len(known) and len(otherwise) <= _OTHERWISE * len(known):
             found[name] = how
             return

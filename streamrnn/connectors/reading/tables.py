@@ -71,13 +71,7 @@ def trimmed(cells: list[str], width: int) -> list[str]:
 
 
 def _parsed(line: str, delimiter: str) -> list[str]:
-    try:
-        cells = cells_of(line, delimiter)
-    except csv.Error:
-        return []
-    while len(cells) > 1 and not cells[-1].strip():
-        cells = cells[:-1]
-    return cells
+    return trimmed(_untrimmed(line, delimiter), 1)
 
 
 def find_table(

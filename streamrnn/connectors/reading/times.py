@@ -91,10 +91,14 @@ def excel(text: str, begin: float = 0.0) -> datetime:
     return EXCEL_EPOCH + timedelta(milliseconds=round((float(text) - begin) * 86_400_000 / step) * step)
 
 
+LEAST_OF_UNIT = (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8))
+"""The least number of each unit that is taken as a time since 1970: in 1973."""
+
+
 def mixed_epoch(text: str) -> datetime:
     """A number since 1970 whose size tells its unit: seconds to nanoseconds, for the years 1973 to 5138."""
     size = abs(float(text))
-    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+    for unit, least in LEAST_OF_UNIT:
         if size >= least:
             return epoch(text, unit)
     raise ValueError(f"{text!r:.60} is no time since 1970: it is too small to tell its unit")
@@ -197,10 +201,10 @@ def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
     return read
 
 
-_HOUR_LAST = re.compile(
-    r"(?P<day>.*[^\s–-])\s+(?P<hour>\d{1,6})(?:\.0)?\s*(?:h|Uhr|UTC|GMT|Z)?(?:\s*[-–]\s*\d{1,2}\s*(?:h|Uhr)?)?$",
-    re.IGNORECASE,
-)
+_HOUR = r"(?P<hour>\d{1,6})(?:\.0)?\s*(?:h|Uhr|UTC|GMT|Z)?(?:\s*[-–]\s*\d{1,2}\s*(?:h|Uhr)?)?$"
+HOUR_CELL = re.compile(_HOUR, re.IGNORECASE)
+"""An hour, or hour, minute and second in digits: `7`, `0730 UTC`, `07 - 08`."""
+_HOUR_LAST = re.compile(rf"(?P<day>.*[^\s–-])\s+{_HOUR}", re.IGNORECASE)
 
 
 def _hour_last(text: str) -> str:
