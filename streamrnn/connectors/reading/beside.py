@@ -12,6 +12,29 @@ from streamrnn.connectors.reading import clocks, key_choice
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.sample import Sample
 
+_PLACE_WORDS = "latitude longitude lat lon lng elevation altitude stn site zip postcode"
+_PLACE = frozenset(_PLACE_WORDS.split())
+_Part = Callable[[datetime], int]
+_LABELS = frozenset({"label", "is_anomaly", "anomaly", "is_outlier", "outlier", "anomaly_label", "ground_truth"})
+_ZERO_OR_ONE = frozenset({"0", "1", "0.0", "1.0"})
+_DAYS_OF_WEEK: tuple[_Part, ...] = (
+    lambda time: time.weekday(), lambda time: time.isoweekday(), lambda time: time.isoweekday() % 7,
+    lambda time: time.isoweekday() % 7 + 1,
+)  # fmt: skip
+_HOURS: tuple[_Part, ...] = (lambda time: time.hour, lambda time: time.hour + 1, lambda time: time.hour or 24)
+_PARTS_OF_TIME: dict[str, tuple[_Part, ...]] = {
+    **dict.fromkeys(("year", "yr"), (lambda time: time.year,)),
+    **dict.fromkeys(("month", "mnth", "mon"), (lambda time: time.month,)),
+    **dict.fromkeys(("day", "dayofmonth", "dom"), (lambda time: time.day, *_DAYS_OF_WEEK)),
+    **dict.fromkeys(("weekday", "dayofweek", "dow", "wday"), _DAYS_OF_WEEK),
+    **dict.fromkeys(("hour", "hr", "hourofday", "he", "hourending"), _HOURS),
+    **dict.fromkeys(("quarter", "qtr"), (lambda time: (time.month + 2) // 3,)),
+    **dict.fromkeys(("dayofyear", "doy", "yday"), (lambda time: time.timetuple().tm_yday,)),
+    **dict.fromkeys(("week", "weekofyear", "isoweek"), (lambda time: time.isocalendar().week,)),
+    **dict.fromkeys(("minute", "min"), (lambda time: time.minute,)),
+}
+"""What columns of these names may repeat of the time."""
+
 
 def counts(sample: Sample, name: str) -> bool:
     """Whether a column is one more in every row than in the one before."""
@@ -37,30 +60,6 @@ def names_the_place(name: str) -> bool:
     """Whether a column's name says that its numbers tell where or by what was measured."""
     words = set(clocks.words_of(name))
     return key_choice.is_id_name(name) or bool(words & _PLACE)
-
-
-_PLACES = "latitude longitude lat lon lng elevation altitude stn site zip postcode"
-_PLACE = frozenset(_PLACES.split())
-_Part = Callable[[datetime], int]
-_LABELS = frozenset({"label", "is_anomaly", "anomaly", "is_outlier", "outlier", "anomaly_label", "ground_truth"})
-_ZERO_OR_ONE = frozenset({"0", "1", "0.0", "1.0"})
-_DAYS_OF_WEEK: tuple[_Part, ...] = (
-    lambda time: time.weekday(), lambda time: time.isoweekday(), lambda time: time.isoweekday() % 7,
-    lambda time: time.isoweekday() % 7 + 1,
-)  # fmt: skip
-_HOURS: tuple[_Part, ...] = (lambda time: time.hour, lambda time: time.hour + 1, lambda time: time.hour or 24)
-_PARTS_OF_TIME: dict[str, tuple[_Part, ...]] = {
-    **dict.fromkeys(("year", "yr"), (lambda time: time.year,)),
-    **dict.fromkeys(("month", "mnth", "mon"), (lambda time: time.month,)),
-    **dict.fromkeys(("day", "dayofmonth", "dom"), (lambda time: time.day, *_DAYS_OF_WEEK)),
-    **dict.fromkeys(("weekday", "dayofweek", "dow", "wday"), _DAYS_OF_WEEK),
-    **dict.fromkeys(("hour", "hr", "hourofday", "he", "hourending"), _HOURS),
-    **dict.fromkeys(("quarter", "qtr"), (lambda time: (time.month + 2) // 3,)),
-    **dict.fromkeys(("dayofyear", "doy", "yday"), (lambda time: time.timetuple().tm_yday,)),
-    **dict.fromkeys(("week", "weekofyear", "isoweek"), (lambda time: time.isocalendar().week,)),
-    **dict.fromkeys(("minute", "min"), (lambda time: time.minute,)),
-}
-"""What columns of these names may repeat of the time."""
 
 
 def is_label(sample: Sample, name: str) -> bool:

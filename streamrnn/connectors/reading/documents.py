@@ -133,9 +133,9 @@ def excel(path: Path) -> Iterator[dict[str, Any]]:
         book.close()
 
 
-def json_document(path: Path, opener: Callable[[], IO[bytes]] | None) -> Iterator[dict[str, Any]]:
+def json_document(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
     """Rows in one JSON document: see `json_tables`."""
-    with (opener or (lambda: path.open("rb")))() as file:
+    with opener() as file:
         text = file.read()
     try:
         document = orjson.loads(text.removeprefix(b"\xef\xbb\xbf"))

@@ -31,6 +31,8 @@ from streamrnn.errors import ConfigurationError, ConnectorError
 
 _LINES = {".jsonl", ".ndjson"}
 _LARGEST_DOCUMENT = 512 << 20
+_BEGINNING = 1 << 16  # bytes, decompressed and decoded, that tell what is in a file
+Opener = Callable[[], IO[bytes]]
 
 
 def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
@@ -49,28 +51,35 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         return RowsOfDocument(path, parquet)
     if start[:4] == b"\xd0\xcf\x11\xe0":
         raise ConfigurationError(f"{path} is a spreadsheet of the old format: save it as .xlsx or CSV")
-    opener = _decompressed(path, start)
     if start[:4] == b"PK\x03\x04" and _is_excel(path):
         return RowsOfDocument(path, excel)
+    opener = _decompressed(path, start)
     name = path.with_suffix("") if opener is not None else path
-    opener = _decoded(path, opener)
+    beginning = _beginning(path, opener)
+    encoding = _wide_encoding(beginning)
+    if encoding is not None:
+        opener = _recoded(opener or _as_it_is(path), encoding)
+        beginning = _beginning(path, opener)
+    if opener is None and beginning.count(0) > len(beginning) // 10:
+        raise ConfigurationError(f"{path} is no text file: CSV, JSON, Parquet, Arrow or Excel is read")
     if opener is None and _is_markup(start.lstrip(b"\xef\xbb\xbf \r\n\t")):
         if is_green_button(path):
             return RowsOfDocument(path, green_button)
         raise ConfigurationError(
             f"{path} is HTML or XML: export its rows as CSV or JSON (of XML, Green Button is read)"
         )
-    opener = _with_line_ends(path, opener)
-    plain = opener or (lambda: path.open("rb"))
-    with plain() as file:
-        if is_monash(_first(file, path)):
-            return RowsOfDocument(path, lambda _: monash(plain))
+    if b"\n" not in beginning and beginning.count(b"\r") > 1:
+        opener = _with_line_ends(opener or _as_it_is(path))
+        beginning = beginning.replace(b"\r", b"\n")
+    plain = opener or _as_it_is(path)
+    if is_monash(beginning):
+        return RowsOfDocument(path, lambda _: monash(plain))
     if name.suffix.lower() not in _LINES or _are_no_lines(start):
-        kind = _json_kind(path, opener)
+        kind = _json_kind(path, opener, beginning)
         if kind == "values":
             return JsonReader(path, opener=opener, hold_back=hold_back)
         if kind == "document":
-            return RowsOfDocument(path, lambda source: json_document(source, opener))
+            return RowsOfDocument(path, lambda source: json_document(source, plain))
     return LineReader(path, opener=opener, hold_back=hold_back and opener is None)
 
 
@@ -79,7 +88,19 @@ def _is_markup(text: bytes) -> bool:
     return text[:1] == b"<" and re.match(rb"<\w+>[,;\t]<", text) is None
 
 
-def _decompressed(path: Path, start: bytes) -> Callable[[], IO[bytes]] | None:
+def _as_it_is(path: Path) -> Opener:
+    return lambda: path.open("rb")
+
+
+def _beginning(path: Path, opener: Opener | None) -> bytes:
+    with (opener or _as_it_is(path))() as file:
+        try:
+            return file.read(_BEGINNING)
+        except (OSError, EOFError, ValueError) as error:
+            raise ConnectorError(f"cannot read {path}: {error}") from error
+
+
+def _decompressed(path: Path, start: bytes) -> Opener | None:
     if start[:2] == b"\x1f\x8b":
         return lambda: gzip.open(path, "rb")  # type: ignore[return-value]
     if start[:3] == b"BZh":
@@ -88,7 +109,7 @@ def _decompressed(path: Path, start: bytes) -> Callable[[], IO[bytes]] | None:
         return lambda: lzma.open(path, "rb")
     if start[:4] == b"\x28\xb5\x2f\xfd":
         return lambda: _zstandard(path)
-    if start[:4] == b"PK\x03\x04" and not _is_excel(path):
+    if start[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
             members = [one for one in archive.namelist() if not one.endswith("/") and not one.startswith("__MACOSX")]
         if len(members) != 1:
@@ -115,34 +136,23 @@ def _is_excel(path: Path) -> bool:
         raise ConnectorError(f"cannot read {path}: {error}") from error
 
 
-def _decoded(path: Path, opener: Callable[[], IO[bytes]] | None) -> Callable[[], IO[bytes]] | None:
-    """UTF-16 and UTF-32 as UTF-8."""
-    raw = opener or (lambda: path.open("rb"))
-    with raw() as file:
-        start = _first(file, path)
+def _wide_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32, where it is one of them: by its mark, or by zeros in every other byte."""
     for mark, name in (
         (codecs.BOM_UTF32_LE, "utf-32"),
         (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
         if start.startswith(mark):
-            return _recoded(raw, name)
+            return name
     even, odd = start[:200:2], start[1:200:2]
     if len(start) > 8 and even.count(0) + odd.count(0) > len(start[:200]) * 0.4 and 0 in (even.count(0), odd.count(0)):
-        name = "utf-16-le" if odd.count(0) else "utf-16-be"
-        return _recoded(raw, name)
-    if opener is None and start.count(0) > len(start) // 10:
-        raise ConfigurationError(f"{path} is no text file: CSV, JSON, Parquet, Arrow or Excel is read")
-    return opener
+        return "utf-16-le" if odd.count(0) else "utf-16-be"
+    return None
 
 
-def _with_line_ends(path: Path, opener: Callable[[], IO[bytes]] | None) -> Callable[[], IO[bytes]] | None:
+def _with_line_ends(raw: Opener) -> Opener:
     """Lines that end with carriage returns alone, as old Macs and some loggers write them."""
-    raw = opener or (lambda: path.open("rb"))
-    with raw() as file:
-        start = _first(file, path)
-    if b"\r" not in start or b"\n" in start or start.count(b"\r") == 1:
-        return opener
     return lambda: Forward(lambda: _Ended(raw()))  # type: ignore[return-value, arg-type]
 
 
@@ -162,15 +172,8 @@ class _Ended(io.RawIOBase):
         super().close()
 
 
-def _recoded(raw: Callable[[], IO[bytes]], encoding: str) -> Callable[[], IO[bytes]]:
+def _recoded(raw: Opener, encoding: str) -> Opener:
     return lambda: Forward(lambda: _Recoded(raw(), encoding))  # type: ignore[return-value, arg-type]
-
-
-def _first(file: IO[bytes], path: Path, size: int = 1 << 16) -> bytes:
-    try:
-        return file.read(size)
-    except (OSError, EOFError, ValueError) as error:
-        raise ConnectorError(f"cannot read {path}: {error}") from error
 
 
 class _Recoded(io.RawIOBase):
@@ -197,20 +200,16 @@ class _Recoded(io.RawIOBase):
         super().close()
 
 
-def _json_kind(path: Path, opener: Callable[[], IO[bytes]] | None) -> str:
+def _json_kind(path: Path, opener: Opener | None, beginning: bytes) -> str:
     """`values`: an array, or objects over several lines; `document`: one object that holds the rows; else lines."""
-    raw = opener or (lambda: path.open("rb"))
-    with raw() as file:
-        start = _first(file, path)
-        rest = len(start) == 1 << 16
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")
     if begins_history(text) or begins_pairs(text):
         return "document"
     if begins_array(text):
         return "document" if _first_holds_rows(path, opener) else "values"
     if text.startswith(b"{") and text.partition(b"\n")[0].rstrip().endswith(b"},"):
         return "values"
-    if not text.startswith(b"{") or not is_spread_out(text, more=rest):
+    if not text.startswith(b"{") or not is_spread_out(text, more=len(beginning) == _BEGINNING):
         return "lines"
     # One object over several lines, or a whole document on one: is there a second one?
     probe = JsonReader(path, opener=opener)
@@ -233,7 +232,7 @@ def _are_no_lines(start: bytes) -> bool:
     return text[:1] == b"[" or text.partition(b"\n")[0].rstrip().endswith(b"},")
 
 
-def _first_holds_rows(path: Path, opener: Callable[[], IO[bytes]] | None) -> bool:
+def _first_holds_rows(path: Path, opener: Opener | None) -> bool:
     """Whether the first object of an array is a series with its points, and not a row."""
     if path.stat().st_size > _LARGEST_DOCUMENT:
         return False
