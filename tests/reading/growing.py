@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamrnn.app.cli import cli
-from streamrnn.app.options import reading_flags
-from streamrnn.config.loading import load
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.records.log import Message
 from streamrnn.records.rows import RowDecoder
+from tests.reading.runs import configured
 
 
 def step(
@@ -22,8 +20,7 @@ def step(
 
     After so many `polls` that brought something it dies, too; with `follow` where nothing more comes.
     """
-    given = cli.commands["check"].make_context("check", [*flags]).params
-    config = load(None, {path: value for path, value in reading_flags(given).items() if value is not None}, {})
+    config = configured(*flags)
     paths = [folder / name for name in ([names] if isinstance(names, str) else names)]
     with FileConnector(paths, folder / "out", follow=follow, state=folder / "state", max_poll_records=3) as connector:
         found = connector.look(config)

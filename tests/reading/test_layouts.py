@@ -13,53 +13,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from streamrnn.app.cli import cli
-from streamrnn.app.options import reading_flags
-from streamrnn.config.loading import load
-from streamrnn.config.tree import Config
-from streamrnn.connectors.files import FileConnector
-from streamrnn.connectors.reading.look import Look
-from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.errors import ConfigurationError, ConnectorError
-from streamrnn.records.rows import RowDecoder
 from tests.inside import Inside
 from tests.reading.exports import PAIRS, exported
+from tests.reading.runs import events
 from tests.reading.written import ROWS, START, TIMES, VALUES, Written, every, german, plain, table
 
 EVERY = [*every(), *exported()]
 MICROSECONDS = [int(time.timestamp()) * 1_000_000 for time in TIMES]
-
-
-def configured(*flags: str, assignments: dict[str, object] | None = None) -> Config:
-    given = cli.commands["check"].make_context("check", [*flags]).params
-    overrides = {name: value for name, value in reading_flags(given).items() if value is not None}
-    return load(None, overrides | (assignments or {}), {})
-
-
-def events(
-    path: Path, *flags: str, assignments: dict[str, object] | None = None
-) -> tuple[Look, list[str], list[int], dict[str, list[float]], int]:
-    """What a run takes from a file: the look, keys, times, values of each target, and how many rows it refuses."""
-    config = configured(*flags, assignments=assignments)
-    keys: list[str] = []
-    times: list[int] = []
-    values: list[Any] = []
-    refused = 0
-    with FileConnector(path, None) as connector:
-        found = connector.look(config)
-        decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
-        (partition,) = connector.poll(0).assigned
-        connector.start(partition, 0)
-        while not (polled := connector.poll(1)).finished:
-            for records in polled.records.values():
-                decoded = decoder.decode(records)
-                keys += decoded.keys
-                times += decoded.times.tolist()
-                values += decoded.targets.tolist()
-                refused += len(decoded.rejected)
-    names = found.layout.targets
-    columns = np.array(values).reshape(-1, len(names)).T.tolist()
-    return found, keys, times, dict(zip(names, columns, strict=True)), refused
 
 
 def check_is_the_series(path: Path, *flags: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reading.runs import events
 from tests.reading.services import FIRST, ROWS, SECOND, SECONDS, Series, every
-from tests.reading.test_layouts import events
 
 
 @pytest.mark.parametrize("series", [*every()], ids=lambda series: series.name)
