@@ -194,12 +194,13 @@ def test_a_snapshot_read_little_by_little_is_of_the_moment_it_began(steps: list[
 
     def read(most: int) -> None:
         nonlocal begun, reading
-        for key, data in itertools.islice(reading, most):
+        some = list(itertools.islice(reading, most))
+        for key, data in some:
             if data is None:
                 saved.pop(key, None)
             else:
                 saved[key] = int(np.frombuffer(data, np.int64, 1)[0])
-        if not series._due.left() and next(reading, None) is None:
+        if len(some) < most:  # read to its end
             assert saved == begun
             begun, reading = totals(series), series.take_dirty()
 
