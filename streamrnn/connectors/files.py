@@ -14,9 +14,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from streamrnn.config.tree import Config, FileConfig
-from streamrnn.connectors.appender import check_distinct
-from streamrnn.connectors.base import Commit, Connector, Polled
-from streamrnn.connectors.file_outputs import FileOutputs
+from streamrnn.connectors.base import Polled
+from streamrnn.connectors.file_outputs import FileOutputConnector
 from streamrnn.connectors.reading.beginnings import FilesBegin
 from streamrnn.connectors.reading.file_names import keys_by_name, plain_name
 from streamrnn.connectors.reading.layout import Layout
@@ -31,7 +30,7 @@ from streamrnn.connectors.reading.sequence import FileSequence
 from streamrnn.connectors.reading.sorting import SortedRows
 from streamrnn.connectors.reading.tables import is_rule
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
-from streamrnn.records.log import Message, Partition, Record
+from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
 
 _READING = {"array", "key", "time", "time_format", "time_unit", "time_zone", "targets", "features", "id", "label"}
@@ -50,10 +49,8 @@ class FileRecord(NamedTuple):
     timestamp: int | None = None  # milliseconds; made up from the row number where the file has no time
 
 
-class FileConnector(Connector):
+class FileConnector(FileOutputConnector):
     """The connector protocol over one input file and its outputs."""
-
-    state_is_named = False  # by a fingerprint of the input, which may be moved and renamed
 
     def __init__(
         self,
@@ -72,16 +69,13 @@ class FileConnector(Connector):
         Nothing is opened, made or cut back before `open`, which `with` calls. Every line is a row until `look` has told
         header from rows.
         """
-        self._max_poll_records = max_poll_records
-        if dead_letters is None and output is not None:
-            dead_letters = output.with_name(output.name + ".dead-letters.jsonl")
         inputs = [] if input is None else [input] if isinstance(input, Path) else [*input]
-        for one in (*inputs, None):
-            check_distinct({"--input": one, "--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
+        partition = Partition(plain_name(inputs[0]) if inputs else "-", 0)
+        super().__init__(partition, inputs, output, dead_letters, alerts)
+        self._max_poll_records = max_poll_records
         self._inputs, self._state, self._output, self._follow = inputs, state, output, follow
         self._json = True if inputs and inputs[0].suffix.lower() in _JSON_LINES else None
         self._reader: Any = None  # from `open` on
-        self.partition = Partition(plain_name(inputs[0]) if inputs else "-", 0)
         self._lines: Found = []
         self._taken = 0  # how many of them were handed out
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
@@ -96,14 +90,9 @@ class FileConnector(Connector):
         self._file: bytes | None = None  # of the lines that were read last
         self._points: str | None = None  # where the rows of a message stand
         self._ruled = False  # whether there are lines of dashes
-        self._outputs = FileOutputs(output, dead_letters, alerts)
-        self._offset: int | None = None
         self.row_clock = False
         """Without a time column rows count as one second apart."""
         self._clock_base = 0  # rows that were learned before the first one
-        self._assigned = False
-        self._running = False
-        self._folder: SnapshotFolder | None = None
 
     def open(self) -> Self:
         """Open input and outputs, cut back what a run that was killed wrote after its last snapshot; returns itself."""
@@ -368,43 +357,15 @@ class FileConnector(Connector):
                     self._next += 1
         return Polled(records={self.partition: records})
 
-    def committed(self, partition: Partition) -> int | None:
-        """See `Connector.committed`."""
-        return self._offset
-
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """See `Connector.bounds`; the end of a file is known only when it is reached, so it is the next row."""
         return 0, self._next
-
-    def snapshots(self, partition: Partition) -> Iterator[Message]:
-        """See `Connector.snapshots`."""
-        return self._folder.messages() if self._folder is not None else iter(())
-
-    def snapshot_records(self, partition: Partition) -> int:
-        """See `Connector.snapshot_records`."""
-        return self._folder.records if self._folder is not None else 0
-
-    def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
-        """Nothing to replay: a snapshot and its offset are one file."""
-        if start != end:
-            raise StateError(f"the state stands for row {start}, but row {end} was committed")
-        return iter(())
 
     def start(self, partition: Partition, offset: int) -> None:
         """See `Connector.start`."""
         if offset != self._next:
             raise ConnectorError(f"{self._reader.name} stands at row {self._next}, not {offset}")
         self._running = True
-
-    def commit(self, commit: Commit) -> None:
-        """See `Connector.commit`; what is written between two snapshots is cut back by a restart."""
-        self._outputs.write(commit, self.partition)
-        offset = commit.offsets.get(self.partition)
-        if offset is not None:
-            self._offset = offset
-        snapshot = commit.snapshots.get(self.partition)
-        if snapshot and self._folder is not None:
-            self._outputs.snapshot(self._folder, snapshot, self._facts())
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -418,6 +379,4 @@ class FileConnector(Connector):
         """See `Connector.close`."""
         if self._reader is not None:
             self._reader.close()
-        self._outputs.close()
-        if self._folder is not None:
-            self._folder.close()
+        super().close(timeout)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
@@ -22,13 +22,12 @@ import numpy as np
 import orjson
 
 from streamrnn.config.prometheus import PrometheusConfig
-from streamrnn.connectors.appender import check_distinct
-from streamrnn.connectors.base import Commit, Connector, Polled
-from streamrnn.connectors.file_outputs import FileOutputs
+from streamrnn.connectors.base import Polled
+from streamrnn.connectors.file_outputs import FileOutputConnector
 from streamrnn.connectors.requests import Refused, ask
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 from streamrnn.records.events import LARGEST_VALUE, format_times
-from streamrnn.records.log import Message, Partition, Record
+from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
 
 log = logging.getLogger(__name__)
@@ -50,10 +49,10 @@ class PrometheusRecord(NamedTuple):
     timestamp: int | None = None  # milliseconds
 
 
-class PrometheusConnector(Connector):
+class PrometheusConnector(FileOutputConnector):
     """The connector protocol over one query and files to write."""
 
-    state_is_named = False  # a state says itself which query it is of
+    unit = "step"
 
     def __init__(
         self,
@@ -70,19 +69,15 @@ class PrometheusConnector(Connector):
         """`names` are the fields of a point; `clock` says seconds since 1970."""
         assert config.url is not None
         assert config.query is not None
-        check_distinct({"--output": output, "--dead-letters": dead_letters, "--alerts": alerts})
+        super().__init__(Partition("prometheus", 0), (), output, dead_letters, alerts)
         if state is not None and output is None:
             raise ConfigurationError("--state needs an output file: a stream cannot be cut back")
         self._config, self._names, self._clock = config, names, clock
         self._step = round(config.step * 1000)  # milliseconds
-        self._state, self._outputs = state, FileOutputs(output, dead_letters, alerts)
-        self._max_poll_records = max_poll_records
-        self.partition = Partition("prometheus", 0)
-        self._folder: SnapshotFolder | None = None
+        self._state, self._max_poll_records = state, max_poll_records
         self._waiting: list[PrometheusRecord] = []
         self._ahead = 0  # the first step that was not asked for
-        self._offset: int | None = None  # committed
-        self._opened = self._assigned = self._running = False
+        self._opened = False
         self._unanswered_since: float | None = None
         self._went_on: int | None = None  # where a state goes on, until the first record has come
 
@@ -106,17 +101,23 @@ class PrometheusConnector(Connector):
             raise
         return self
 
-    def facts(self, offset: int) -> dict[str, object]:
+    def facts(self, offset: int | None) -> dict[str, object]:
         """What a snapshot at `offset` says of the input."""
-        return {"offset": offset, "prometheus": {"query": self._config.query, "step": self._step / 1000}}
+        return {"offset": offset, "prometheus": self._query()}
+
+    def _facts(self) -> dict[str, object]:
+        return self.facts(self._offset)
+
+    def _query(self) -> dict[str, object]:
+        return {"query": self._config.query, "step": self._step / 1000}
 
     def _refuse_another(self, stored: object) -> None:
-        asked = self.facts(0)["prometheus"]
+        asked = self._query()
         if stored == asked:
             return
         if not isinstance(stored, dict):
             raise StateError(f"{self._state} holds the state of a run over files: choose another folder")
-        differ = [f"{name} was {stored[name]!r}, is {now!r}" for name, now in asked.items() if stored.get(name) != now]  # type: ignore[attr-defined]
+        differ = [f"{name} was {stored[name]!r}, is {now!r}" for name, now in asked.items() if stored.get(name) != now]
         raise StateError(
             f"the state belongs to another query: {'; '.join(differ)}. Give them as then, or start again with "
             "`streamrnn reset --state DIR`"
@@ -240,10 +241,6 @@ class PrometheusConnector(Connector):
         inside = ",".join(f"{name}={_quoted(labels[name])}" for name in sorted(labels) if name != "__name__")
         return labels.get("__name__", "") + (f"{{{inside}}}" if inside else "") or "default"
 
-    def committed(self, partition: Partition) -> int | None:
-        """See `Connector.committed`."""
-        return self._offset
-
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """See `Connector.bounds`; how far back Prometheus keeps samples it does not say."""
         return 0, max(self._end(), self._offset or 0)
@@ -252,35 +249,10 @@ class PrometheusConnector(Connector):
         """See `Connector.beginning`."""
         return self._first()
 
-    def snapshots(self, partition: Partition) -> Iterator[Message]:
-        """See `Connector.snapshots`."""
-        return self._folder.messages() if self._folder is not None else iter(())
-
-    def snapshot_records(self, partition: Partition) -> int:
-        """See `Connector.snapshot_records`."""
-        return self._folder.records if self._folder is not None else 0
-
-    def replay(self, partition: Partition, start: int, end: int) -> Iterator[Sequence[Record]]:
-        """Nothing to replay: a snapshot and its offset are one file."""
-        if start != end:
-            raise StateError(f"the state stands for step {start}, but step {end} was committed")
-        return iter(())
-
     def start(self, partition: Partition, offset: int) -> None:
         """See `Connector.start`."""
         self._ahead, self._waiting, self._running = offset, [], True
         self._went_on = offset if self._offset is not None else None
-
-    def commit(self, commit: Commit) -> None:
-        """See `Connector.commit`; what is written between two snapshots is cut back by a restart."""
-        self._outputs.write(commit, self.partition)
-        offset = commit.offsets.get(self.partition)
-        if offset is not None:
-            self._offset = offset
-        snapshot = commit.snapshots.get(self.partition)
-        if snapshot and self._folder is not None:
-            assert self._offset is not None
-            self._outputs.snapshot(self._folder, snapshot, self.facts(self._offset))
 
     def lag(self, partition: Partition) -> int | None:
         """See `Connector.lag`."""
@@ -289,12 +261,6 @@ class PrometheusConnector(Connector):
     def silence(self) -> float:
         """See `Connector.silence`."""
         return 0.0 if self._unanswered_since is None else time.monotonic() - self._unanswered_since
-
-    def close(self, timeout: float) -> None:
-        """See `Connector.close`."""
-        self._outputs.close()
-        if self._folder is not None:
-            self._folder.close()
 
     @property
     def asked(self) -> dict[str, Any]:
