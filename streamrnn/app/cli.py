@@ -25,7 +25,6 @@ from streamrnn.app.options import (
     configuration,
     configured,
     console_of,
-    only_forecasts,
     querying,
     querying_flags,
     reading,
@@ -135,7 +134,7 @@ def run(
     }
     config = configuration(file, assignments, flags)
     if alerts is not None:
-        only_forecasts(config, "--alerts tells of forecasts")
+        config.only_forecasts("--alerts tells of forecasts")
     console = console_of(config, service=not sources)
     target = None if output in (None, "-") else Path(output)
     if config.prometheus.url is not None:
@@ -201,7 +200,7 @@ def demo(
     from streamrnn.app import run as jobs
 
     config = configuration(file, assignments, {"monitor.port": port})
-    only_forecasts(config, "the demo forecasts")
+    config.only_forecasts("the demo forecasts")
     jobs.run_demo(config, duration=duration, headless=headless, console=console_of(config))
 
 
@@ -326,7 +325,7 @@ def evaluate(
     from streamrnn.app import evaluate as jobs
 
     config = configuration(file, assignments, reading_flags(given))
-    only_forecasts(config, "evaluate scores forecasts")
+    config.only_forecasts("evaluate scores forecasts")
     console = console_of(config)
     if nab is not None:
         jobs.evaluate_nab(config, nab, processes=processes, as_json=as_json, console=console)

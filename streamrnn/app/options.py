@@ -141,12 +141,6 @@ def moment_of(flag: str, text: str, wanted: str = "a time such as 2026-01-31T06:
         raise click.UsageError(f"{flag} {text}: write {wanted}") from None
 
 
-def only_forecasts(config: Config, what: str) -> None:
-    """Refuse other tasks; `what` says why."""
-    if config.labelled:
-        raise click.UsageError(f"{what}; task is {config.task}")
-
-
 def console_of(config: Config, *, service: bool = False) -> Console:
     """Standard error for tables and bars, with the log set up beside it."""
     from rich.console import Console

@@ -35,8 +35,7 @@ def connected(
     event, asked = config.event, config.prometheus
     if asked.url is None or asked.query is None:
         raise ConfigurationError("name the server and the query: --prometheus URL --query PROMQL")
-    if config.labelled:
-        raise ConfigurationError(f"a query of Prometheus can be forecast; task is {config.task}")
+    config.only_forecasts("a query of Prometheus can be forecast")
     if len(event.targets) > 1 or event.features:
         raise ConfigurationError("a query gives one number of each series: leave out event.features, name one target")
     target = event.targets[0] if event.targets else "value"

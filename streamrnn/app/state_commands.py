@@ -14,7 +14,6 @@ from streamrnn.app.options import (
     configured,
     console_of,
     moment_of,
-    only_forecasts,
     place_of,
     querying,
     querying_flags,
@@ -113,7 +112,7 @@ def feedback(
     from streamrnn.app import feedback as said
 
     config = configuration(file, assignments, {})
-    only_forecasts(config, "feedback is on alerts")
+    config.only_forecasts("feedback is on alerts")
     record = said.line(config, verdict, key, alert)
     if log is None:
         click.echo(f"{verdict}: alert {alert} of {key}, in {said.send(config, topic, partition, key, record)}")

@@ -325,6 +325,11 @@ class Config(Section):
         """Whether labels are learned instead of the next values."""
         return self.task != "forecast"
 
+    def only_forecasts(self, what: str) -> None:
+        """Refuse the other tasks. Raises `ConfigurationError`; `what` says why."""
+        if self.labelled:
+            raise ConfigurationError(f"{what}; task is {self.task}")
+
     @property
     def changelog(self) -> str:
         """Topic of the state."""

@@ -22,7 +22,7 @@ import orjson
 from streamrnn.config.tree import Config, SchemaRegistryConfig
 from streamrnn.errors import AuthenticationRefused, ConfigurationError, ConnectorError, EventInvalid
 from streamrnn.records.schema_languages import avro, protobuf
-from streamrnn.records.schemas import schemas
+from streamrnn.records.schemas import answer_schema, schemas
 
 _FRAME = struct.Struct(">bI")
 _FORMATS = {"AVRO": "avro", "PROTOBUF": "protobuf", "JSON": "json-schema"}
@@ -47,7 +47,7 @@ def framer_of(config: Config) -> Callable[[str, bytes], bytes] | None:
     if config.output.format == "json":
         return None
     registry = SchemaRegistry(config.schema_registry)
-    texts = {config.kafka.output_topic: schemas()["prediction" if config.labelled else "forecast"](config)}
+    texts = {config.kafka.output_topic: answer_schema(config)}
     if config.kafka.alerts_topic is not None:
         texts[config.kafka.alerts_topic] = schemas()["alert"](config)
     framers = {topic: registry.framer(f"{topic}-value", text, config.output.format) for topic, text in texts.items()}

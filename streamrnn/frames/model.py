@@ -84,8 +84,7 @@ class StreamModel:
         }
         # The environment configures services; a script should do the same wherever it runs.
         self._config = load(None, self._settings, environment={})
-        if self._config.labelled:
-            raise ConfigurationError("task: a StreamModel forecasts; for labels see RNNRegressor and RNNClassifier")
+        self._config.only_forecasts("a StreamModel forecasts: for labels see RNNRegressor and RNNClassifier")
         self._columns: Columns | None = None
         self._model: ForecastModel | None = None
         self._rows = 0

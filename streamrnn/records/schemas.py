@@ -37,5 +37,10 @@ def schemas() -> dict[str, Callable[[Config], str]]:
     }
 
 
+def answer_schema(config: Config) -> str:
+    """JSON Schema of what is written for each event."""
+    return schemas()["prediction" if config.labelled else "forecast"](config)
+
+
 def _event(config: Config) -> TypeAdapter[Any]:
     return labelled_schema(config) if config.labelled else event_schema(config.event)
