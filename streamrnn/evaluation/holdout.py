@@ -12,7 +12,7 @@ interval (hourly 24, monthly 12, quarterly 4; daily, weekly and yearly 1), a dec
 and for other intervals the season that the values before show (`season.py`).
 
     naive      the last value
-    seasonal   the value m events ago
+    seasonal   the value one season ago: of the season that the values before show, else of m
     naive2     the last value of the series without its season, and the season put back: classical decomposition,
                multiplicative (additive where values are not all positive), where the values pass the competition's test
 """
@@ -184,11 +184,13 @@ def _score(target: Target, config: Config, times: Int64, before: Float64, after:
         return
     filled = np.interp(np.arange(len(before)), np.flatnonzero(known), before[known])
     period = events_per_season(times, before, config.model.seasonality)
+    shown = season_length(times, before, config.model.seasonality)  # of daily values often a week, for which m is 1
+    shown = shown if shown > 1 else period
     scale = float(np.abs(filled[period:] - filled[:-period]).mean()) if len(filled) > period else 0.0
     points: dict[str, tuple[Float64, Float64]] = {
         MODEL: (forecast.median, forecast.mean),
         NAIVE2: (naive2(filled, period, horizon),) * 2,
-        "seasonal": (np.resize(filled[-period:], horizon),) * 2,
+        "seasonal": (np.resize(filled[-shown:], horizon),) * 2,
         "naive": (np.full(horizon, filled[-1]),) * 2,
     }
     for name, (median, mean) in points.items():

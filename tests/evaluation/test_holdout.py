@@ -77,6 +77,16 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
+def test_the_week_of_daily_values_is_known_to_the_seasonal_baseline(tmp_path: Path, document: Document) -> None:
+    path = tmp_path / "week.csv"
+    rows = [f"{1_700_000_000 + 86_400 * t},{(5, 9, 7, 8, 9, 1, 0)[t % 7]}" for t in range(70)]
+    path.write_text("time,value\n" + "\n".join(rows) + "\n")
+    (file,) = document(path, "--holdout", "--set", "model.horizon=9", *SMALL)["holdout"]
+    models = file["targets"]["value"]["models"]
+    assert models["seasonal"]["rmse"] == 0
+    assert models["naive"]["rmse"] == models["naive2"]["rmse"] > 1, "m is 1 of daily values"
+
+
 def test_too_short_to_hold_anything_out(two: Path, evaluate: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = evaluate(two, "--holdout", "--set", "model.horizon=100", *SMALL)
     assert (code, out) == (1, "")
