@@ -179,6 +179,35 @@ def tables() -> Iterator[tuple[str, str]]:
         "timestamp,tz,kW\n" + "".join(f"{t + 2 * HOUR:%Y-%m-%d %H:%M:%S},+02:00,{v}\n" for t, v in PAIRS),
     )
     yield (
+        "zone in the name",
+        "time (UTC+02:00),value\n" + "".join(f"{t + 2 * HOUR:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS),
+    )
+    yield "zone behind the name", "Date CET,kW\n" + "".join(f"{t + HOUR:%d/%m/%Y %H:%M},{v}\n" for t, v in PAIRS)
+    yield "place in the name", "t [Asia/Tokyo],kW\n" + "".join(f"{t + 9 * HOUR:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS)
+    yield (
+        "local time beside UTC",
+        "local_time,utc_time,kW\n" + "".join(f"{t + HOUR:%Y-%m-%d %H:%M},{t:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "when it was made",
+        "creationDate,startDate,endDate,value\n"
+        + "".join(f"{t + HOUR:%Y-%m-%d %H:%M},{t:%Y-%m-%d %H:%M},{t + HOUR:%Y-%m-%d %H:%M},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "seconds of the day",
+        "date,sec,value\n" + "".join(f"{t:%Y-%m-%d},{t.hour * 3600},{v}\n" for t, v in PAIRS),
+    )
+    yield (
+        "minutes of the day",
+        "date,minute_of_day,value\n" + "".join(f"{t:%d.%m.%Y},{t.hour * 60},{v}\n" for t, v in PAIRS),
+    )
+    yield "dates and clocks of digits", "date time value\n" + "".join(f"{t:%y%m%d %H%M} {v}\n" for t, v in PAIRS)
+    yield "digits, no header", "".join(f"a,{t:%Y%m%d%H%M%S},{v}\n" for t, v in PAIRS)
+    yield (
+        "booked and of value",
+        "Buchung;Wertstellung;Betrag\n" + "".join(f"{t:%d.%m.%y %H:%M};{t:%d.%m.%y};{comma(v)}\n" for t, v in PAIRS),
+    )
+    yield (
         "short fields",
         "YEAR,MO,DY,HR,T2M\n" + "".join(f"{t.year},{t.month},{t.day},{t.hour},{v}\n" for t, v in PAIRS),
     )

@@ -109,6 +109,25 @@ TIME_FORMS: dict[str, Callable[[datetime], str]] = {
     "24:00": lambda time: (
         f"{time - timedelta(days=1):%Y-%m-%d} 24:00:00" if time.hour == 0 else f"{time:%Y-%m-%d %H:%M:%S}"
     ),
+    "a las": lambda time: time.strftime("%d/%m/%Y a las %H:%M"),
+    "at an hour": lambda time: f"{time:%d.%m.%Y} {time.hour} Uhr",
+    "hours with an h": lambda time: f"{time:%d/%m/%Y} {time.hour}h",
+    "halves with points": lambda time: f"{time:%d/%m/%Y} {time:%I:%M:%S} {'a. m.' if time.hour < 12 else 'p. m.'}",
+    "halves in Greek": lambda time: f"{time:%d/%m/%Y} {time:%I:%M:%S} {'πμ' if time.hour < 12 else 'μμ'}",
+    "halves in Arabic": lambda time: f"{time:%d/%m/%Y} {time:%I:%M:%S} {'ص' if time.hour < 12 else 'م'}",
+    "a weekday inside": lambda time: time.strftime("<%Y-%m-%d %a %H:%M>"),
+    "a weekday in brackets": lambda time: f"{time:%Y/%m/%d}({'月火水木金土日'[time.weekday()]}) {time:%H:%M}",
+    "spanish words": lambda time: f"jueves, {time.day} de {('enero', 'febrero')[time.month - 1]} de {time:%Y %H:%M}",
+    "exif": lambda time: time.strftime("%Y:%m:%d %H:%M:%S"),
+    "day of the year": lambda time: time.strftime("%Y:%j:%H:%M:%S"),
+    "day of the year, slash": lambda time: time.strftime("%Y/%j %H:%M"),
+    "two digits of the year, to the minute": lambda time: time.strftime("%y%m%d%H%M"),
+    "two digits of the year, to the second": lambda time: time.strftime("%y%m%d%H%M%S"),
+    "hour behind a colon": lambda time: time.strftime("%d/%b/%Y:%H"),
+    "offset in brackets": lambda time: (time + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M:%S (UTC+02:00)"),
+    "japan": lambda time: (time + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M:%S JST"),
+    "modified julian days": lambda time: f"{(time - datetime(1858, 11, 17, tzinfo=UTC)) / timedelta(days=1):.6f}",
+    "seconds and a colon": lambda time: epoch(time, 1) + ":",
     "midnight without a clock": lambda time: time.strftime("%Y-%m-%d" if time.hour == 0 else "%Y-%m-%d %H:%M:%S"),
 }
 
@@ -262,7 +281,8 @@ def json_files() -> Iterator[tuple[str, str]]:
 def every() -> Iterator[Written]:
     """Every layout, all of them one and the same series."""
     for name, form in TIME_FORMS.items():
-        yield Written(f"time, {name}.csv", with_times(form).encode())
+        header = "mjd" if "julian" in name else "time"
+        yield Written(f"time, {name}.csv", with_times(form, header).encode())
     yield Written("plain.csv", plain().encode())
     for name, (value_form, delimiter) in VALUE_FORMS.items():
         yield Written(f"value, {name}.csv", with_values(value_form, delimiter).encode())

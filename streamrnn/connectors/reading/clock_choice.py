@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from streamrnn.config.event import EventConfig
-from streamrnn.connectors.reading import clock_columns, clocks
+from streamrnn.connectors.reading import clock_columns, clocks, times, zone_names
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.layout import TimeReading
 from streamrnn.connectors.reading.numbers import has_digit, is_plain
@@ -93,8 +93,9 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         if sample.rows == 0:
             return Choice(None, (), ["no row yet, and so no time column"])
         return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
+    _refuse_several_frequencies(sample, found[0][1])
     best = clock_columns.in_its_zone(sample, found[0][1], free, event)
-    notes = []
+    best, notes = zone_names.with_zone(best, event.time_zone, _is_naive(sample, best))
     if best.how.columns != ("time",) or best.note:
         told = " and ".join(best.how.columns)
         notes.append(f"time column{'s' * (len(best.how.columns) > 1)}: {told}" + f" ({best.note})" * bool(best.note))
@@ -105,6 +106,40 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
     if _stands_still(best) and sample.rows > 2:
         notes.append(f"the time in {best.how.columns[0]} is the same in every row that was looked at")
     return Choice(best, others, notes)
+
+
+def _is_naive(sample: Sample, clock: Clock) -> bool:
+    """Whether the times name no zone themselves."""
+    cell = next(iter(sample.joined(clock.how.columns)), "")
+    try:
+        there, elsewhere = (times.reader(clock.how, zone)(cell) for zone in ("Asia/Tokyo", "UTC"))
+    except ValueError:
+        return False
+    return there.replace(tzinfo=None) != elsewhere.replace(tzinfo=None)
+
+
+_FREQUENCIES = (
+    ("years", re.compile(r"\d{4}$")),
+    ("quarters", re.compile(r"\d{4}[\s/:-]*[QqTK][1-4]$|[Qq][1-4][\s/-]*\d{4}$")),
+    ("months", re.compile(r"\d{4}[\s/-]*(?:[^\W\d_]{3,}\.?|[Mm]?\d\d)$|[^\W\d_]{3,}\.?[\s/-]*\d{4}$")),
+)
+_SHARE = 0.03
+
+
+def _refuse_several_frequencies(sample: Sample, clock: Clock) -> None:
+    """A column with the figures of years below those of quarters and months: they are several series."""
+    if len(clock.how.columns) > 1:
+        return
+    name = clock.how.columns[0]
+    cells = sample.known(name)
+    examples = {}
+    for word, form in _FREQUENCIES:
+        of_this = [cell for cell in cells if form.match(cell)]
+        if len(of_this) >= max(2, _SHARE * len(cells)):
+            examples[word] = of_this[0]
+    if len(examples) > 1:
+        told = " and ".join(f"{word} ({cell!r})" for word, cell in examples.items())
+        raise ConfigurationError(f"column {name!r} has {told}: these are several series. Keep the rows of one of them")
 
 
 def _finer_first(found: list[tuple[tuple[float, ...], Clock]]) -> list[tuple[tuple[float, ...], Clock]]:
@@ -139,7 +174,8 @@ def _named(sample: Sample, event: EventConfig) -> Choice:
             f"column {name!r} is not read as a time: {_first_bad(name, cells, event)!r:.80}. Say how with "
             "--time-format '%d.%m.%Y %H:%M' (as strptime has it), or --time-unit s, ms, us or ns for numbers"
         )
-    return Choice(clock, (), [f"times of {name}: {clock.note}"] if clock.note else [])
+    clock, notes = zone_names.with_zone(clock, event.time_zone, _is_naive(sample, clock))
+    return Choice(clock, (), notes + ([f"times of {name}: {clock.note}"] if clock.note else []))
 
 
 def _first_bad(name: str, cells: list[str], event: EventConfig) -> str:
@@ -206,5 +242,7 @@ def _rank(name: str) -> float:
     if plain in clocks.KNOWN:
         return float(clocks.KNOWN.index(plain))
     # When a row was written, or where its interval ends, is the time only for want of another.
-    late = bool({"created", "updated", "inserted", "modified", "end", "ends", "bis", "to"} & set(clocks.words_of(name)))
-    return (20.0 if clocks.says_time(name) else 40.0) + late
+    words = set(clocks.words_of(name))
+    late = 2 * bool({"created", "creation", "updated", "inserted", "modified", "end", "ends", "bis", "to"} & words)
+    # Of one time in UTC and in local time the former never comes twice.
+    return (20.0 if clocks.says_time(name) else 40.0) + late + bool({"local", "lokal"} & words)

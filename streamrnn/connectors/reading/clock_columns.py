@@ -10,6 +10,7 @@ from streamrnn.config.event import EventConfig
 from streamrnn.connectors.reading import clocks
 from streamrnn.connectors.reading.clocks import Ambiguous, Clock
 from streamrnn.connectors.reading.dates import ZONES
+from streamrnn.connectors.reading.month_names import MONTHS
 from streamrnn.connectors.reading.numbers import is_plain
 from streamrnn.connectors.reading.sample import Sample
 from streamrnn.connectors.reading.times import HOUR_CELL
@@ -33,6 +34,10 @@ _FIELD_NAMES = {"yr": "year", "yy": "year", "hh": "hour",
                 "día": "day",
                 "hora": "hour", "année": "year", "annee": "year", "mois": "month", "jour": "day", "heure": "hour",
                 "anno": "year", "mese": "month", "giorno": "day", "ora": "hour"}  # fmt: skip
+_SECONDS = {"seconds": 86_400, "second": 86_400, "sec": 86_400, "sod": 86_400, "minutes": 1440, "minute": 1440,
+            "min": 1440, "hours": 24, "hour": 24, "sekunde": 86_400, "sekunden": 86_400}  # fmt: skip
+"""Names of columns that count a day from its beginning, and how many of that it has."""
+_WEEKDAYS = ("weekday", "dow", "day of week", "dayofweek", "isoweekday", "wochentag", "day")
 _WEEKS = ("week", "wk", "isoweek", "iso week", "week no", "week number", "kw", "woche", "kalenderwoche", "semaine",
           "weeknum", "semana")  # fmt: skip
 _QUARTERS = ("quarter", "qtr", "quartal", "trimestre", "kvartal")
@@ -54,7 +59,7 @@ def completed(sample: Sample, clock: Clock, free: list[str], of_day: list[str], 
     found = with_hours(sample, name, free, event)
     if found is not None and len(set(found.seconds)) > len(set(known)):
         return found
-    return _with_periods(sample, clock, free) or clock
+    return _with_periods(sample, clock, free) or _with_parts(sample, clock, free) or clock
 
 
 def with_hours(sample: Sample, name: str, free: list[str], event: EventConfig) -> Clock | None:
@@ -104,6 +109,28 @@ def _with_periods(sample: Sample, clock: Clock, free: list[str]) -> Clock | None
     return None
 
 
+def _with_parts(sample: Sample, clock: Clock, free: list[str]) -> Clock | None:
+    """A date with a column that counts seconds, minutes or hours since midnight."""
+    (name,) = clock.how.columns
+    days = sample.cells(name)
+    for other in free:
+        words = clocks.words_of(other)
+        per_day = next((_SECONDS[word] for word in words if word in _SECONDS), 0)
+        cells = sample.cells(other)
+        if other == name or not per_day or not all(map(is_plain, cells)):
+            continue
+        counted = [float(cell) for cell in cells]
+        pairs = list(zip(itertools.pairwise(days), itertools.pairwise(counted), strict=True))
+        rising = all(b > a for (one, next_one), (a, b) in pairs if one == next_one)
+        # Minutes within an hour, seconds within a minute: they are no parts of a day.
+        if rising and max(counted) > (60 if per_day > 24 else 12) and max(counted) <= per_day and min(counted) >= 0:
+            how = clock.how.model_copy(update={"columns": (name, other), "parts": "date and part", "periods": per_day})
+            seconds = clocks.read(sample.joined([name, other]), how)
+            note = f"{clock.note}, {other} since midnight".removeprefix(", ")
+            return clock._replace(how=how, seconds=seconds, note=note)
+    return None
+
+
 def in_its_zone(sample: Sample, clock: Clock, free: list[str], event: EventConfig) -> Clock:
     """The time with the zone that stands in a column of its own."""
     if clock.how.form not in ("iso", "YMD", "DMY", "MDY", "yMD") or clock.how.parts not in ("whole", "date and time"):
@@ -144,6 +171,23 @@ def _recognised(name: str, cells: list[str], parts: str, columns: tuple[str, ...
     return clocks.recognise(name, cells, form=event.time_format, named=True, parts=parts, columns=columns)
 
 
+def _by_content(sample: Sample, free: list[str]) -> dict[str, str]:
+    """Years beside the names of months, whatever the columns are called."""
+    for at, (first, second) in enumerate(itertools.pairwise(free)):
+        cells = sample.known(second)
+        named = bool(cells) and sum(cell.lower().rstrip(".") in MONTHS for cell in cells) >= clocks.ENOUGH * len(cells)
+        if named and _are_years(sample.known(first)):
+            return {"year": first, "month": second}
+        if named and at + 2 < len(free) and _are_years(sample.known(free[at + 2])):
+            return {"year": free[at + 2], "month": second}
+    return {}
+
+
+def _are_years(cells: list[str]) -> bool:
+    years = [cell.isdigit() and 1700 <= int(cell) <= 2200 for cell in cells]
+    return sum(years) >= clocks.ENOUGH * len(years) > 0
+
+
 def _by_plain_name(free: list[str]) -> dict[str, str]:
     """The first column of each name, by the words of it."""
     return {" ".join(clocks.words_of(name)) or name.strip().lower(): name for name in reversed(free)}
@@ -155,12 +199,40 @@ def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
     year = known.get("year") or known.get("yr") or known.get("jahr")
     for parts, names, most in (("year and week", _WEEKS, 53), ("year and quarter", _QUARTERS, 4)):
         other = next((known[name] for name in names if name in known), None)
-        if year is None or other is None or any(name in known for name in ("month", "day", "monat", "tag")):
+        if other is None and most == 53:
+            other = next((name for words, name in known.items() if _counts_weeks(sample, words, name)), None)
+        if year is None or other is None or any(name in known for name in ("month", "monat", "tag")):
             continue
-        clock = clocks.recognise(year, sample.joined((year, other)), parts=parts, columns=(year, other))
+        columns: tuple[str, ...] = (year, other)
+        if most == 53:
+            columns += tuple(_weekday(sample, year, other, known))
+        if "day" in known and known["day"] not in columns:
+            continue
+        clock = clocks.recognise(year, sample.joined(columns), parts=parts, columns=columns)
         if clock is not None and len(set(sample.known(other))) <= most:
             return clock
     return None
+
+
+def _counts_weeks(sample: Sample, words: str, name: str) -> bool:
+    """Whether a column such as `mmwr_week` has the numbers of weeks."""
+    cells = set(sample.known(name))
+    numbers = [int(cell) for cell in cells if cell.isdigit()]
+    return bool(set(words.split()) & set(_WEEKS)) and len(numbers) == len(cells) > 7 and max(numbers) in (51, 52, 53)
+
+
+def _weekday(sample: Sample, year: str, week: str, known: dict[str, str]) -> list[str]:
+    """The column that says the day of each week, 1 to 7, where the weeks come again for each of them."""
+    weeks = sample.joined((year, week))
+    for name in (known[one] for one in _WEEKDAYS if one in known):
+        days = sample.cells(name)
+        if (
+            set(days) <= set("1234567")
+            and len(set(days)) > 1
+            and len(set(sample.joined((year, week, name)))) > len(set(weeks))
+        ):
+            return [name]
+    return []
 
 
 def from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
@@ -177,13 +249,15 @@ def from_day_of_year(sample: Sample, free: list[str]) -> Clock | None:
 
 def from_fields(sample: Sample, free: list[str]) -> Clock | None:
     """Year, month, day ... in columns of their own."""
-    by_field: dict[str, str] = {}
+    by_field: dict[str, str] = _by_content(sample, free)
     for name in free:
         plain = name.strip().lower().strip("(),#")
+        if plain == "mm" and "month" in by_field:
+            plain = "minute"
         field = _FIELD_NAMES.get(plain, plain)
         if plain == "period" and all(re.match(r"M\d\d$", cell) for cell in sample.known(name)):
             field = "month"
-        by_field.setdefault("minute" if plain == "mm" and "month" in by_field else field, name)
+        by_field[field] = by_field.get(field, name)
     present = [field for field in _FIELDS if field in by_field]
     while present != list(_FIELDS[: len(present)]):
         present.pop()

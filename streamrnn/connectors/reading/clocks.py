@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ _TIME_WORDS = """
 time timestamp date datetime ds ts epoch year month day period datum zeit uhrzeit zeitstempel zeitpunkt fecha hora ora
 heure horodatage tijd dato aika время дата jahr when created updated logged recorded measured observed quarter week
 yearmonth yyyymm yyyymmdd yearweek unix jd julian datenum quartal trimestre kvartal woche semaine semana vecka uge
-aika dátum idő 日時 時刻 时间 日期 일시 날짜
+unix mjd hjd bjd yyyyddd yyyydoy aika dátum idő 日時 時刻 时间 日期 일시 날짜
 """
 _CALENDAR_WORDS = "date datum fecha dato дата ds datetime day month yearmonth yyyymm yyyymmdd period year jahr quarter"
 _WORDS, _CALENDAR = frozenset(_TIME_WORDS.split()), frozenset(_CALENDAR_WORDS.split())
@@ -33,7 +33,10 @@ _UNITS = {"µs": "us", "μs": "us", "sec": "s", "second": "s", "seconds": "s", "
 KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "ts", "t")
 """Names of time columns, the likeliest first."""
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$")
+_NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$|\d{9,}(?:\.\d*)?:$")
+_STAMPS = frozenset({"time", "timestamp", "ts", "epoch", "unix"})
+_LATEST = 7.3e9  # seconds since 1970: the year 2201
+_MANY, _EVEN = 5, 100.0  # cells, and the largest step over the usual one
 _CLOCK = re.compile(
     r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
 )
@@ -76,7 +79,14 @@ def is_clock(cells: Sequence[str], name: str = "") -> bool:
     form = _CLOCK
     if _OF_DAY_WORDS & set(words_of(name)) and all(_CLOCK_WITH_POINT.match(cell) for cell in cells):
         form = _CLOCK_WITH_POINT
-    return bool(cells) and sum(bool(form.match(cell)) for cell in cells) >= ENOUGH * len(cells)
+    fit = [form.match(cell) for cell in cells]
+    # `25.01.24` is a date: no day has an hour of that number.
+    return bool(cells) and sum(map(bool, fit)) >= ENOUGH * len(cells) and all(_hour(cell) <= 24 for cell in cells)
+
+
+def _hour(cell: str) -> int:
+    digits = re.match(r"\d{1,2}", cell)
+    return int(digits[0]) if digits is not None else 0
 
 
 def seconds_of(time: datetime) -> float:
@@ -94,6 +104,22 @@ def read(cells: Sequence[str], how: TimeReading, zone: str | None = None) -> lis
         except ValueError:
             found.append(None)
     return found
+
+
+_GUESSED = ("excel", "datenum", "short digits", "digits DMY", "digits MDY", "mjd")
+_USUAL_YEARS = (1990, 2035)
+
+
+def _from(note: str, seconds: Sequence[float | None], how: TimeReading, since_start: bool) -> str:
+    """The note with the first time, where numbers were taken as times that they need not be."""
+    first = next((second for second in seconds if second is not None), None)
+    if first is None or since_start or how.parts not in ("whole", "date and time"):
+        return note
+    begin = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=first)
+    odd = how.form == "epoch" and not _USUAL_YEARS[0] <= begin.year <= _USUAL_YEARS[1]
+    if how.form not in _GUESSED and not odd and how.unit != "d":
+        return note
+    return f"{note or 'seconds since 1970'}, the first is {begin:%Y-%m-%d %H:%M}".replace(" 00:00", "")
 
 
 def fits(seconds: Sequence[float | None]) -> bool:
@@ -120,7 +146,7 @@ def recognise(
     def made(found: str, note: str = "", *, since_start: bool = False, **more: str) -> Clock | None:
         how = TimeReading.model_validate({"columns": columns or (name,), "form": found, "parts": parts, **more})
         seconds = read(cells, how)
-        return Clock(how, seconds, note, since_start) if fits(seconds) else None
+        return Clock(how, seconds, _from(note, seconds, how, since_start), since_start) if fits(seconds) else None
 
     if not cells:
         return None
@@ -190,7 +216,7 @@ def _unevenness(seconds: Sequence[float | None]) -> float:
 
 
 def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None], named: bool) -> Clock | None:
-    numbers = [float(cell.replace(",", ".")) for cell in cells if _NUMBER.match(cell)]
+    numbers = [float(cell.replace(",", ".").rstrip(":")) for cell in cells if _NUMBER.match(cell)]
     # Not the very ends: one broken time must not decide.
     ordered = sorted(numbers)
     least, largest = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
@@ -198,11 +224,15 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
     words = set(words_of(name))
     calendar = bool(_CALENDAR & words) or name.strip().lower() in _CALENDAR
     lengths = {len(cell.removesuffix(".0")) for cell in cells}
+    if {"mjd", "jd", "hjd", "bjd"} & words:
+        form = "mjd" if least >= 15_000 and largest <= 90_000 else "julian"
+        if form == "mjd" or (least >= 2_300_000 and largest <= 2_600_000):
+            return made(form, "modified Julian days" if form == "mjd" else "Julian days")
     if whole and len(lengths) == 1:
         (length,) = lengths
         if length == 6 and {"week", "yearweek", "yyyyww", "woche", "kw", "semaine", "vecka", "uge"} & words:
             return made("week", "year and week")
-        sensible = length == 8 or (length == 6 and calendar) or length in (10, 12, 14, 17)
+        sensible = length in (7, 8) or (length == 6 and calendar) or length in (10, 12, 14, 17)
         if sensible and (clock := made("digits")) is not None:
             days = [datetime.fromtimestamp(second, UTC).year for second in clock.seconds if second is not None]
             late = 1980 if length in (10, 12) else 1700
@@ -210,14 +240,32 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
                 return clock
             if length in (8, 14, 17) and len(days) == len(cells) and all(1900 <= day <= 2100 for day in days):
                 return clock
+    if whole and (calendar or named) and lengths <= {7, 8} and (clock := _year_last(cells, made)) is not None:
+        return clock
+    if whole and lengths in ({10}, {12}) and len(set(cells)) >= _MANY:
+        clock = made("short digits", "year of two digits first")
+        # What no time since 1970 is by chance: every cell has a month, a day, an hour and a minute.
+        if clock is not None and None not in clock.seconds and _unevenness(clock.seconds) < _EVEN:
+            return clock
     steady = all(b >= a for a, b in itertools.pairwise(numbers))
     if least >= 1700 and largest <= 2200 and (calendar or (steady and largest - least < len(numbers) + 100)):
         return made("year", "years")
+    if whole and calendar and least >= 3_650 and largest < 25_569:  # as days of a spreadsheet before 1970
+        return made("epoch", "days since 1970", unit="d")
     if least >= 20_000 and largest <= 80_000 and _looks_like_excel(numbers, calendar):
         return made("excel", "days of a spreadsheet")
     for form, first, last in (("datenum", 690_000, 780_000), ("julian", 2_415_000, 2_490_000)):
         if least >= first and largest <= last and _looks_like_excel(numbers, form == "julian" or calendar):
             return made(form, "days of MATLAB" if form == "datenum" else "Julian days")
+    if whole and 1e8 <= max(abs(least), abs(largest)) < 1e11:
+        # Of times before or soon after 1970 the size tells no unit; whole thousands are milliseconds.
+        thousands = all(number % 1000 == 0 for number in numbers) and len(set(numbers)) > 2
+        if thousands or (largest > _LATEST and calendar | bool(_STAMPS & words)):
+            return made("epoch", "ms since 1970", unit="ms")
+        if least < 0:
+            return made("epoch", "seconds since 1970")
+    if least < 0 and whole and 1e11 <= max(-least, largest) < 1e14:
+        return made("epoch", "ms since 1970", unit="ms")
     for unit, low in times.LEAST_OF_UNIT:
         if least >= low and largest < 1000 * low:
             return made("epoch", "" if unit == "s" else f"{unit} since 1970", unit=unit)
@@ -231,6 +279,23 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
         return None  # a duration, a day of the week: numbers like others
     spoken = "seconds" if unit == "s" else unit
     return made("epoch", f"{spoken} counted from 1970 (another unit: --time-unit)", since_start=True, unit=unit)
+
+
+def _year_last(cells: Sequence[str], made: Callable[..., Clock | None]) -> Clock | None:
+    """Digits alone, of which the last four are the year: `31012024`. Raises `Ambiguous`."""
+    found = []
+    for order, note in (("DMY", "day first"), ("MDY", "month first")):
+        clock = made(f"digits {order}", note)
+        if clock is None or None in clock.seconds or len(set(cells)) < 2:
+            continue
+        years = [datetime.fromtimestamp(second or 0.0, UTC).year for second in clock.seconds]
+        if all(1900 <= one <= 2100 for one in years):
+            found.append(clock)
+    if len(found) == 2:
+        found.sort(key=lambda clock: _unevenness(clock.seconds))
+        if _unevenness(found[1].seconds) <= 3 * _unevenness(found[0].seconds):
+            raise Ambiguous(cells[0])
+    return found[0] if found else None
 
 
 def _since_the_start(name: str) -> tuple[str, str]:
@@ -258,7 +323,11 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
     """
     if len(cells) < 3 or not all(_NUMBER.match(cell) and "," not in cell for cell in cells):
         return None
-    numbers = [float(cell) for cell in cells]
+    if {len(cell) for cell in cells} in ({8}, {12}, {14}) and all(map(str.isdigit, cells)):
+        clock = recognise(name, cells, named=True)
+        if clock is not None and clock.how.form == "digits" and _mostly_rising(clock.seconds):
+            return clock
+    numbers = [float(cell.rstrip(":")) for cell in cells]
     least, most = min(numbers), max(numbers)
     unit = unit_of_this_century(least, most)
     if unit is None:
@@ -271,6 +340,12 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
     if unit == "s" and usual < 0.3 * len(rising):
         return None
     return recognise(name, cells, unit=unit, named=True)
+
+
+def _mostly_rising(seconds: Sequence[float | None]) -> bool:
+    known = [second for second in seconds if second is not None]
+    steps = [b - a for a, b in itertools.pairwise(known) if b != a]
+    return len(known) == len(seconds) and len(steps) > 1 and sum(step > 0 for step in steps) >= 0.9 * len(steps)
 
 
 def _looks_like_excel(numbers: Sequence[float], calendar: bool) -> bool:

@@ -6,53 +6,36 @@ import re
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan january januar janvier enero gennaio januari janeiro ene genn sty styczeń stycznia "
-            "led leden ledna tammi",
-            "feb february februar février fevrier febrero febbraio februari fevereiro févr fev lut luty lutego "
-            "úno únor helmi",
-            "mar march märz maerz mars marzo maart março mär mrz mrt marzec marca bře březen března maalis",
-            "apr april avril abril aprile avr abr kwi kwiecień kwietnia dub duben dubna huhti",
-            "may mai mayo maggio mei maio mag maj maja kvě květen května touko",
-            "jun june juni juin junio giugno junho giu cze czerwiec czerwca čvn červen června kesä",
-            "jul july juli juillet julio luglio julho juil lug lip lipiec lipca čvc červenec července heinä",
-            "aug august août aout agosto augustus ago augusti sie sierpień sierpnia srp srpen srpna elo",
-            "sep sept september septembre septiembre settembre setembro set wrz wrzesień września zář září syys",
-            "oct october oktober octobre octubre ottobre outubro okt ott out paź październik października "
-            "říj říjen října loka",
-            "nov november novembre noviembre novembro lis listopad listopada marras",
-            "dec december dezember décembre decembre diciembre dicembre dezembro déc dez dic des gru grudzień grudnia "
-            "pro prosinec prosince joulu",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-ZONES = {"z": 0, "utc": 0, "gmt": 0, "ut": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6,
-          "pst": -8, "pdt": -7, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "wet": 0, "eet": 2, "eest": 3}  # fmt: skip
-"""Hours from UTC, where a cell names its zone."""
+from streamrnn.connectors.reading.month_names import MONTHS
+
+ZONES: dict[str, float] = {
+    "z": 0, "utc": 0, "gmt": 0, "ut": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8,
+    "pdt": -7, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "wet": 0, "eet": 2, "eest": 3, "msk": 3, "jst": 9, "kst": 9,
+    "hkt": 8, "sgt": 8, "awst": 8, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
+}  # fmt: skip
+"""Hours from UTC, where a cell names its zone. IST and BST are left out: they are several zones each."""
 
 _COMPACT = re.compile(r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)(?=[T _-]?\d|$|[T ])")
 _DATES = (
     re.compile(r"(?P<y>\d{4})(?P<s>[-/. ])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)"),
     re.compile(r"(?P<a>\d{1,2})(?P<s>[-/. ])(?P<b>\d{1,2})(?P=s)(?P<c>\d{4}|\d{2})(?!\d)"),
-    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[\s/-]*(?P<n>[^\W\d_]{3,10})\.?,?[\s/-]*"
+    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[\s/-]*(?P<n>[^\W\d_]{3,12})\.?,?[\s/-]*"
                r"(?P<y>\d{4}|\d{2})(?!\d)"),
-    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?"
+    re.compile(r"(?:[^\W\d]{2,10}\.?,?\s+)?(?P<n>[^\W\d_]{3,12})\.?[\s/-]+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?"
                r"[\s/-]+(?P<y>\d{4})(?!\d)"),
-    re.compile(r"(?P<y>\d{4})[\s/-]*(?P<n>[^\W\d_]{3,10})[\s/-]*(?P<d>\d{1,2})(?!\d)"),
+    re.compile(r"(?P<y>\d{4})\.?[\s/-]*(?P<n>[^\W\d_]{3,12})\.?[\s/-]*(?P<d>\d{1,2})\.?(?!\d)"),
     re.compile(r"(?:[^\W\d]{3}\s+)(?P<n>[^\W\d_]{3})\s+(?P<d>\d{1,2})\s+"
                r"(?P<clock>\d\d:\d\d:\d\d(?:\s+(?:[A-Z]{3,4}|[+-]\d{4}))?)\s+(?P<y>\d{4})$"),
     _COMPACT,
     re.compile(r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})$"),
     re.compile(r"(?P<m>\d{1,2})[-/. ](?P<y>\d{4})$"),
-    re.compile(r"(?P<n>[^\W\d_]{3,10})\.?[\s/-]+(?P<y>\d{4})$"),
-    re.compile(r"(?P<y>\d{4})[\s/-]+(?P<n>[^\W\d_]{3,10})\.?$"),
-    re.compile(r"(?P<n>[^\W\d_]{3,10})[-/' ](?P<y>\d{2})$"),
-    re.compile(r"(?P<y>\d{4})[\s/-]*[QqT](?P<q>[1-4])$"),
+    re.compile(r"(?P<n>[^\W\d_]{3,12})\.?[\s/-]*(?P<y>\d{4})$"),
+    re.compile(r"(?P<y>\d{4})\s?[Mm](?P<m>\d{1,2})$"),
+    re.compile(r"(?P<y>\d{4}):(?P<m>\d\d):(?P<d>\d\d)(?=\s\d)"),
+    re.compile(r"(?P<y>(?:1[789]|20|21)\d\d):(?:(?P<m>\d\d)|(?P<q>[1-4]))$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]+(?P<n>[^\W\d_]{3,12})\.?$"),
+    re.compile(r"(?P<n>[^\W\d_]{3,12})[-/' ](?P<y>\d{2})$"),
+    re.compile(r"(?P<y>\d{4})[\s/-]*[QqTK](?P<q>[1-4])$"),
     re.compile(r"[Qq](?P<q>[1-4])[\s/'-]*(?P<y>\d{4}|\d{2})$"),
     re.compile(r"T(?P<q>[1-4])[\s/-]+(?P<y>\d{4})$"),
     re.compile(r"(?P<q>[1-4])[.\s]*(?:[QqT]|(?i:quartal|quarter|kvartal|trimestre))[\s/-]*(?P<y>\d{4}|\d{2})$"),
@@ -61,7 +44,7 @@ _DATES = (
     re.compile(r"(?P<y>\d{4})-?[Ww](?P<w>\d\d)(?:-?(?P<wd>[1-7]))?$"),
     re.compile(r"(?P<y>\d{4})[\s/-]*(?i:w|kw|cw|wk|week|v)[\s.]*(?P<w>\d{1,2})$"),
     re.compile(r"(?i:kw|cw|wk|week|w|v)[\s.]*(?P<w>\d{1,2})[\s/,.-]+(?P<y>\d{4})$"),
-    re.compile(r"(?P<y>\d{4})-(?P<yd>\d{3})(?!\d)"),
+    re.compile(r"(?P<y>\d{4})[-/:](?P<yd>\d{3})(?!\d)"),
 )  # fmt: skip
 _CLOCK = re.compile(
     r"(?:[T\s:,_-]*)(?P<H>\d{1,2})[:h.](?P<M>\d{2})(?:[:m.](?P<S>\d{2})s?(?:[.,:](?P<F>\d{1,9}))?)?\s*"
@@ -71,10 +54,15 @@ _CLOCK_DIGITS = re.compile(r"[T _-]?(?P<H>\d\d)(?P<M>\d\d)(?:(?P<S>\d\d)(?:[.,](
 _HOUR = re.compile(
     r"(?:[T\s,]*)(?P<H>\d{1,2})\s*(?P<P>[AaPp]\.?[Mm]\.?(?![A-Za-z]))(?P<M>(?!))?(?P<S>(?!))?(?P<F>(?!))?"
 )
-_OFFSET = re.compile(
-    r"\s*(?:UTC|GMT|Z)?(?P<sign>[+\-−])(?P<h>\d{1,2})(?::?(?P<m>\d{2}))?(?:\s*\([^)]*\)|\s+[A-Z]{2,5})?$"
+_HOUR_ALONE = re.compile(
+    r"(?:[T\s,]+|:(?=\d\d$))(?P<H>\d{1,2})\s*(?:h|Uhr|uur|hrs)?\.?(?P<P>(?!))?(?P<M>(?!))?(?P<S>(?!))?(?P<F>(?!))?$"
 )
-_WEEKDAY = re.compile(r"[^\W\d_]{2,10}\.?,?\s+(?=\d)")
+_OFFSET = re.compile(
+    r"\s*\(?(?:UTC|GMT|Z)?(?P<sign>[+\-−])(?P<h>\d{1,2})(?::?(?P<m>\d{2}))?\)?(?:\s*\([^)]*\)|\s+[A-Z]{2,5})?$"
+)
+_WEEKDAY = re.compile(r"[^\W\d_]{2,12}(?:-feira)?\.?,?\s+(?=\d)")
+_WEEKDAY_INSIDE = re.compile(r"(?<=\d)\s*\([^\W\d_]{1,10}\.?\)|(?<=\d\d)\s+[^\W\d_]{2,10}\.?,?(?=\s+\d{1,2}:\d\d)")
+_OF = re.compile(r"(?<=\d)\s+de\s+(?=[^\W\d])|(?<=[^\W\d_.])\.?\s+del?\s+(?=\d)")
 _NAMED_ZONE = re.compile(r"(?<=[Z\d])\[[\w/+-]+\]$")  # behind an offset, as Java writes it
 _BEHIND = re.compile(r"\s*(?:Uhr|uur|hrs?)\.?$", re.IGNORECASE)
 _CHARACTERS = str.maketrans(
@@ -85,9 +73,12 @@ _MINUTES = re.compile("[分분]\\s*(?=\\d)")
 _RANGE = re.compile(r"(?P<begin>.{8,}?)(?:\s+(?:-|–|to|bis|à|a)\s+|/(?=\d{4}-\d\d-\d\dT))(?P<end>.*\d.*)$")
 _POINT_BEHIND = re.compile(r"(?<=\d)\.\s+(?=\d)")
 _POINTS = re.compile(r"(?<=\d)\. (?=\d{1,2}[:.h]\d\d)")
-_BETWEEN = re.compile(r"\s+(?:@|klo|kl\.?|um|at|à|alle|ore|godz\.?|o godz\.?|ob|u)\s+(?=\d)")
+_BETWEEN = re.compile(r"\s+(?:@|klo|kl\.?|um|at|à|às|a las?|alle(?: ore)?|ore|в|godz\.?|o godz\.?|ob|u)\s+(?=\d)")
 _HALVES = {"上午": "AM", "下午": "PM", "午前": "AM", "午後": "PM", "오전": "AM", "오후": "PM"}
 _HALF = re.compile(f"(?P<half>{'|'.join(_HALVES)})\\s*(?P<clock>[\\d:]+)")
+
+
+_HALF_BEHIND = re.compile(r"(?<=\d)\s*(?:(?P<am>a\.?\s*m\.?|πμ|π\.μ\.|ص)|(?:p\.?\s*m\.?|μμ|μ\.μ\.|م))$", re.IGNORECASE)
 
 
 def general(text: str, order: str) -> datetime:
@@ -111,12 +102,15 @@ def general(text: str, order: str) -> datetime:
 
 def _plainer(text: str) -> str:
     """Without what people put around a date and a clock: a weekday, "o'clock", `@`, points behind ordinals."""
-    text = _BETWEEN.sub(" ", text)
+    text = _BETWEEN.sub(" ", text.strip("<>"))
     text = _HALF.sub(lambda found: f"{found['clock']} {_HALVES[found['half']]}", text)
     # `2024.03.25. 14:00` before `25. 3. 2024`: the point before a clock parts nothing.
     text = _POINT_BEHIND.sub(".", _POINTS.sub(" ", text))
+    text = _HALF_BEHIND.sub(lambda found: " AM" if found["am"] else " PM", _OF.sub(" ", text))
+    text = _WEEKDAY_INSIDE.sub("", text)
     span = _RANGE.match(text)
-    if span is not None and len(span["end"]) > 3:
+    # `25/01/2024 a 13:00` is no range: the time of day of its beginning would be lost.
+    if span is not None and len(span["end"]) > 3 and (":" in span["begin"] or ":" not in span["end"]):
         text = span["begin"]
     text = _NAMED_ZONE.sub("", text)
     text = _BEHIND.sub("", text)
@@ -181,6 +175,7 @@ def century(year: int) -> int:
 
 def _with_clock(day: datetime, rest: str, *, compact: bool) -> datetime:
     found = _CLOCK.match(rest) or _HOUR.match(rest) or (_CLOCK_DIGITS.match(rest) if compact else None)
+    found = found or _HOUR_ALONE.match(rest)
     zone = rest
     if found is not None:
         hour, minute, second = int(found["H"]), int(found["M"] or 0), int(found["S"] or 0)

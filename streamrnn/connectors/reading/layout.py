@@ -30,17 +30,19 @@ class TimeReading(Section):
 
     columns: tuple[str, ...]
     form: str
-    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `week`, `year`,
-    `excel`, `datenum`, `julian`, `of day`; or a strptime format."""
+    """`iso`; `YMD`, `DMY`, `MDY`, `yMD` (which number is what); `epoch`, `mixed epoch`, `digits`, `short digits`,
+    `digits DMY`, `digits MDY`, `week`, `year`, `excel`, `datenum`, `julian`, `mjd`, `of day`; or a strptime format."""
     unit: Literal["s", "ms", "us", "ns", "min", "h", "d"] = "s"
     """Of an epoch, or of a time since the start."""
+    zone: str = ""
+    """What the column's name says of times that name none themselves: `Europe/Berlin`, `+01:00`; else they are UTC."""
     parts: Literal[
-        "whole", "date and time", "date and hour", "date and period",
+        "whole", "date and time", "date and hour", "date and period", "date and part",
         "fields", "year and day", "year and week", "year and quarter",
     ] = "whole"  # fmt: skip
     """What the columns hold."""
     periods: int = 0
-    """Into how many equal parts the second column counts a day."""
+    """Into how many equal parts the second column counts a day: from 1, or from 0 (`date and part`)."""
 
 
 class LongReading(Section):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from streamrnn.connectors.reading import clocks, key_choice, numbers
-from streamrnn.connectors.reading.dates import MONTHS
+from streamrnn.connectors.reading.month_names import MONTHS
 from streamrnn.connectors.reading.sample import Sample
 from streamrnn.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from streamrnn.connectors.reading import clocks
 from streamrnn.connectors.reading.missing import MISSING
-from streamrnn.connectors.reading.numbers import is_plain, parts_of
+from streamrnn.connectors.reading.numbers import has_digit, is_plain, parts_of
 
 DELIMITERS = ("\t", ";", ",", "|")
 SPACES = " "
@@ -230,9 +230,17 @@ def _first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[in
         kinds = {at: _kind(cell) for at, cell in enumerate(grid[number][1]) if at in typed}
         if timed and _is_time_like(grid[number][1], timed[0], kinds) and set(kinds.values()) - {"text", "missing"}:
             return number
+        if timed and _has_its_numbers(grid[number][1], timed[0], kinds, typed):
+            return number  # its date is written in a way that is not known
         if not timed and typed and all(kinds.get(at, "missing") in (kind, "missing") for at, kind in typed.items()):
             return number
     return first
+
+
+def _has_its_numbers(cells: Sequence[str], at: int, kinds: dict[int, str], typed: dict[int, str]) -> bool:
+    """Whether a line has digits for the time and numbers under all columns of numbers."""
+    others = [kinds.get(one) for one, kind in typed.items() if kind == "number"]
+    return bool(others) and set(others) == {"number"} and at < len(cells) and has_digit(cells[at])
 
 
 def _is_time_like(cells: Sequence[str], at: int, kinds: dict[int, str]) -> bool:

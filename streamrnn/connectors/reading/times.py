@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from streamrnn.connectors.reading.dates import MONTHS, century, general, iso, micros
+from streamrnn.connectors.reading.dates import century, general, iso, micros
 from streamrnn.connectors.reading.layout import TimeReading
+from streamrnn.connectors.reading.month_names import MONTHS
 
 EXCEL_EPOCH = datetime(1899, 12, 30)
 EPOCH = datetime(1970, 1, 1)
@@ -43,11 +44,13 @@ def epoch(text: str, unit: str) -> datetime:
 
 
 def digits(text: str) -> datetime:
-    """`202401`, `20240131`, `2024013112`, `202401311259`, `20240131125959` and with milliseconds; `240131`."""
+    """`202401`, `20240131`, `2024031` (day of the year), `2024013112`, `202401311259`, `20240131125959`; `240131`."""
     whole = text.removesuffix(".0")
     if not whole.isdigit():
         raise ValueError(f"{text!r:.60} is no date of digits alone")
     size = len(whole)
+    if size == 7:
+        return _year_and_day(f"{whole[:4]} {whole[4:]}")
     if size == 6:
         year, month = int(whole[:4]), int(whole[4:])
         if 1 <= month <= 12 and 1700 <= year <= 2200:
@@ -60,6 +63,24 @@ def digits(text: str) -> datetime:
     if len(numbers) > 3 and numbers[3] == 24 and not any(numbers[4:]) and not micro:
         return datetime(*numbers[:3]) + timedelta(1)  # type: ignore[arg-type]
     return datetime(*numbers).replace(microsecond=micro)  # type: ignore[arg-type]
+
+
+def short_digits(text: str) -> datetime:
+    """`240131`, `2401311259`, `240131125959`: the year has two digits."""
+    whole = text.removesuffix(".0")
+    if len(whole) not in (6, 10, 12) or not whole.isdigit():
+        raise ValueError(f"{text!r:.60} is no date of digits alone")
+    first, *others = [int(whole[at : at + 2]) for at in range(0, len(whole), 2)]
+    return datetime(century(first), *others)  # type: ignore[arg-type]
+
+
+def digits_year_last(text: str, order: str) -> datetime:
+    """`31012024` or `01312024`; spreadsheets drop a zero in front."""
+    whole = text.removesuffix(".0").zfill(8)
+    if len(whole) != 8 or not whole.isdigit():
+        raise ValueError(f"{text!r:.60} is no date of digits alone")
+    first, second, year = int(whole[:2]), int(whole[2:4]), int(whole[4:])
+    return datetime(year, second, first) if order == "DMY" else datetime(year, first, second)
 
 
 def year(text: str) -> datetime:
@@ -77,8 +98,8 @@ def week(text: str) -> datetime:
     return datetime.fromisocalendar(int(whole[:4]), int(whole[4:]), 1)
 
 
-_DATENUM, _JULIAN = 693_960.0, 2_415_018.5
-"""What 1899-12-30 is in days of MATLAB, and in Julian days."""
+_DATENUM, _JULIAN, _MODIFIED = 693_960.0, 2_415_018.5, 15_018.0
+"""What 1899-12-30 is in days of MATLAB, in Julian days and in modified ones."""
 
 
 def excel(text: str, begin: float = 0.0) -> datetime:
@@ -104,8 +125,18 @@ def mixed_epoch(text: str) -> datetime:
     raise ValueError(f"{text!r:.60} is no time since 1970: it is too small to tell its unit")
 
 
+def zone_of(name: str) -> tzinfo:
+    """`Europe/Berlin`, or `+01:00`."""
+    if name[:1] not in "+-":
+        return ZoneInfo(name)
+    hours, _, minutes = name[1:].partition(":")
+    apart = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-apart if name[0] == "-" else apart)
+
+
 def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
     """What reads one cell (or several with a space between); raises `ValueError`. No zone means UTC, or `zone`."""
+    zone = zone or how.zone or None
     form = how.form
     if form == "iso":
         parse: Callable[[str], datetime] = iso
@@ -122,7 +153,7 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         parse = lambda text: datetime.strptime(text, form)  # noqa: E731
     if how.parts == "date and hour":
         whole = parse
-        parse = lambda text: whole(_hour_last(text))  # noqa: E731
+        parse = lambda text: _short_and_clock(text) or whole(_hour_last(text))  # noqa: E731
     elif how.parts == "date and period":
         date_alone, per_day = parse, how.periods
 
@@ -130,11 +161,14 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
             day, since = _period_last(text, per_day)
             return date_alone(day) + since
 
+    elif how.parts == "date and part":
+        date_of, in_a_day = parse, how.periods
+        parse = lambda text: _with_part(date_of, text, in_a_day)  # noqa: E731
     elif how.parts in _OF_FIELDS:
         parse = _OF_FIELDS[how.parts]
     if zone is None:
         return _bounded(parse)
-    where = ZoneInfo(zone)
+    where = zone_of(zone)
 
     def local(text: str) -> datetime:
         time = parse(text)
@@ -150,7 +184,7 @@ _FIRST, _LAST = (datetime.min - EPOCH) // _MICROSECOND, (datetime.max - EPOCH) /
 
 def microseconds(how: TimeReading, zone: str | None) -> Callable[[str], int]:
     """As `reader`, in microseconds since 1970."""
-    as_it_is = how.form == "iso" and how.parts in ("whole", "date and time") and zone is None
+    as_it_is = how.form == "iso" and how.parts in ("whole", "date and time") and zone is None and not how.zone
     parse: Callable[[str], datetime] = iso if as_it_is else reader(how, zone)
     if how.form == "epoch" and how.unit == "s":
         other = parse
@@ -179,13 +213,15 @@ def _inside(time: int, text: str) -> int:
 
 _NUMERIC: dict[str, Callable[[str], datetime]] = {
     "digits": digits, "week": week, "year": year, "excel": excel, "mixed epoch": mixed_epoch,
+    "short digits": short_digits, "digits DMY": lambda text: digits_year_last(text, "DMY"),
+    "digits MDY": lambda text: digits_year_last(text, "MDY"), "mjd": lambda text: excel(text, _MODIFIED),
     "datenum": lambda text: excel(text, _DATENUM), "julian": lambda text: excel(text, _JULIAN),
 }  # fmt: skip
 
 
 def _with_point(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
-    """Numbers may have a decimal comma."""
-    return lambda text: parse(text.replace(",", ".") if "," in text else text)
+    """Numbers may have a decimal comma, and a colon behind them."""
+    return lambda text: parse(text.replace(",", ".").rstrip(":") if "," in text or ":" in text else text)
 
 
 def _bounded(parse: Callable[[str], datetime]) -> Callable[[str], datetime]:
@@ -218,6 +254,15 @@ def _hour_last(text: str) -> str:
     return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
 
 
+_SHORT = re.compile(r"(\d{6}) (\d{4}(?:\d\d)?)$")
+
+
+def _short_and_clock(text: str) -> datetime | None:
+    """`240131 1259`: both of digits alone, the year first."""
+    found = _SHORT.match(text)
+    return short_digits(found[1] + found[2]) if found is not None else None
+
+
 def _period_last(text: str, per_day: int) -> tuple[str, timedelta]:
     """`2024-01-31 48`: the date, and when the 48th of so many equal parts of the day begins."""
     day, _, number = text.rpartition(" ")
@@ -225,6 +270,15 @@ def _period_last(text: str, per_day: int) -> tuple[str, timedelta]:
     if not 1 <= period <= per_day:
         raise ValueError(f"there is no period {period} in a day of {per_day}")
     return day, timedelta(seconds=86_400 / per_day * (period - 1))
+
+
+def _with_part(date_of: Callable[[str], datetime], text: str, per_day: int) -> datetime:
+    """`2024-01-31 3600`: the date, and so many equal parts of a day after its beginning."""
+    day, _, number = text.rpartition(" ")
+    part = float(number.replace(",", "."))
+    if not 0 <= part <= per_day:
+        raise ValueError(f"there is no {number} in a day of {per_day}")
+    return date_of(day) + timedelta(seconds=round(86_400 / per_day * part, 3))
 
 
 def _year_and_day(text: str) -> datetime:
@@ -263,8 +317,9 @@ def _year_and_quarter(text: str) -> datetime:
 
 
 def _year_and_week(text: str) -> datetime:
-    year, week = [_field(part) for part in text.split()]
-    return datetime.fromisocalendar(year, week, 1)
+    """`2024 5`, or with the day of the week, 1 to 7 from Monday on."""
+    year, week, *day = [_field(part) for part in text.split()]
+    return datetime.fromisocalendar(year, week, day[0] if day else 1)
 
 
 _OF_FIELDS: dict[str, Callable[[str], datetime]] = {
