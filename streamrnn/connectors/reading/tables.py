@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from streamrnn.connectors.reading import clocks
 from streamrnn.connectors.reading.missing import MISSING
-from streamrnn.connectors.reading.numbers import has_digit, is_plain, parts_of
+from streamrnn.connectors.reading.numbers import is_plain, parts_of
 
 DELIMITERS = ("\t", ";", ",", "|")
 SPACES = " "
 """As a delimiter: any number of blanks, where nothing else parts the cells."""
 _RULE = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set\b|[\s|+:=-]*[-=]{3}[\s|+:=-]*$|[\s|:-]*\|:?-+:?\|[\s|:-]*$")
+_DIGITS = re.compile(r"\d")
 _PREAMBLE = 20  # lines with as many cells as rows have, before the first of them
 _LOOKED_AT = 200  # lines that decide the delimiter
 _MOST_CELLS = 400_000  # in the sample, so that a look at a hundred thousand columns takes no longer
@@ -240,7 +241,7 @@ def _first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[in
 def _has_its_numbers(cells: Sequence[str], at: int, kinds: dict[int, str], typed: dict[int, str]) -> bool:
     """Whether a line has digits for the time and numbers under all columns of numbers."""
     others = [kinds.get(one) for one, kind in typed.items() if kind == "number"]
-    return bool(others) and set(others) == {"number"} and at < len(cells) and has_digit(cells[at])
+    return bool(others) and set(others) == {"number"} and at < len(cells) and len(_DIGITS.findall(cells[at])) > 2
 
 
 def _is_time_like(cells: Sequence[str], at: int, kinds: dict[int, str]) -> bool:
