@@ -23,6 +23,7 @@ from streamrnn.forecasting.calendar import INTERVAL, season_names
 from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Batch, CommonSeries
 from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
+from streamrnn.kernels.bound_calls import bind
 from streamrnn.records.alerts import encode_alerts
 from streamrnn.records.events import Decoded, format_times, targets_of
 from streamrnn.records.feedback import Feedback
@@ -30,7 +31,7 @@ from streamrnn.records.forecasts import encode
 from streamrnn.records.latest import Opened, forecast_steps, numbers, open_alerts, origin
 from streamrnn.records.log import Message, Partition
 from streamrnn.state import settings
-from streamrnn.state.arrays import row_bytes
+from streamrnn.state.arrays import OneRow, row_bytes
 from streamrnn.state.partition_model import PartitionModel, unknown_series
 
 Float64 = npt.NDArray[np.float64]
@@ -206,6 +207,31 @@ class ForecastModel(PartitionModel[Answers]):
         for run in self._passes(series, batch, Answers._make(array[part] for array in answers)):
             run()
 
+    def one_at_a_time(self, series: Series) -> Callable[[Decoded], Answers]:
+        """See `PartitionModel.one_at_a_time`: event, answers and the arrays of the state stay where they are."""
+        batch = Batch(
+            rows=np.zeros(1, np.int64),
+            times=np.zeros(1, np.int64),
+            x=np.zeros((1, self._targets)),
+            u=np.zeros((1, self._features)),
+            rules=np.zeros(1, np.int64),
+            ignored=np.zeros(1, np.bool_),
+        )
+        answer = OneRow(self._answers(1))
+        blank = answer.get()
+        run = bind([(one.func, one.args) for one in self._passes(series, batch, answer.arrays)])
+
+        def fold_one(decoded: Decoded) -> Answers:
+            answer.put(blank)
+            batch.times[:], batch.u[:] = decoded.times, decoded.features
+            batch.rules[:] = self._rules.numbers(decoded.keys)
+            batch.ignored[:] = self._ignored.mask(decoded.keys, decoded.times)
+            batch.x[:] = np.nan if batch.ignored[0] else decoded.targets
+            run()
+            return answer.arrays
+
+        return fold_one
+
     @staticmethod
     def newest_times(rows: Series) -> Int64:
         """See `PartitionModel`."""
@@ -246,11 +272,11 @@ class ForecastModel(PartitionModel[Answers]):
         why = f"it has had {had}" if found == feedback.TO_COME else f"it has had {had}, and knows the last few of them"
         raise FeedbackRefused(f"feedback on alert {told.alert} of series {told.key!r}: {why}")
 
-    def _passes(self, series: Series, batch: Batch, answers: Answers) -> tuple[Callable[[], None], ...]:
+    def _passes(self, series: Series, batch: Batch, answers: Answers) -> tuple[partial[None], ...]:
         """The compiled passes over a batch, in order."""
         config, shared, scratch = self._config, self.shared, self._scratch
         common, working = series.common, scratch.forecaster
-        passes: tuple[Callable[[], None], ...] = (
+        passes: tuple[partial[None], ...] = (
             partial(fold.arrive, config.skip_late, shared.counters, common, batch, answers),
             partial(
                 fold.forecast, config.forecaster, shared.forecaster, series.forecaster, working, common, batch, answers

@@ -197,7 +197,8 @@ class EventDecoder:
     def _decode(self, records: Sequence[Record]) -> Decoded:
         if self._payloads is not None:
             return self._decode_payloads(records, self._payloads)
-        return self._each(records) if self._scanner is None else self._scan(self._scanner, records)
+        # One event is soonest read by the schema: to scan takes compiled code arrays of it.
+        return self._each(records) if self._scanner is None or len(records) == 1 else self._scan(self._scanner, records)
 
     def _scan(self, scanner: Scanner, records: Sequence[Record]) -> Decoded:
         """The plain ones together, the others one by one."""

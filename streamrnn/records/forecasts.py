@@ -108,16 +108,17 @@ def encode(
     `names` are those of the targets, `channels` those of the anomaly channels (`explain` publishes all of them),
     `levels` those of the intervals; with more than one, every interval is published under its level.
     """
-    events, horizon, _ = answers.forecast.shape
+    horizon = answers.forecast.shape[1]
     several = tuple(levels) if len(levels) > 1 else ()
     template = _template(partition, tuple(names), tuple(channels) if explain else (), several, horizon)
+    due = step_times(decoded.times, answers.interval, horizon)
     values = fill(
         template,
         Contents(
             decoded.keys,
             decoded.times,
-            np.fromiter((record.offset for record in decoded.records), np.int64, events),
-            np.tile(step_times(decoded.times, answers.interval, horizon), len(names)),
+            np.array([record.offset for record in decoded.records], np.int64),
+            due if len(names) == 1 else np.tile(due, len(names)),
             _numbers(decoded, answers, len(several), explain and bool(channels)),
             _extras(names, channels, answers),
             answers.late,
@@ -167,20 +168,25 @@ def _template(
 def _numbers(decoded: Decoded, answers: Answers, levels: int, explain: bool) -> Float64:
     """All numbers of the records in the order of the template, `(events, numbers)`."""
     events, horizon, targets = answers.forecast.shape
-    lower, upper = answers.lower[:, 0], answers.upper[:, 0]
-    now = np.stack([decoded.targets, answers.expected, answers.expected_median, lower, upper], axis=-1)
+    every = [part[:, level] for level in range(levels) for part in (answers.lower, answers.upper)]
+    now = [decoded.targets, answers.expected, answers.expected_median, answers.lower[:, 0], answers.upper[:, 0]]
     ahead = [
         answers.forecast, answers.forecast_median, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0],
         *(part[:, level] for level in range(levels) for part in (answers.forecast_lower, answers.forecast_upper)),
     ]  # fmt: skip
-    steps = np.stack(ahead, axis=-1).transpose(0, 2, 1, 3).reshape(events, targets, horizon * len(ahead))
-    every = [part[:, level] for level in range(levels) for part in (answers.lower, answers.upper)]
-    parts = [now, steps, *(part[..., None] for part in every)]
-    own = np.concatenate(parts, axis=-1)
-    columns = [own.reshape(events, targets * own.shape[2]), answers.score[:, None]]
+    first, last = len(now), len(now) + horizon * len(ahead)  # of what comes per step
+    width = last + len(every)
+    numbers = np.empty((events, targets * width + 1 + (1 + answers.channels.shape[1] if explain else 0)))
+    own = numbers[:, : targets * width].reshape(events, targets, width)
+    steps = own[:, :, first:last].reshape(events, targets, horizon, len(ahead))
+    for column, part in [*enumerate(now), *enumerate(every, last)]:
+        own[:, :, column] = part
+    for column, part in enumerate(ahead):
+        steps[..., column] = part.swapaxes(1, 2)
+    numbers[:, targets * width] = answers.score
     if explain:
-        columns += [answers.strength[:, None], answers.channels]
-    return np.concatenate(columns, axis=1)
+        numbers[:, targets * width + 1], numbers[:, targets * width + 2 :] = answers.strength, answers.channels
+    return numbers
 
 
 _QUIET = b',"is_anomaly":false'
@@ -202,7 +208,8 @@ def _extras(names: Sequence[str], channels: Sequence[str], answers: Answers) -> 
                 "channel": channels[channel] if channel >= 0 else None,
             }
         )
-    for event in np.flatnonzero(~np.isnan(answers.warning[:, 0])).tolist():
+    said = answers.warning[:, 0]
+    for event in (said == said).nonzero()[0].tolist():  # not NaN
         probability, lead, driver, warns = answers.warning[event].tolist()
         warning = {
             "probability": probability,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ from streamrnn.records.events import Float64, Int64
 _KINDS = ("number", "key", "time", "offset", "due", "extra")
 NUMBER, KEY, TIME, OFFSET, DUE, EXTRA = (f"\0slot:{kind}" for kind in _KINDS)
 """Values that stand for a slot in the example. EXTRA is a name, with any value: its text may add fields there."""
+
+_SLOTS = dict(enumerate((NUMBER, KEY, TIME, OFFSET, DUE, EXTRA)))
+_FEW_SLOTS = 100
+_EPOCH = datetime(1970, 1, 1)
+_UNKNOWN = int(np.iinfo(np.int64).min)
 
 _MARK = re.compile(rb'"\\u0000slot:(\w+)"')
 _EXTRA_FIELD = re.compile(rb',?"\\u0000slot:extra\d*":null')
@@ -38,6 +44,8 @@ class Template:
             start = mark.end()
         pieces.append(text[start:])
         kinds.append(len(_KINDS))
+        self.pieces = list(zip(pieces, (_SLOTS.get(kind, "") for kind in kinds), strict=True))
+        """Text, and what comes after it."""
         self.text = np.frombuffer(b"".join(pieces), np.uint8)
         self.ends = np.cumsum([len(piece) for piece in pieces])
         self.kinds = np.array(kinds, np.int64)
@@ -61,6 +69,8 @@ def fill(template: Template, contents: Contents) -> list[bytes]:
     from streamrnn.kernels import json_text  # compiled code is loaded when it is needed
 
     events = len(contents.times)
+    if events == 1 and len(template.pieces) < _FEW_SLOTS:
+        return [] if contents.skip[0] else [_fill_one(template, contents)]
     numbers = orjson.dumps(np.ascontiguousarray(contents.numbers), option=orjson.OPT_SERIALIZE_NUMPY)
     keys = orjson.dumps(contents.keys)
     extra = b"".join(contents.extras)
@@ -87,3 +97,25 @@ def fill(template: Template, contents: Contents) -> list[bytes]:
     bounds = ends.tolist()
     skip = contents.skip.tolist()
     return [whole[start:end] for start, end, left in zip([0, *bounds], bounds, skip, strict=False) if not left]
+
+
+def _fill_one(template: Template, contents: Contents) -> bytes:
+    """The document of one event, whose few texts are joined before compiled code has its arrays."""
+    numbers = orjson.dumps(np.ascontiguousarray(contents.numbers[0]), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    slots = {
+        NUMBER: iter(numbers.split(b",")),
+        KEY: iter([orjson.dumps(contents.keys[0])]),
+        TIME: iter([_time_text(contents.times.item(0))]),
+        OFFSET: iter([b"%d" % contents.offsets[0]]),
+        DUE: map(_time_text, contents.due[0].tolist()),
+        EXTRA: iter(contents.extras),
+        "": iter([b""]),
+    }
+    return b"".join([text for piece, slot in template.pieces for text in (piece, next(slots[slot]))])
+
+
+def _time_text(time: int) -> bytes:
+    """RFC 3339 in UTC, with a fraction only where there is one."""
+    if time == _UNKNOWN:
+        return b"null"
+    return f'"{(_EPOCH + timedelta(microseconds=time)).isoformat()}Z"'.encode()

@@ -128,6 +128,7 @@ class Stepper:
         self.states = SeriesStates(model.settings, model.known_settings, model.layouts, row_bytes(model.new_rows(1)))
         self._one, self._many = OneRow(model.new_rows(1)), Table(model, 1)
         self._blank = self._one.get()
+        self._fold_one: Callable[[Decoded], Any] | None = None  # compiled, or read from the cache, by the first event
         self.lock = threading.Lock()
         event = self.config.event
         names = [event.key, event.time, *event.features, *self._task.taught_by]
@@ -169,7 +170,9 @@ class Stepper:
                 return self._heard(state, decoded.feedback[0]), None
             series = decoded.keys[0]
             self._one.put(self.states.decode(series, state) if state else self._blank)
-            answers = self.model.fold_into(self._one.arrays, decoded, np.zeros(1, np.int64))
+            if self._fold_one is None:
+                self._fold_one = self.model.one_at_a_time(self._one.arrays)
+            answers = self._fold_one(decoded)
             if unusable := self.model.unusable(decoded, answers):
                 raise unusable[0][1]
             messages = self.model.encode(_place(record), decoded, answers)

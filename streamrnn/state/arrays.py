@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -109,43 +109,46 @@ def put_rows(tree: tuple[Any, ...], rows: Sequence[int], data: Sequence[RowBytes
                 array[at] = block.reshape(len(rows), -1)[:, begin - first : end - first]
 
 
-class OneRow:
+class OneRow(Generic[Tree]):
     """The arrays of one series in one piece of memory, so that its bytes go in and out as one copy.
 
     `arrays` are those of a tree with one row, with their values. They lie as `get_rows` orders them. Where an array
-    would not begin at a multiple of its item's size, compiled code could not read it: that one is copied by itself.
+    would not begin at a multiple of its item's size, compiled code could not read it: there a new piece begins.
     """
 
-    def __init__(self, tree: tuple[Any, ...]) -> None:
-        before = get_rows(tree, [0])[0]
-        self._bytes = np.zeros(len(before), np.uint8)
-        self._apart: list[_Span] = []
-        self._end = 0
+    def __init__(self, tree: Tree) -> None:
+        spans = list(_spans(tree))
+        begins = [0]
+        for (_, array), span in zip(((name, one) for name, one in fields(tree) if one.size), spans, strict=True):
+            if (span.begin - begins[-1]) % array.itemsize:
+                begins.append(span.begin)
+        self._size = spans[-1].end if spans else 0
+        ends = [*begins[1:], self._size]
+        self._pieces = [np.zeros(end - begin, np.uint8) for begin, end in zip(begins, ends, strict=True)]
+        self._parts = [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
+        self._piece, self._at = 0, 0
         self.arrays = map_arrays(tree, self._placed)
-        self.put(before)
+        self.put(get_rows(tree, [0])[0])
 
     def _placed(self, array: Array) -> Array:
-        begin, self._end = self._end, self._end + array.nbytes
-        if array.size and begin % array.itemsize == 0:
-            return np.ndarray(array.shape, array.dtype, self._bytes, begin)
-        own = np.zeros_like(array)
-        if array.size:
-            self._apart.append(_Span(own.reshape(1, -1).view(np.uint8), begin, self._end))
-        return own
+        if not array.size:
+            return np.zeros_like(array)
+        if self._at == len(self._pieces[self._piece]):
+            self._piece, self._at = self._piece + 1, 0
+        begin, self._at = self._at, self._at + array.nbytes
+        return np.ndarray(array.shape, array.dtype, self._pieces[self._piece], begin)
 
     def put(self, data: RowBytes) -> None:
         """Write what `get` gave. Raises ValueError when its length differs."""
-        if len(data) != len(self._bytes):
-            raise ValueError(f"a row has {len(self._bytes)} bytes, not {len(data)}")
-        self._bytes[:] = np.frombuffer(data, np.uint8)
-        for array, begin, end in self._apart:
-            array[0] = self._bytes[begin:end]
+        if len(data) != self._size:
+            raise ValueError(f"a row has {self._size} bytes, not {len(data)}")
+        content = np.frombuffer(data, np.uint8)
+        for piece, part in zip(self._pieces, self._parts, strict=True):
+            piece[:] = content[part]
 
     def get(self) -> bytes:
         """The row's bytes, as `get_rows` gives them."""
-        for array, begin, end in self._apart:
-            self._bytes[begin:end] = array[0]
-        return self._bytes.tobytes()
+        return b"".join([piece.data for piece in self._pieces])
 
 
 class _Span(NamedTuple):

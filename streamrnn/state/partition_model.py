@@ -7,7 +7,7 @@ from labels. `tasks.py` picks by the configuration.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -166,6 +166,14 @@ class PartitionModel(ABC, Generic[Answers]):
         answers = self._blank_answers(decoded)
         self._fold(series, decoded, slice(0, len(decoded.keys)), rows, answers)
         return answers
+
+    def one_at_a_time(self, series: Any) -> Callable[[Decoded], Answers]:
+        """What folds single events into row 0 of the arrays `series`, as `fold_into` does.
+
+        Its answers are good until the next event.
+        """
+        row = np.zeros(1, np.int64)
+        return lambda decoded: self.fold_into(series, decoded, row)
 
     @property
     def layouts(self) -> migrations.Reader:

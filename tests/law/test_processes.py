@@ -10,12 +10,9 @@ import pytest
 from tests.commands import Streamrnn
 
 PLAIN = """
-import contextlib
-from streamrnn import linking
-assert linking._builtins_resolved_once
-linking._builtins_resolved_once = contextlib.nullcontext
-linking._NOT_NEEDED.clear()
-del linking._WholeLibrary._optimize_final_module
+from streamrnn.kernels import pipeline
+assert pipeline.FITS
+pipeline.FITS = False
 """
 """A process whose kernels go through all that numba does by itself."""
 

@@ -28,4 +28,6 @@ DAY = 86_400
 )
 def test_when_steps_are_due(time: str, seconds: float, due: list[str | None]) -> None:
     times = np.array([time], "datetime64[us]").astype(np.int64)
-    assert format_steps(step_times(times, np.array([round(seconds * 1e6)]), 3)) == [due]
+    intervals = np.array([round(seconds * 1e6)])
+    assert format_steps(step_times(times, intervals, 3)) == [due]
+    assert format_steps(step_times(times.repeat(2), intervals.repeat(2), 3)) == [due] * 2
