@@ -212,8 +212,9 @@ def run_produce(
 def run_demo(config: Config, *, duration: float | None, headless: bool, console: Console) -> None:
     """Play the simulated fleet through the memory connector, faster than real time."""
     from streamrnn.app.fleet import stream
+    from streamrnn.app.injected_faults import InjectedFaults
 
-    memory = MemoryLog("demo")
+    memory, faults = MemoryLog("demo"), InjectedFaults()
     if not headless:
         config = with_demo_port(config)
     with stopping() as stop, ExitStack() as stack:
@@ -221,7 +222,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
         prepare(task, console, quiet=False)
         scoring = Scoring(task.scorecard())
         monitor = stack.enter_context(monitoring(task, None if headless else console))
-        observers: list[Observer] = [scoring, monitor]
+        observers: list[Observer] = [scoring, monitor, faults]
 
         def play() -> None:
             started = time.monotonic()
@@ -230,6 +231,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
                 over = duration is not None and time.monotonic() - started >= duration
                 if over or stop.wait(max(0.0, behind) if count % 20 == 0 else 0):
                     break
+                faults.note(reading)
                 memory.append(0, reading.message())
             memory.finish()
 
@@ -242,6 +244,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
         worker.run()
         player.join(timeout=2)
     console.print(summary(scoring.scorecard, scoring.seconds))
+    console.print(faults.summary())
 
 
 def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder | None = None) -> None:

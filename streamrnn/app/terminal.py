@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,8 @@ from streamrnn.runtime.observer import Observer, Step
 from streamrnn.runtime.recovery import Progress as RecoveryProgress
 
 _BARS = " ▁▂▃▄▅▆▇█"
+_LEAST_RECENT, _MOST_RECENT = 8, 40
+"""Values of a series in the live view."""
 
 
 def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
@@ -37,7 +39,7 @@ def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
     ):  # fmt: skip
         row = (f"{mae:.4g}", f"{skill:+.1%}", f"{squared:+.1%}", f"{coverage:.1%}") if scored else ("-",) * 4
         table.add_row(Text(name), *row)
-    table.caption = f"anomalies found: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
+    table.caption = f"alerts: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
     if scorecard.feedback:
         said = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(scorecard.feedback.items()))
         table.caption += f"   feedback: {said}"
@@ -137,18 +139,32 @@ class RecoveryLog(Observer):
 
 class _Row:
     def __init__(self) -> None:
-        self.values: deque[float] = deque(maxlen=40)
+        self.values: deque[float] = deque(maxlen=_MOST_RECENT)
         self.observed = self.expected = self.lower = self.upper = float("nan")
         self.events = self.anomalies = 0
         self.error = self.persistence = 0.0
         self.score = 0.0
         self.flagged = 0  # events since the last anomaly, counted down
 
+    def cells(self, key: str) -> dict[str, Text]:
+        """The texts of its line."""
+        skill = 1 - self.error / self.persistence if self.persistence > 0 else 0.0
+        return {
+            "series": Text(key),
+            "observed": Text(f"{self.observed:.4g}"),
+            "next": Text(f"{self.expected:.4g}"),
+            "interval": Text(f"{self.lower:.4g} .. {self.upper:.4g}"),
+            "skill": Text(f"{skill:+.0%}", style="green" if skill > 0 else "red"),
+            "surprise": Text(f"{self.score:.3f}", style="bold red" if self.flagged else ""),
+            "alerts": Text(str(self.anomalies)),
+        }
+
 
 class LiveView(Observer):
     """One line per series: its recent values, the forecast for the next, the skill, the surprise."""
 
     def __init__(self, console: Console, lines: int = 20) -> None:
+        self._console = console
         self._rows: dict[str, _Row] = {}
         self._lines = lines
         self._events = 0
@@ -194,23 +210,16 @@ class LiveView(Observer):
         self._live.update(self._render())
 
     def _render(self) -> RenderableType:
-        table = Table(expand=True)
-        for name in ("series", "recent", "observed", "next", "interval", "skill", "surprise", "alerts"):
-            table.add_column(name, justify="left" if name in ("series", "recent") else "right", no_wrap=True)
         ordered = sorted(self._rows.items(), key=lambda item: (-item[1].flagged, item[0]))
-        for key, row in ordered[: self._lines]:
-            skill = 1 - row.error / row.persistence if row.persistence > 0 else 0.0
-            table.add_row(
-                Text(key),
-                _sparkline(row.values),
-                f"{row.observed:.4g}",
-                f"{row.expected:.4g}",
-                f"{row.lower:.4g} .. {row.upper:.4g}",
-                Text(f"{skill:+.0%}", style="green" if skill > 0 else "red"),
-                Text(f"{row.score:.3f}", style="bold red" if row.flagged else ""),
-                str(row.anomalies),
-                style="on dark_red" if row.flagged > 20 else "",
-            )
+        shown = ordered[: self._lines]
+        cells = [row.cells(key) for key, row in shown]
+        names, recent = _fitting(cells, self._console.width)
+        table = Table(expand=True)
+        for name in names:
+            table.add_column(name, justify="left" if name in ("series", "recent") else "right", no_wrap=True)
+        for (_, row), cell in zip(shown, cells, strict=True):
+            cell["recent"] = Text(_sparkline(row.values, recent))
+            table.add_row(*(cell[name] for name in names), style="on dark_red" if row.flagged > 20 else "")
         rate = self._events / max(time.monotonic() - self._started, 1e-9)
         head = Text(f"streamrnn demo   {self._events:,} events   {rate:,.0f} events/s   Ctrl-C ends it", style="bold")
         more = len(ordered) - self._lines
@@ -218,7 +227,26 @@ class LiveView(Observer):
         return Group(head, table, *tail)
 
 
-def _sparkline(values: deque[float]) -> str:
+_COLUMNS = ("series", "recent", "observed", "next", "interval", "skill", "surprise", "alerts")
+_CAN_BE_LEFT_OUT = ("interval", "skill", "next", "recent", "alerts", "surprise")
+"""In this order, where the terminal is too narrow."""
+
+
+def _fitting(rows: Sequence[Mapping[str, Text]], width: int) -> tuple[list[str], int]:
+    """The columns that a terminal of `width` characters has room for, and the values to show of each series."""
+    widths = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in _COLUMNS if name != "recent"}
+    names = list(_COLUMNS)
+    for name in (*_CAN_BE_LEFT_OUT, None):
+        others = sum(widths[one] for one in names if one != "recent")
+        room = width - others - 3 * len(names) - 1  # a border and two spaces a column
+        if name is None or room >= (_LEAST_RECENT if "recent" in names else 0):
+            break
+        names.remove(name)
+    return names, max(0, min(_MOST_RECENT, room))
+
+
+def _sparkline(recent: Sequence[float], most: int) -> str:
+    values = list(recent)[-most:] if most else []
     finite = [value for value in values if np.isfinite(value)]
     if not finite:
         return ""
