@@ -59,6 +59,8 @@ def flags(found: Look) -> list[str]:
     said: list[str] = []
     if layout.kind == "csv" and layout.delimiter != ",":
         said += ["--delimiter", "tab" if layout.delimiter == "\t" else layout.delimiter]
+    if layout.kind == "csv" and layout.encoding != "utf-8":
+        said += ["--encoding", layout.encoding]
     if layout.time is not None and len(layout.time.columns) == 1:
         said += ["--time", layout.time.columns[0]]
     for name in layout.keys:
@@ -97,13 +99,13 @@ def _lines(found: Look, config: Config) -> Iterator[str]:
     if layout.kind == "csv":
         mark = {"\t": "tab", " ": "spaces", ",": "comma", ";": "semicolon"}.get(layout.delimiter, layout.delimiter)
         kind += f", cells parted by {mark}, {'with' if layout.header is not None else 'without'} a header"
-        kind += f", {'UTF-8' if layout.encoding == 'utf-8' else 'Latin-1 (cp1252)'}"
+        kind += f", {'UTF-8' if layout.encoding == 'utf-8' else layout.encoding}"
     yield f"format     {kind}"
     yield f"rows       {seen.rows:,} were looked at"
     if layout.time is None:
         yield "time       none: rows count as one second apart"
     else:
-        zone = config.event.time_zone or "UTC where a time has none"
+        zone = config.event.time_zone or layout.time.zone or "UTC where a time has none"
         form = layout.time.form + (f" {layout.time.unit}" if layout.time.form == "epoch" else "")
         yield f"time       {' and '.join(layout.time.columns)} ({form}; zone: {zone})"
         if seen.interval is not None:

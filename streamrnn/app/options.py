@@ -61,6 +61,8 @@ def reading(command: Command) -> Command:
         click.option("--na", "missing", multiple=True, metavar="TEXT", help="This means missing, too: --na -9999."),
         click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark; default: found."),
         click.option("--delimiter", metavar="CHARACTER", help="What parts the cells of a row; default: found."),
+        click.option("--encoding", metavar="NAME", help="Of text that is no UTF-8: cp1250, shift_jis; default: found."),
+        click.option("--table", metavar="PATH", help="Of several tables in a JSON document: the one at this place."),
         click.option("--sort", is_flag=True, default=None, help="Read the rows in the order of their times."),
     )
     for option in reversed(options):
@@ -111,6 +113,8 @@ def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
         "file.missing": [*given["missing"]] or None,
         "file.decimal": given["decimal"],
         "file.delimiter": {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter),
+        "file.encoding": given["encoding"],
+        "file.table": given["table"],
         "file.sort": given["sort"],
     }
 

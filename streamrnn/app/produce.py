@@ -11,6 +11,7 @@ import orjson
 
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
+from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.missing import spellings
 from streamrnn.connectors.reading.numbers import is_plain
@@ -87,7 +88,7 @@ class _Sender:
         layout = self._layout
         if layout.kind == "csv":
             try:
-                cells = cells_of(line.decode(layout.encoding, "replace"), layout.delimiter)
+                cells = cells_of(text_of_line(line, layout.encoding), layout.delimiter)
             except (ValueError, StopIteration):
                 cells = []
             joined = layout.time.columns[1:] if layout.time is not None else ()

@@ -35,6 +35,10 @@ class FileConfig(Section):
     """The decimal mark; default: found for every column."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """What parts the cells of a row; default: found."""
+    encoding: str | None = None
+    """Of text that is no UTF-8, such as cp1250 or shift_jis; default: found."""
+    table: str | None = None
+    """Which table of a JSON document with several, by its place in it: `hourly`; default: the largest."""
     header: bool | None = None
     """Whether a line names the columns; default: found."""
     partitions: int = Field(1, ge=1, le=1024)

@@ -17,6 +17,14 @@ def comma(value: float) -> str:
     return str(value).replace(".", ",")
 
 
+def arabic(value: float) -> str:
+    return str(value).translate(str.maketrans("0123456789.", "٠١٢٣٤٥٦٧٨٩٫"))
+
+
+def wide(value: float) -> str:
+    return str(value).translate(str.maketrans("0123456789.", "０１２３４５６７８９．"))
+
+
 def serial(time: datetime) -> float:
     return (time.replace(tzinfo=None) - datetime(1899, 12, 30)) / timedelta(days=1)
 
@@ -207,6 +215,39 @@ def tables() -> Iterator[tuple[str, str]]:
         "booked and of value",
         "Buchung;Wertstellung;Betrag\n" + "".join(f"{t:%d.%m.%y %H:%M};{t:%d.%m.%y};{comma(v)}\n" for t, v in PAIRS),
     )
+    yield (
+        "campbell",
+        '"TOA5","CR1000","CR1000","1","CR1000.Std.32","CPU:x.CR1","1","Hourly"\n"TIMESTAMP","RECORD","Air"\n'
+        '"TS","RN","Deg C"\n"","","Avg"\n'
+        + "".join(f'"{t:%Y-%m-%d %H:%M:%S}",{at},{v}\n' for at, (t, v) in enumerate(PAIRS)),
+    )
+    yield (
+        "write.table of R",
+        '"time" "value"\n' + "".join(f'"{at}" "{t:%Y-%m-%d %H:%M:%S}" {v}\n' for at, (t, v) in enumerate(PAIRS, 1)),
+    )
+    yield (
+        "one name over date and time, at the end",
+        "value who Moment\n" + "".join(f"{v} me {t:%Y-%m-%d %H:%M:%S}\n" for t, v in PAIRS),
+    )
+    for mark in ("\x01", "\x1f", "^", "~"):
+        lines = "".join(f"{t:%Y-%m-%d %H:%M:%S}{mark}{v}\n" for t, v in PAIRS)
+        yield f"parted by {ord(mark)}", f"time{mark}value\n{lines}"
+    yield (
+        "inches",
+        "time,pipe,value\n"
+        + "".join(f'{t:%Y-%m-%d %H:%M},{at % 2 + 4}" steel,{v}\n' for at, (t, v) in enumerate(PAIRS)),
+    )
+    yield "returns, and a line end", "time,value\r" + "".join(f"{t:%Y-%m-%d %H:%M},{v}\r" for t, v in PAIRS) + "\n"
+    yield (
+        "returns and line ends mixed",
+        "time,value\r" + "".join(f"{t:%Y-%m-%d %H:%M},{v}" + "\n\r"[at % 2] for at, (t, v) in enumerate(PAIRS)),
+    )
+    yield (
+        "marks of direction",
+        "time,value\n" + "".join(f"\u200e{t:%Y-%m-%d} \u200f{t:%H:%M}\u200e,\u200b{v}\n" for t, v in PAIRS),
+    )
+    yield "arabic digits", "time;value\n" + "".join(f"{t:%Y-%m-%d %H:%M};{arabic(v)}\n" for t, v in PAIRS)
+    yield "wide digits", "time,value\n" + "".join(f"{t:%Y-%m-%d %H:%M},{wide(v)}\n" for t, v in PAIRS)
     yield (
         "short fields",
         "YEAR,MO,DY,HR,T2M\n" + "".join(f"{t.year},{t.month},{t.day},{t.hour},{v}\n" for t, v in PAIRS),

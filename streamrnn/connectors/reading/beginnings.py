@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.rows import RowReader
 from streamrnn.errors import ConfigurationError, ConnectorError, EventInvalid
@@ -58,7 +59,7 @@ class FilesBegin:
         return time is not None or any(number == number for number in numbers)
 
     def _other(self, name: str, first: bytes, why: str) -> ConnectorError:
-        text = first.decode(self._layout.encoding, "replace")
+        text = text_of_line(first, self._layout.encoding)
         return ConnectorError(
             f"{name} begins with {text!r:.120}, neither the header of the file before it "
             f"({self._layout.header!r:.120}) nor a row ({why}): files that are read together have the same columns"

@@ -49,7 +49,7 @@ class LongReading(Section):
     """How rows of one metric each become events of several targets."""
 
     kind: Literal["csv", "json"]
-    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    encoding: str = "utf-8"
     delimiter: str = ","
     names: tuple[str, ...] = ()
     """The columns as they stand in the file (CSV)."""
@@ -72,7 +72,7 @@ class Layout(Section):
     """How the rows of a file are read."""
 
     kind: Literal["csv", "json", "line protocol", "scrape", "logfmt", "topics"]
-    encoding: Literal["utf-8", "cp1252"] = "utf-8"
+    encoding: str = "utf-8"
     delimiter: str = ","
     names: tuple[str, ...] = ()
     """The columns, in order (CSV)."""

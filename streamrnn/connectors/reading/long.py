@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.layout import LongReading
 from streamrnn.connectors.reading.lines import Found
 from streamrnn.connectors.reading.sample import at_path, text_of
@@ -38,7 +39,7 @@ class MetricRows:
                 return None
             return self.of(value) if isinstance(value, dict) else None
         try:
-            cells = trimmed(cells_of(line.decode(how.encoding, "replace"), how.delimiter), len(self._at))
+            cells = trimmed(cells_of(text_of_line(line, how.encoding), how.delimiter), len(self._at))
         except csv.Error:
             return None
         if len(cells) != len(self._at):

@@ -17,6 +17,7 @@ from streamrnn.config.event import EventConfig
 from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import clocks, long_look, numbers
 from streamrnn.connectors.reading import roles as deciding
+from streamrnn.connectors.reading.encodings import checked_encoding, find_encoding, text_of_line
 from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.missing import MISSING, spellings
 from streamrnn.connectors.reading.point_lines import KINDS, SPOKEN, kind_of
@@ -136,11 +137,12 @@ def decided(event: EventConfig, layout: Layout) -> EventConfig:
 def _tabular(
     lines: Lines, file: FileConfig, missing: frozenset[str], notes: list[str]
 ) -> tuple[Sample, frozenset[str], dict[str, Any]]:
-    encoding = _encoding(lines)
-    if encoding != "utf-8":
-        notes.append("encoding: Latin-1 (cp1252)")
-    head = [line.decode(encoding, "replace") for line in lines.head]
-    later = [line.decode(encoding, "replace") for line in lines.later[:_MOST_ROWS]]
+    encoding = checked_encoding(file.encoding) if file.encoding is not None else _encoding(lines)
+    if encoding != "utf-8" and file.encoding is None:
+        spoken = "Latin-1 (cp1252)" if encoding == "cp1252" else encoding
+        notes.append(f"encoding: {spoken}, by its letters (another one: --encoding cp1250)")
+    head = [text_of_line(line, encoding) for line in lines.head]
+    later = [text_of_line(line, encoding) for line in lines.later[:_MOST_ROWS]]
     found = find_table(head, later, delimiter=file.delimiter, header=file.header)
     if found is None:
         return Sample((), [], 0, missing), frozenset(), {"kind": "csv"}
@@ -225,7 +227,9 @@ def _encoding(lines: Lines) -> str:
     above = (
         not good and any(not line.isascii() for line in lines.head[:20]) and all(map(bytes.isascii, lines.head[20:]))
     )
-    return "cp1252" if bad > max(1, good) or (bad and above) else "utf-8"
+    if bad > max(1, good) or (bad and above):
+        return find_encoding([*lines.head, *lines.later])
+    return "utf-8"
 
 
 def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings:
@@ -314,6 +318,8 @@ def _ends(cells: list[str], name: str, found: Findings) -> None:
     except ValueError:
         return
     distinct = sorted(set(values))
+    if len(distinct) > 5 and distinct[0] < 0 <= distinct[1] and values.count(distinct[0]) >= max(3, len(values) // 50):
+        found.sentinels[name] = cells[values.index(distinct[0])]  # the one number below zero, again and again
     for end, inner in ((distinct[0], distinct[1:]), (distinct[-1], distinct[:-1])):
         others = inner[-1] - inner[0]
         gap = min(abs(end - value) for value in (inner[0], inner[-1]))

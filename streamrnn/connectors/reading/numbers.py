@@ -51,6 +51,10 @@ def _shape(decimal: str, thousands: str) -> re.Pattern[str]:
 
 
 _SHAPES = {marks: _shape(*marks) for marks in _MARKS}
+_WHOLE = frozenset({"¥", "₩", "JPY", "KRW"})
+"""Currencies without parts: a mark before three digits parts thousands."""
+_CODED = re.compile(r"0\d+,\d+$")
+"""`0231,1`: a number and a code of its quality, not one with a decimal comma."""
 _THREES = re.compile(r"\d{1,3}[.,]\d{3}$")
 
 
@@ -143,7 +147,12 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
             best.append(marks)
     if most < ENOUGH * len(cells):
         return None
+    if unit in _WHOLE and len(best) > 1:
+        there = {mark for _, parts in alike for mark in ",." if mark in parts.core}
+        best = [marks for marks in best if marks[1] in there and marks[0] not in there] or best
     chosen = _chosen(best, alike, hint)
+    if chosen[0] == "," and sum(bool(_CODED.match(parts.core)) for _, parts in alike) > len(alike) / 2:
+        return None
     return NumberReading(decimal=chosen[0], thousands=chosen[1], unit=unit)
 
 

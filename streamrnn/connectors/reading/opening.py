@@ -25,6 +25,7 @@ from streamrnn.connectors.reading.json_values import (
     begins_pairs,
     is_spread_out,
 )
+from streamrnn.connectors.reading.kinds import ends_with_returns, refuse_by_first_bytes
 from streamrnn.connectors.reading.lines import Forward, Found, LineReader
 from streamrnn.connectors.reading.monash import is_monash, monash
 from streamrnn.errors import ConfigurationError, ConnectorError
@@ -53,6 +54,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         raise ConfigurationError(f"{path} is a spreadsheet of the old format: save it as .xlsx or CSV")
     if start[:4] == b"PK\x03\x04" and _is_excel(path):
         return RowsOfDocument(path, excel)
+    refuse_by_first_bytes(path, start)
     opener = _decompressed(path, start)
     name = path.with_suffix("") if opener is not None else path
     beginning = _beginning(path, opener)
@@ -60,7 +62,8 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
     if encoding is not None:
         opener = _recoded(opener or _as_it_is(path), encoding)
         beginning = _beginning(path, opener)
-    if opener is None and beginning.count(0) > len(beginning) // 10:
+    # Zeros at the end are what a loss of power leaves behind.
+    if opener is None and beginning.rstrip(b"\0").count(0) > len(beginning) // 10:
         raise ConfigurationError(f"{path} is no text file: CSV, JSON, Parquet, Arrow or Excel is read")
     if opener is None and _is_markup(start.lstrip(b"\xef\xbb\xbf \r\n\t")):
         if is_green_button(path):
@@ -68,7 +71,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         raise ConfigurationError(
             f"{path} is HTML or XML: export its rows as CSV or JSON (of XML, Green Button is read)"
         )
-    if b"\n" not in beginning and beginning.count(b"\r") > 1:
+    if ends_with_returns(beginning):
         opener = _with_line_ends(opener or _as_it_is(path))
         beginning = beginning.replace(b"\r", b"\n")
     plain = opener or _as_it_is(path)

@@ -13,9 +13,10 @@ from streamrnn.errors import ConfigurationError
 _MONTHS = 12
 _LEAST_YEARS = 3
 _YEAR_NAME = re.compile(r"[Yy]?((?:1[789]|20|21)\d\d)(?:\s*\[.*\]|F|p|e)?\s*$")
-_HOUR_NAME = re.compile(r"(?:h|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
+_HOUR_NAME = re.compile(r"(?:h|hh|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _HOURS = 20
+_ONE_LINE = 20
 
 
 def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool) -> None:
@@ -24,6 +25,8 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
     `dated` says that a time was found among the other columns.
     """
     numeric = [name for name in names if _mostly_numbers(sample.known(name))]
+    if sample.rows == 1 and len(numeric) > _ONE_LINE and names[0] == "column1":
+        raise ConfigurationError(f"one line holds all {len(numeric)} numbers: write each on a line of its own")
     least = _MONTHS if dated else _LEAST_YEARS
     if len(numeric) < least:
         return
@@ -34,7 +37,8 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
     of_day = [name for name in numeric if clocks.is_clock([name.strip()]) or _HOUR_NAME.match(name.strip())]
     if len(of_day) >= _HOURS:
         times = of_day
-    if len(times) >= max(least, 0.8 * len(numeric)):
+    months = {name.strip().lower().rstrip(".") for name in times} & MONTHS.keys()
+    if len(times) >= max(least, 0.8 * len(numeric)) or len({MONTHS[name] for name in months}) == _MONTHS:
         raise ConfigurationError(
             f"the columns are times ({times[0]!r}, {times[1]!r} ...): a row for each time is needed, with the time in "
             "a column, as pandas' melt or transpose make it (or name the columns to forecast with --target)"

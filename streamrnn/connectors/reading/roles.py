@@ -80,7 +80,8 @@ def decide(
     if labelled:
         _label_reading(sample, event, file.decimal, roles)
     if auto:
-        refusals.refuse_times_as_columns(sample, auto, dated=bool(times))
+        moves = len({second for second in roles.seconds if second is not None}) > 1
+        refusals.refuse_times_as_columns(sample, auto, dated=bool(times) and (moves or sample.rows < 2))
         roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles, event.time_zone))
         if not roles.targets and sample.rows:
             _nothing_numeric(sample, roles)
@@ -88,6 +89,9 @@ def decide(
             roles.notes.append(f"targets: {_listed(roles.targets)}")
     elif not labelled:
         roles.targets = event.targets or DEFAULT_TARGETS
+        empty = [name for name in roles.targets if name in sample.names and not sample.known(name)]
+        if empty and sample.rows > 1:
+            roles.notes.append(f"{_listed(empty)}: empty in all rows that were looked at")
     for name in choice.others:
         roles.left_out.setdefault(name, "another time")
     for name in file.exclude:
@@ -259,6 +263,8 @@ def _automatic(
             number = sum(numbers.is_plain(cell) or numbers.parts_of(cell) is not None for cell in cells)
             units = {parts.unit for cell in cells if (parts := numbers.parts_of(cell)) is not None}
             why = "text" if number <= len(cells) / 10 else f"numbers in {number} of {len(cells)} rows only"
+            if number == len(cells):
+                why = f"numbers in a form that is not read: {cells[0]!r:.40}"
             if number == len(cells) and len(units) > 1:
                 why = f"numbers in different units: {', '.join(sorted(units))[:60]}"
             elif cells[0].startswith("[{"):
@@ -289,7 +295,7 @@ def _automatic(
         (of_time, "part of the time"),
         (labels, "a label of 0 and 1; --target takes it"),
     ):
-        if len(names) < len(targets):
+        if len(names) < len(targets) or names is places:
             for name in names:
                 roles.left_out[name] = why
                 targets.remove(name)

@@ -16,6 +16,7 @@ import orjson
 from streamrnn.config.event import EventConfig
 from streamrnn.config.tree import FileConfig
 from streamrnn.connectors.reading import numbers, times
+from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.missing import sentinels, spellings
 from streamrnn.connectors.reading.point_lines import KINDS, SPOKEN
@@ -156,9 +157,7 @@ class TableRows(RowReader):
 
     def _cells(self, line: bytes) -> list[str]:
         layout = self.layout
-        text = line.decode(layout.encoding, "replace")
-        if text[:1] == "\ufeff":
-            text = text[1:]
+        text = text_of_line(line, layout.encoding)
         if '"' in text or self._spaces:
             try:
                 cells = cells_of(text, layout.delimiter)

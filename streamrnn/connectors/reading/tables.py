@@ -9,16 +9,24 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streamrnn.connectors.reading import clocks
-from streamrnn.connectors.reading.missing import MISSING
-from streamrnn.connectors.reading.numbers import is_plain, parts_of
+from streamrnn.connectors.reading.headers import (
+    first_row,
+    header_above,
+    is_header,
+    is_units,
+    kind_of_cell,
+    names_of,
+    refuse_another_header,
+    typed_columns,
+    with_all_names,
+)
 
 DELIMITERS = ("\t", ";", ",", "|")
+_RARE = ("\x01", "\x1f", "^", "~", "¦")
+"""Looked for where none of the usual ones parts the cells."""
 SPACES = " "
 """As a delimiter: any number of blanks, where nothing else parts the cells."""
 _RULE = re.compile(r"\(\d+ rows?\)$|\d+ rows? in set\b|[\s|+:=-]*[-=]{3}[\s|+:=-]*$|[\s|:-]*\|:?-+:?\|[\s|:-]*$")
-_DIGITS = re.compile(r"\d")
-_PREAMBLE = 20  # lines with as many cells as rows have, before the first of them
 _LOOKED_AT = 200  # lines that decide the delimiter
 _MOST_CELLS = 400_000  # in the sample, so that a look at a hundred thousand columns takes no longer
 
@@ -55,6 +63,8 @@ def cells_of(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
+_OPENS = re.compile(r'(?:^|[,;\t| ~^])\s*"')
+"""A quote that begins a cell; in `5" pipe` it opens nothing."""
 _AS_TEXT = re.compile(r'(^|[,;\t|])="')
 """`="0012"` keeps a spreadsheet from reading a number."""
 
@@ -121,29 +131,32 @@ def find_table(
     usual = range(width, max(width, _width(sizes)) + 1)
     exact = [i for i in wide if sizes[i] in usual or len(grid[i][1]) in usual]
     first = next(iter(exact or wide), 0)
-    typed = _typed(row for _, row in grid[first + 1 :] if len(row) <= usual[-1])
-    if first and _is_r_header(grid[first - 1][1], width) and not _is_header(grid[first][1], typed):
-        first -= 1  # the column of row names has none, as R writes it
-        grid[first] = (grid[first][0], ["", *grid[first][1]])
-    data = _first_row(grid, first, typed) if header is not False else first
+    typed = typed_columns(row for _, row in grid[first + 1 :] if len(row) <= usual[-1])
+    if first and header is not False and not is_header(grid[first][1], typed):
+        number, titles = grid[first - 1]
+        whole = with_all_names(titles, [row for _, row in grid[first:] if len(row) == width], width, delimiter)
+        if whole is not None:
+            first -= 1
+            grid[first] = (number, whole)
+    data = first_row(grid, first, typed) if header is not False else first
     if header is not False and data > first + 1:
-        first = _header_above(grid, first, data, typed)
+        first = header_above(grid, first, data, typed)
     names_at = grid[first][1]
     if header is None:
-        header = _is_header(names_at, typed)
+        header = is_header(names_at, typed)
     if first > 0:
         what = "the header" if header else "the first row"
         notes.append(f"line {grid[first][0] + 1} is {what}; {first} before it are none")
     texts = dict(lines)
     text = texts[grid[first][0]] if header else None
     if header:
-        names, more = _names(names_at, max(width, len(names_at)))
+        names, more = names_of(names_at, max(width, len(names_at)))
         notes += more
         begin = first + 1
         while begin < len(grid):
             cells_there = _untrimmed(texts[grid[begin][0]], delimiter)
             above = begin < data and len(cells_there) > max(typed, default=0)  # with fewer cells it is a broken row
-            if not above and not (begin <= first + 3 and _is_units(cells_there, typed)):
+            if not above and not (begin <= first + 3 and is_units(cells_there, typed)):
                 break
             notes.append(
                 f"line {grid[begin][0] + 1} is no row but units: {', '.join(filter(None, grid[begin][1]))[:80]}"
@@ -161,6 +174,8 @@ def find_table(
     skip = grid[data][0] if data < len(grid) else (grid[-1][0] + 1 if grid else len(head))
     if header and data == first + 1:
         skip = grid[first][0] + 1 + texts[grid[first][0]].count("\n")  # blank lines behind it are passed anyway
+    if header:
+        refuse_another_header(grid, data, typed, names_at)
     body = [row for _, row in grid[data:]]
     for line in later:
         if cells > _MOST_CELLS:
@@ -214,77 +229,11 @@ def _placed(line: str, spans: Spans) -> list[str]:
         return []
 
 
-def _is_r_header(cells: Sequence[str], width: int) -> bool:
-    """Whether names lack the one of the first column: words of which none is a comment or a sentence."""
-    return len(cells) == width - 1 and all(
-        _kind(cell) == "text" and cell[:1] not in "%;/!*" and (width > 2 or " " not in cell.strip()) for cell in cells
-    )
-
-
-def _first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[int, str]) -> int:
-    """The first line from `first` on whose cells are times and numbers where nearly all others have them.
-
-    `first` itself where the lines above it do not speak against it.
-    """
-    timed = [at for at, kind in typed.items() if kind == "time"][:1]
-    for number in range(first, min(len(grid), first + _PREAMBLE)):
-        kinds = {at: _kind(cell) for at, cell in enumerate(grid[number][1]) if at in typed}
-        if timed and _is_time_like(grid[number][1], timed[0], kinds) and set(kinds.values()) - {"text", "missing"}:
-            return number
-        if timed and _has_its_numbers(grid[number][1], timed[0], kinds, typed):
-            return number  # its date is written in a way that is not known
-        if not timed and typed and all(kinds.get(at, "missing") in (kind, "missing") for at, kind in typed.items()):
-            return number
-    return first
-
-
-def _has_its_numbers(cells: Sequence[str], at: int, kinds: dict[int, str], typed: dict[int, str]) -> bool:
-    """Whether a line has digits for the time and numbers under all columns of numbers."""
-    others = [kinds.get(one) for one, kind in typed.items() if kind == "number"]
-    return bool(others) and set(others) == {"number"} and at < len(cells) and len(_DIGITS.findall(cells[at])) > 2
-
-
-def _is_time_like(cells: Sequence[str], at: int, kinds: dict[int, str]) -> bool:
-    return kinds.get(at) in ("time", "missing") or (at < len(cells) and cells[at].strip().isdigit())
-
-
-def _header_above(grid: Sequence[tuple[int, list[str]]], first: int, data: int, typed: dict[int, str]) -> int:
-    """Which of the lines above the first row names the columns: the one that calls the times so, else the first.
-
-    Lines with a blank one below them are a preamble.
-    """
-    timed = next((at for at, kind in typed.items() if kind == "time"), None)
-    for number in range(data - 1, first, -1):
-        cells = grid[number][1]
-        above = [cells[at].strip() if at < len(cells) else "" for at in typed]
-        words = sum(_kind(cell) == "text" for cell in above)
-        if timed is None and number == data - 1 and words == len(typed):
-            return number
-        if (
-            timed is not None
-            and timed < len(cells)
-            and _calls_it_time(cells[timed])
-            and words > 1
-            and words >= len(typed) / 2
-        ):
-            return number
-    begin = first
-    for number in range(first + 1, data):
-        if grid[number][0] > grid[number - 1][0] + 1:
-            begin = number
-    return begin
-
-
-def _calls_it_time(cell: str) -> bool:
-    plain = cell.strip().lower()
-    return clocks.says_time(plain) or plain.endswith(("date", "time", "datum", "stamp"))
-
-
 def _commented_names(lines: Sequence[str], delimiter: str, width: int) -> tuple[str, ...]:
     """Names in a comment above the rows that has as many words as they have cells, as numpy and NOAA write them."""
     for line in lines:
         cells = [cell.strip().strip("(),") for cell in _untrimmed(line.strip().lstrip("#").strip(), delimiter)]
-        named = all(_kind(cell) == "text" and len(cell) < 40 for cell in cells)
+        named = all(kind_of_cell(cell) == "text" and len(cell) < 40 for cell in cells)
         if line.lstrip().startswith("#") and len(cells) == width == len(set(cells)) and named:
             return tuple(cells)
     return ()
@@ -304,7 +253,7 @@ def _with_open_quotes_closed(lines: list[tuple[int, str]]) -> list[tuple[int, st
     while at < len(lines):
         number, text = lines[at]
         at += 1
-        if text.count('"') % 2:
+        if text.count('"') % 2 and _OPENS.search(text):
             for more in range(at, min(at + 20, len(lines))):
                 if lines[more][1].count('"') % 2:
                     text = "\n".join([text, *(line for _, line in lines[at : more + 1])])
@@ -338,7 +287,19 @@ def find_delimiter(lines: Sequence[str]) -> str:
         if (score, _typing(lines, delimiter, size)) > best:
             best, choice = (score, _typing(lines, delimiter, size)), delimiter
     if parted < 0.5:
-        sizes = [len(line.split()) for line in lines]
+        # The last cell may be empty in nearly every row.
+        for delimiter in DELIMITERS:
+            sizes = [len(_untrimmed(line, delimiter)) for line in lines]
+            if sizes.count(2) > 0.9 * len(sizes) and not any(
+                _untrimmed(line, delimiter)[1:] == [""] for line in lines[:1]
+            ):
+                return delimiter
+        for delimiter in _RARE:
+            sizes = [len(_parsed(line, delimiter)) for line in lines]
+            size = _width(sizes)
+            if size > 1 and sizes.count(size) > 0.9 * len(sizes) and _typing(lines, delimiter, size) > 0.3:
+                return delimiter
+        sizes = [len(_parsed(line, SPACES)) for line in lines]
         size = _width(sizes)
         alike = sum(one == size for one in sizes) / max(len(sizes), 1)
         if size > 1 and alike > 0.75 and _typing(lines, SPACES, size) > 0.3:
@@ -350,7 +311,7 @@ def _typing(lines: Sequence[str], delimiter: str, size: int) -> float:
     """Share of cells of the last lines that read as numbers or times."""
     rows = [row for line in lines[-30:] if len(row := _parsed(line, delimiter)) == size]
     cells = [cell.strip() for row in rows for cell in row[:50]]
-    return sum(_kind(cell) != "text" for cell in cells) / max(len(cells), 1)
+    return sum(kind_of_cell(cell) != "text" for cell in cells) / max(len(cells), 1)
 
 
 def _width(sizes: Sequence[int]) -> int:
@@ -361,80 +322,3 @@ def _width(sizes: Sequence[int]) -> int:
 
 def _begins(rows: Sequence[tuple[int, list[str]]], width: int) -> bool:
     return len(rows) < 2 or abs(len(rows[1][1]) - width) <= 1 or len(rows[0][1]) == width
-
-
-def _kind(cell: str) -> str:
-    text = cell.strip()
-    if text.lower() in MISSING:
-        return "missing"
-    if is_plain(text):
-        return "number"
-    if len(text) > 60:
-        return "text"
-    if clocks.is_clock([text]) or clocks.recognises(text):
-        return "time"
-    return "number" if parts_of(text) is not None else "text"
-
-
-def _typed(rows: object) -> dict[int, str]:
-    """Columns whose cells are nearly all numbers or times, by number."""
-    counts: dict[int, Counter[str]] = {}
-    epochs: Counter[int] = Counter()  # digits alone, as many as in seconds to nanoseconds since 1970
-    for row in list(rows)[:100]:  # type: ignore[call-overload]
-        for at, cell in enumerate(row[:2000]):
-            counts.setdefault(at, Counter())[_kind(cell)] += 1
-            epochs[at] += len(cell.strip()) in (10, 13, 16, 19) and cell.strip().isdigit()
-    typed = {}
-    for at, found in counts.items():
-        known = sum(found.values()) - found["missing"]
-        kind = max(("number", "time", "text"), key=lambda name: found[name])
-        if known and kind != "text" and found[kind] >= 0.75 * known:
-            typed[at] = "time" if kind == "number" and epochs[at] == known else kind
-    return typed
-
-
-def _is_header(cells: Sequence[str], typed: dict[int, str]) -> bool:
-    """Whether a first line names columns. What stands over numbers or times and is none is a name."""
-    kinds = {at: _kind(cell) for at, cell in enumerate(cells[:2000])}
-    if not typed:
-        # Nothing to compare with: a line with a time or of numbers alone is a row.
-        known = [kind for kind in kinds.values() if kind != "missing"]
-        return not known or ("time" not in known and set(known) != {"number"})
-    years = [int(cell) for cell in cells if cell.strip().isdigit() and 1700 <= int(cell) <= 2100]
-    if len(years) > 1 and len(years) >= len(cells) - 8 and years == list(range(years[0], years[0] + len(years))):
-        return all(_kind(cell) in ("text", "missing") for cell in cells if not cell.strip().isdigit())  # one per year
-    named = [at for at in typed if kinds.get(at) == "text" and parts_of(cells[at]) is None]
-    if named:
-        return True
-    return not any(kinds.get(at) in (kind, "number") for at, kind in typed.items())
-
-
-def _is_units(cells: Sequence[str], typed: dict[int, str]) -> bool:
-    """Whether a row under the header is none: text or nothing where the others have numbers and times."""
-    kinds = [_kind(cells[at]) if at < len(cells) else "missing" for at in typed]
-    texts = sum(kind == "text" for kind in kinds)
-    if typed and len(typed) > 1 and len(cells) > 1 and all(_kind(cell) == "text" for cell in cells):
-        return True  # where blanks part the cells those without a unit are none
-    if not typed or len(cells) <= max(typed):
-        return False  # a broken row
-    return texts > 0 and all(kind in ("text", "missing") for kind in kinds)
-
-
-def _names(cells: Sequence[str], width: int) -> tuple[tuple[str, ...], list[str]]:
-    names: list[str] = []
-    notes: list[str] = []
-    taken = {cell.strip() for cell in cells}
-    given: set[str] = set()
-    for cell in [*cells, *[""] * (width - len(cells))]:
-        name = cell.strip().lstrip("\ufeff")
-        if not name:
-            name = f"column{len(names) + 1}" if f"column{len(names) + 1}" not in taken else ""
-        elif name in given:
-            number = 1
-            while f"{name}.{number}" in given or f"{name}.{number}" in taken:
-                number += 1
-            notes.append(f"two columns are called {name}: the later one is {name}.{number} here")
-            name = f"{name}.{number}"
-        names.append(name)
-        given.add(name)
-    return tuple(names), notes

@@ -1,0 +1,137 @@
+"""Tables that are no tables, that hold two of them, or whose text is in another encoding: read, or asked about."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from streamrnn.connectors.reading.encodings import find_encoding
+from streamrnn.errors import ConfigurationError
+from tests.reading.exports import PAIRS
+from tests.reading.runs import events
+from tests.reading.written import VALUES
+
+ROWS = [f"{time:%Y-%m-%d %H:%M},{value}" for time, value in PAIRS]
+PLAIN = "time,value\n" + "\n".join(ROWS) + "\n"
+
+
+def comma(cell: float) -> str:
+    return str(cell).replace(".", ",")
+
+
+def of_rows(header: str, form: str) -> bytes:
+    lines = [form.format(t=f"{t:%Y-%m-%d %H:%M}", v=v, c=comma(v), w=round(v)) for t, v in PAIRS]
+    return (header + "".join(line + "\n" for line in lines)).encode()
+
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "J-D", "DJF"]
+HALF_HOURS = [f"HH{at:02}" for at in range(1, 49)]
+YEAR = ["2010-01", "2010-02", "2010-03"]
+
+
+def beside(first: str, names: list[str], rows: list[str]) -> bytes:
+    """A table with a column for each time."""
+    count = len(names) + first.count(",") - rows[0].count(",")
+    return "\n".join([",".join([first, *names]), *(row + ",1.5" * count for row in rows), ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (of_rows("time,value\n", "{t},{c}"), "2 names .* rows have 3 cells.*decimal comma must be in quotes"),
+        (of_rows("time,a,b\n", "{t},{c},{c}"), "3 names .* rows have 5 cells.*decimal comma must be in quotes"),
+        (of_rows("time,a\n", "{t},{v},x"), "2 names .* rows have 3 cells.*write a name for each column"),
+        ((PLAIN + "\n" + PLAIN.replace("value", "other")).encode(), "line 123 begins another table .time, other"),
+        ((PLAIN + "\nday,least,most\n2024-01-25,1,2\n").encode(), "line 123 begins another table .day, least, most"),
+        (of_rows("STATION,DATE,TMP\n", '725030,{t},"+{w:04},1"'),
+         "no numeric column.*TMP: numbers in a form that is not read.*STATION: one and the same"),
+        (beside("year,mean", MONTHS, [str(year) for year in range(1900, 1990)]), "the columns are times"),
+        (beside("MPAN,Date", HALF_HOURS, [f"12,2024-01-{day:02}" for day in range(1, 30)]), "the columns are times"),
+        (beside("name,updated", YEAR, [f"s{at},15/05/2024" for at in range(9)]), "the columns are times"),
+        (" ".join(map(str, VALUES)).encode() + b"\n", "one line holds all 120 numbers"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(range(200)), "is HDF5 .*: write its rows as CSV"),
+        (b"%PDF-1.4\n1 0 obj\n", "is a PDF"),
+        (b"-- dump\nSET x = 1;\nINSERT INTO m VALUES (1,'2024-01-01',2);\n", "has statements of SQL"),
+    ],
+    ids=[
+        "decimal commas parted", "two columns of them", "a column without a name", "two tables", "tables of two shapes",
+        "a code behind a comma", "months and means of them", "half hours", "months, and when they were made",
+        "one line", "HDF5", "PDF", "SQL",
+    ],
+)  # fmt: skip
+def test_what_would_be_read_wrongly_stops_and_says_why(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=says):
+        events(path)
+
+
+def test_zeros_behind_a_loss_of_power_are_one_row_that_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(PLAIN.encode() + bytes(4000))
+    found, _, _, values, refused = events(path)
+    assert (values["value"], refused) == (VALUES, 1), found
+
+
+def test_a_column_without_any_value_is_named_and_its_delimiter_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,value\n" + "".join(f"{time:%Y-%m-%d %H:%M},\n" for time, _ in PAIRS))
+    found, keys, _, values, _ = events(path)
+    assert (set(keys), found.layout.delimiter) == ({"default"}, ",")
+    assert all(map(math.isnan, values["value"]))
+    assert "value: empty in all rows that were looked at" in found.notes
+
+
+def test_the_one_number_below_zero_is_pointed_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"{time:%Y-%m-%d %H:%M},{-1 if at % 9 == 4 else value % 20}" for at, (time, value) in enumerate(PAIRS)]
+    path.write_text("time,value\n" + "\n".join(rows) + "\n")
+    assert any("--na -1" in note for note in events(path)[0].notes)
+
+
+TEXTS = {
+    "cp1251": ["время;температура;город;Москва", "Дата;Значение, кВт·ч", "Дата;Цена"],
+    "koi8_r": ["время;температура;город;Москва"],
+    "cp866": ["время;температура;город;Москва"],
+    "cp1253": ["χρόνος;θερμοκρασία", "Ημερομηνία;Τιμή"],
+    "cp1255": ["תאריך;ערך"],
+    "cp1256": ["التاريخ;القيمة"],
+    "gb18030": ["时间;温度", "日期;数值;站点名称"],
+    "big5": ["時間;溫度", "測站;日期;數值"],
+    "cp932": ["日時;温度", "年月日時;気温(℃);降水量(mm)", "センサー;ばしょ"],
+    "cp949": ["시간;온도", "일시;측정소;값"],
+    "cp1250": ["čas;teplota;místo;Plzeň", "data;wartość;miejscowość;Łódź"],
+    "cp1254": ["tarih;sıcaklık;yer;Şişli"],
+    "cp850": ["Zeit;Wärme;Ort;Köln"],
+    "cp1252": [
+        "Zeit;Wärme;Ort;Köln",
+        "date;élévation;à",
+        "fecha;año",
+        "tid;værdi;Århus;ø",
+        "°C;µg/m³",
+        "medição;estação",
+    ],
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), [(name, text) for name, texts in TEXTS.items() for text in texts])
+def test_an_encoding_is_found_by_its_letters_and_named(encoding: str, text: str, tmp_path: Path) -> None:
+    assert find_encoding([text.encode(encoding)]) == encoding
+    names = text.split(";")
+    path = tmp_path / "x.csv"
+    rows = [";".join([f"{time:%Y-%m-%d %H:%M}", str(value), *["x"] * (len(names) - 2)]) for time, value in PAIRS]
+    path.write_bytes("\n".join([text, *rows, ""]).encode(encoding))
+    found, _, _, values, _ = events(path)
+    assert values == {names[1]: VALUES}
+    assert any("--encoding" in note for note in found.notes)
+
+
+def test_an_encoding_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(PLAIN.replace("value", "hőmérséklet").encode("cp1250"))
+    assert events(path, "--encoding", "cp1250")[3] == {"hőmérséklet": VALUES}
+    for wrong in ("latin-9000", "utf-16"):
+        with pytest.raises(ConfigurationError, match=f"--encoding {wrong} is none in which lines are read"):
+            events(path, "--encoding", wrong)
