@@ -1,9 +1,10 @@
 """Bounds of sense: forecasts and intervals keep to what the values can be.
 
-Declared bounds hold always. A target that was never negative, but was zero at least twice and in one of a hundred
-values, is held at zero from its `SETTLED`-th value on, until a negative value comes: counts, rain, sales and solar
-power are such, a temperature that passes through zero is not. Of 484 measured series this held 251 and was never wrong;
-without the share of zeros it would have been once, without the zeros fourteen times.
+Declared bounds hold always. A target that was never negative is held at zero from its `SETTLED`-th value on, until a
+negative value comes, where zero shows to be its end: it was zero at least twice and in one of a hundred values, or so
+close to zero, beside the largest value before, at least twice and in one of twenty. Counts, rain, sales and solar power
+are such, a temperature that passes through zero is not. Of 806 measured series this holds 570, 18 of them by what is
+close to zero alone, and was wrong of two, by zeros; without the share of zeros it was wrong of fourteen more.
 
 Of whole numbers the median is one, and so are the bounds: the innermost integers of the interval, as these hold the
 same values, but never closer than the mean and the median. The mean is no value of the series and stays as it is.
@@ -26,10 +27,15 @@ Int32 = npt.NDArray[np.int32]
 SETTLED: Final = 20
 ZEROS: Final = 2
 SHARE: Final = 100
+SHARE_OF_SMALL: Final = 20
+CLOSE: Final = 7  # powers of two: less than a 64th of the largest
 MOST: Final = 1 << 30  # counted at most: fits 32 bits
 SEEN: Final = 0  # values so far, -1 once one was negative
 ZERO: Final = 1  # of them zero
-COLUMNS: Final = 2
+SMALL: Final = 2  # of them zero, or close to it when they came
+LARGEST: Final = 3  # the power of two above the largest, plus OFFSET; grows by one a value; 0 before there is one
+OFFSET: Final = 2000
+COLUMNS: Final = 4
 
 
 class Bounds(NamedTuple):
@@ -61,14 +67,25 @@ def note(history: Int32, x: Float64) -> None:
             history[k, SEEN] += 1
             if x[k] == 0.0:
                 history[k, ZERO] += 1
+                history[k, SMALL] += 1
+                continue
+            power = OFFSET + math.frexp(x[k])[1]
+            if power + CLOSE <= history[k, LARGEST]:
+                history[k, SMALL] += 1
+            so_far = history[k, LARGEST]
+            if so_far == 0:
+                history[k, LARGEST] = power
+            elif power > so_far:  # one glitch of a sensor makes no other value small
+                history[k, LARGEST] = so_far + 1
 
 
 @kernel
 def lowest(bounds: Bounds, history: Int32, k: int) -> float:
     """What no forecast of target `k` goes below."""
     low: float = bounds.limits[k, 0]
-    seen, zeros = history[k, SEEN], history[k, ZERO]
-    if bounds.automatic and seen >= SETTLED and zeros >= ZEROS and zeros * SHARE >= seen:
+    seen, zeros, small = history[k, SEEN], history[k, ZERO], history[k, SMALL]
+    by_zeros = zeros >= ZEROS and zeros * SHARE >= seen
+    if bounds.automatic and seen >= SETTLED and (by_zeros or (small >= ZEROS and small * SHARE_OF_SMALL >= seen)):
         low = max(low, min(0.0, bounds.limits[k, 1]))
     return low
 

@@ -133,6 +133,19 @@ def _with_openings(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays | {"numbers": numbers, "held": np.r_[arrays["held"], 0.0]}
 
 
+def _without_small(fields: list[Field]) -> list[Field]:
+    """Of a series' bounds: values that are close to zero are not counted."""
+    return [
+        (name, kind, (*shape[:-1], 2)) if name == "history" else (name, kind, shape) for name, kind, shape in fields
+    ]
+
+
+def _with_small(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Those so far were zero or not close to it."""
+    history = arrays["history"]
+    return arrays | {"history": np.concatenate([history, history[:, 1:], np.zeros_like(history[:, 1:])], axis=1)}
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -151,6 +164,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 6, "0.1.0", "experts share one covariance, and what waits for its value is kept in 16 bits"),
     Refused("intervals", 4, "0.1.0", "distances are kept in single precision, and fewer far forecasts wait"),
     Refused("warning", 3, "0.1.0", "warnings of single steps wait at some steps only"),
+    Migration("common", 4, _without_small, _with_small),
     Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""

@@ -74,7 +74,22 @@ def test_what_is_rarely_zero_is_not_held() -> None:
         bounds.note(history, np.array([5.0]))
     assert bounds.lowest(sense, history, 0) == -math.inf, "two in 220"
     bounds.note(history, np.array([math.nan]))
-    assert history.tolist() == [[220, 2]]
+    assert history.tolist() == [[220, 2, 2, bounds.OFFSET + 3]]
+
+
+def test_what_shrank_to_nearly_nothing_is_held() -> None:
+    falling = [40_000.0 * 0.8**t + 20.0 for t in range(60)]  # never zero
+    said = answers(configured(), falling)
+    assert min(part.min() for part in published(said, 40)) >= 0.0
+    assert answers(configured(nonnegative=False), falling).forecast_lower[40:].min() < 0.0
+    history = np.zeros((1, bounds.COLUMNS), np.int32)
+    sense = bounds.bounds_of([None], [None], automatic=True, integers=False)
+    for value in [30.0 - t for t in range(30)] + [0.2, 0.1]:
+        bounds.note(history, np.array([value]))
+    assert bounds.lowest(sense, history, 0) == 0.0
+    for value in [1e308, *[5.0] * 30, 1e-300]:  # three of 64: it only passed by, and a glitch makes nothing small
+        bounds.note(history, np.array([value]))
+    assert bounds.lowest(sense, history, 0) == -math.inf
 
 
 def test_declared_bounds_hold_and_order_stays() -> None:
