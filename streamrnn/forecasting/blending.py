@@ -18,6 +18,15 @@ Where a series mostly stands still its last value is its median, and the least w
 the shares 1, 3/4, 1/2, 1/4, 0 of the way from the last value to the median's mixture the largest is published that has
 lost no more than `TOLERANCE` of the last value's errors and `LEAP` typical ones.
 
+An expert that says NaN knows nothing yet (a week that has not been seen): it sleeps. It has no weight, no regret, the
+mixture's own loss and a little more, and a share of the others' V, so that one lucky forecast after it has woken does
+not make it the best of all. (Were it to say what the last value says, it would inherit the last value's good name.)
+
+What an expert has earned by many small steps says nothing of a large one. The part of the mean's step y beyond `LARGE`
+root mean squares of the last value's error counts only with the share of such steps that came true before:
+
+    b = (1/2 c + sum y m) / (c + sum m^2)        c = LARGE^2, sums over earlier steps m of that size, root mean squares
+
 Young series (`weights: partition`) start from what the partition knows about series of their age: mean r, r^2 and l in
 bins of age, counted as `PRIOR` events more.
 
@@ -45,7 +54,8 @@ UNIT: Final = 0  # running median of the last value's absolute error, original u
 SPREAD: Final = 1  # running root mean square of it
 SETTLED: Final = 2  # forecasts that met their value
 SHARES: Final = 3  # discounted absolute errors of the shares 0, 1/4 ... 1 of the median's mixture
-OWN: Final = 8  # then R, V, L of every expert for each mixture, the pending forecasts of experts and mixtures, weights
+CAME: Final = 8  # discounted sums of y m and of m^2 over the mean's large steps m
+OWN: Final = 10  # then R, V, L of every expert for each mixture, the pending forecasts of experts and mixtures, weights
 
 MEAN, MEDIAN = 0, 2  # the slow mixture of each loss; the hasty one follows
 MIXTURES: Final = 4
@@ -53,6 +63,10 @@ REGRET_DISCOUNT = (1.0, 0.998, 1.0, 0.998)
 LOSS_DISCOUNT = (0.99, 0.95, 0.98, 0.95)
 RATE = (0.1, 0.5, 0.3, 0.5)
 EARLY = (10.0, 3.0, 3.0, 3.0)
+ASLEEP = 0.5  # loss of an expert that sleeps, beyond the mixture's
+NAP = 0.3  # of the others' mean r^2 that it takes
+LARGE = 4.0  # root mean squares of the last value's error
+MOST_LARGE = 1e9
 
 CLIP = 8.0
 LEAST_UNIT = 1e-9  # sigmas
@@ -135,17 +149,28 @@ def learn_blend(
     for k in range(5):
         lost = min(abs(y - 0.25 * k * middle), SHARE_CLIP * unit) * sigma
         state[SHARES + k] = min(SHARE_DISCOUNT * float(state[SHARES + k]) + lost, MOST)
+    mean = 0.5 * (float(said[experts + MEAN]) + float(said[experts + MEAN + 1]))
+    spread = float(state[SPREAD]) / sigma
+    if abs(mean) > LARGE * spread:
+        mean /= spread
+        state[CAME] = SHARE_DISCOUNT * float(state[CAME]) + clip(y / spread * mean, MOST_LARGE)
+        state[CAME + 1] = SHARE_DISCOUNT * float(state[CAME + 1]) + min(mean * mean, MOST_LARGE)
     for m in range(MIXTURES):
         output = float(said[experts + m])
         away = clip((output - y) * inverse, CLIP)
         sign = 1.0 if away > 0.0 else (-1.0 if away < 0.0 else 0.0)
-        block = OWN + m * 3 * experts
+        block, squares, awake = OWN + m * 3 * experts, 0.0, 0.0
         for k in range(experts):
             p = clip((float(said[k]) - output) * inverse, CLIP)
-            if m < MEDIAN:
+            if math.isnan(said[k]):
+                r, loss = 0.0, (away * away if m < MEDIAN else abs(away)) + ASLEEP
+            elif m < MEDIAN:
                 r, loss = -2.0 * away * p, (away + p) * (away + p)
             else:
                 r, loss = -sign * p, abs(away + p)
+            if not math.isnan(said[k]):
+                squares += r * r
+                awake += 1.0
             state[block + k] = REGRET_DISCOUNT[m] * state[block + k] + r
             state[block + experts + k] = REGRET_DISCOUNT[m] * state[block + experts + k] + r * r
             state[block + 2 * experts + k] = LOSS_DISCOUNT[m] * state[block + 2 * experts + k] + loss
@@ -153,13 +178,21 @@ def learn_blend(
                 known[m, 0, k] += pace * (r - known[m, 0, k])
                 known[m, 1, k] += pace * (r * r - known[m, 1, k])
                 known[m, 2, k] += pace * (loss - known[m, 2, k])
+        for k in range(experts):
+            if math.isnan(said[k]):
+                state[block + experts + k] += NAP * squares / awake
+                if pooled:
+                    known[m, 1, k] += pace * NAP * squares / awake
 
 
 @kernel
 def blend_weights(
-    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, m: int, out: Float64
+    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, m: int, said: Float64, out: Float64
 ) -> None:
-    """Write the weights of mixture `m` (experts,), which add up to 1, for a series that has seen `age` values."""
+    """Write the weights of mixture `m` (experts,), which add up to 1, for a series that has seen `age` values.
+
+    An expert that says NaN in `said` (experts,) has none.
+    """
     state = f[at : at + OWN + MIXTURES * 3 * experts]
     n = float(state[SETTLED])
     b = age_bin(age)
@@ -172,19 +205,25 @@ def blend_weights(
         return
     block, known = OWN + m * 3 * experts, shared.means[b, m]
     rate = RATE[m] if prior > 0.0 else RATE[m] + EARLY[m] / n
-    lowest, total = math.inf, 0.0
+    lowest, total, awake = math.inf, 0.0, 0.0
     for k in range(used):
-        out[k] = state[block + 2 * experts + k] + prior * known[2, k]
-        lowest = min(lowest, out[k])
+        if not math.isnan(said[k]):
+            out[k] = state[block + 2 * experts + k] + prior * known[2, k]
+            lowest = min(lowest, out[k])
+            awake += 1.0
     exponential = 0.0
     for k in range(used):
+        if math.isnan(said[k]):
+            continue
         out[k] = math.exp(-rate * (out[k] - lowest))
         exponential += out[k]
         total += max(state[block + k] + prior * known[0, k], 0.0) / (
             1.0 + state[block + experts + k] + prior * known[1, k]
         )
     for k in range(used):
-        poly = 1.0 / used
+        if math.isnan(said[k]):
+            continue
+        poly = 1.0 / awake
         if total > 0.0:
             regret = max(state[block + k] + prior * known[0, k], 0.0)
             poly = regret / ((1.0 + state[block + experts + k] + prior * known[1, k]) * total)
@@ -193,8 +232,9 @@ def blend_weights(
 
 @kernel
 def blend(
-    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, said: Float64, weights: Float64
-) -> tuple[float, float]:
+    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, said: Float64, weights: Float64,
+    sigma: float,
+) -> tuple[float, float]:  # fmt: skip
     """Mean and median (sigmas over the last value) of what the experts say (experts,), kept until the value comes."""
     out_of_line()
     pending = at + OWN + MIXTURES * 3 * experts
@@ -204,10 +244,11 @@ def blend(
         f[shown + k] = 0.0
     mean, median = 0.0, 0.0
     for m in range(MIXTURES):
-        blend_weights(f, at, experts, pooled, shared, age, m, weights)
+        blend_weights(f, at, experts, pooled, shared, age, m, said, weights)
         mixed = 0.0
         for k in range(experts):
-            mixed += weights[k] * said[k]
+            if weights[k] > 0.0:
+                mixed += weights[k] * said[k]
         f[pending + experts + m] = mixed
         if m < MEDIAN:
             mean += 0.5 * mixed
@@ -215,7 +256,19 @@ def blend(
                 f[shown + k] += 0.5 * weights[k]
         else:
             median += 0.5 * mixed
-    return mean, _share(f, at) * median
+    return _believed(f, at, mean, sigma), _share(f, at) * median
+
+
+@kernel
+def _believed(f: Float32, at: int, mean: float, sigma: float) -> float:
+    """The mean's step, its part beyond `LARGE` as far as such steps came true before."""
+    limit = LARGE * float(f[at + SPREAD]) / sigma if sigma > 0.0 else 0.0
+    if not abs(mean) > limit > 0.0:
+        return mean
+    prior = LARGE * LARGE
+    share = (0.5 * prior + float(f[at + CAME])) / (prior + float(f[at + CAME + 1]))
+    size = limit + max(0.0, min(1.0, share)) * (abs(mean) - limit)
+    return size if mean > 0.0 else -size
 
 
 @kernel

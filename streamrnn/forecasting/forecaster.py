@@ -314,14 +314,15 @@ def _blend(
     at, count = config.at, config.step_experts
     low, high = (z[at.scale + LOW] - x) * inverse, (z[at.scale + HIGH] - x) * inverse
     half = 0.5 * (high - low)
+    least, most = min(low - half, 0.0), max(high + half, 0.0)  # a value beyond them may stay where it is
     said[0] = 0.0
     for k in range(1, count):
-        said[k] = max(low - half, min(high + half, said[k])) if math.isfinite(said[k]) else 0.0
-        said[k] = clip(said[k], MOST)
+        said[k] = clip(max(least, min(most, said[k])), MOST) if math.isfinite(said[k]) else math.nan
     said[count - 1] = clip(max(low, min(high, said[count - 1])), MOST)
     mean, middle = blending.blend(
-        f, at.blend, count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said, weights
-    )
+        f, at.blend, count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said, weights,
+        1.0 / inverse if inverse > 0.0 else 0.0,
+    )  # fmt: skip
     forecast[0, i] = x + mean / inverse if inverse > 0.0 else x
     median[0, i] = x + middle / inverse if inverse > 0.0 else x
     z[at.scale + EXPECTED] = forecast[0, i]

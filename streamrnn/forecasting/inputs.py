@@ -66,7 +66,8 @@ def fill_inputs(
             there = bin_of(phases[s], season[BINS])
             known, before = v[place(at, season, s, there)] > 0, last_at(z, t, v, at, clock, s, phases[s])
             out[k] = clip((before + z[at.base] - x) * inverse, CLIP) if known else 0.0
-            out[k + 1] = clip((before - z[now + AGO]) * inverse, CLIP) if known else 0.0
+            ago = z[now + AGO]
+            out[k + 1] = clip((before - ago) * inverse, CLIP) if known and not math.isnan(ago) else 0.0
             out[k + 2] = clip(usual_step(t, at, season, s, there), CLIP)
             out[k + 3] = clip(z[now + SURPRISE], CLIP)
             for j in range(harmonics):

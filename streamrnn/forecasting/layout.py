@@ -26,7 +26,7 @@ LEVELS: Final = 1 + SLOW_LEVELS  # of the first season, and running means
 # Per season, float64.
 SUM: Final = 0  # of the bins' last values
 FILLED: Final = 1  # bins with a value
-AGO: Final = 2  # what was last seen at the newest event's phase before that event, less the base
+AGO: Final = 2  # what was last seen at the newest event's phase before that event, less the base; NaN: nothing
 SURPRISE: Final = 3  # of the newest step, sigmas
 VISIT: Final = 4  # bin of the open visit + 1
 TOTAL: Final = 5  # sum and

@@ -43,6 +43,12 @@ MEDIAN: Final = 0
 SQUARE: Final = 1
 SETTLED: Final = 2
 OWN: Final = 3
+# After the two mixtures of a group: absolute errors of the shares 0, 1/4 ... 1 of the median's, in its units.
+SHARES: Final = 5
+NAP = 0.3  # of the others' mean r^2 that an expert which says nothing takes
+SHARE_CLIP = 100.0
+TOLERANCE = 0.01
+LEAP = 3.0  # units
 # A slot's: events left (0: free), step, mixtures of the two losses. How far the experts are from the first mixture is
 # kept in halves beside: of that, .4 % is no error that matters.
 LEFT: Final = 0
@@ -64,9 +70,9 @@ def slots_of(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def mixture_size(experts: int) -> int:
-    """Numbers of one mixture."""
-    return 2 * experts + OWN
+def group_size(experts: int) -> int:
+    """Numbers of one group: two mixtures, and shares of the second."""
+    return 2 * (2 * experts + OWN) + SHARES
 
 
 @kernel
@@ -100,17 +106,41 @@ def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int,
         return
     limit = CLIP * unit
     error, apart = clip(o - y, limit) / unit, float(slot[MIXED]) - o
+    squares, awake = 0.0, 0.0
     for j in range(experts):
         away = whole(said[j]) + apart
         a = clip(away, limit) / unit
-        if loss == 0:
+        if math.isnan(away):
+            r = 0.0
+        elif loss == 0:
             r = -2.0 * error * a - (a * a if abs(away) > limit else 0.0)
         elif abs(away) > limit:
             r = abs(error) - abs(error + a)
         else:
             r = -a if error > 0.0 else (a if error < 0.0 else 0.0)
+        if not math.isnan(away):
+            squares += r * r
+            awake += 1.0
         state[j] = DISCOUNT * float(state[j]) + r
         state[experts + j] = DISCOUNT * float(state[experts + j]) + r * r
+    for j in range(experts):
+        if math.isnan(whole(said[j])):
+            state[experts + j] += np.float32(NAP * squares / awake)
+    if loss == 1:
+        shares = state[size_of(experts) :]
+        for k in range(SHARES):
+            lost = min(abs(y - 0.25 * k * o) / unit, SHARE_CLIP)
+            shares[k] = DISCOUNT * float(shares[k]) + lost
+
+
+@kernel
+def share(shares: Float32) -> float:
+    """The largest share of the median's mixture that has lost no more than may be lost to the last value."""
+    allowed = (1.0 + TOLERANCE) * float(shares[0]) + LEAP
+    for k in range(SHARES - 1, 0, -1):
+        if shares[k] <= allowed:
+            return 0.25 * k
+    return 0.0
 
 
 @kernel
@@ -138,7 +168,7 @@ def come(
     their origin, in sigmas, `said` those of the experts less the first mixture.
     """
     out_of_line()
-    size = mixture_size_of(experts)
+    size, group = size_of(experts), group_size_of(experts)
     for g in range(first.size - 1):
         for j in range(first[g], first[g + 1]):
             slot = slots[j * SLOT : (j + 1) * SLOT]
@@ -147,13 +177,19 @@ def come(
                 if slot[LEFT] == 0 and known:
                     step = int(slot[STEP])
                     for loss in range(2):
-                        at = (2 * g + loss) * size
+                        at = g * group + loss * size
                         y = clip((previous[0] - previous[step]) * inverse, MOST)
                         own = said[j * experts : (j + 1) * experts]
-                        settle(mixtures[at : at + size], experts, slot, own, loss, y)
+                        settle(mixtures[at : (g + 1) * group], experts, slot, own, loss, y)
 
 
 @kernel
-def mixture_size_of(experts: int) -> int:
-    """`mixture_size` for kernels."""
+def size_of(experts: int) -> int:
+    """Numbers of one mixture."""
     return 2 * experts + OWN
+
+
+@kernel
+def group_size_of(experts: int) -> int:
+    """`group_size` for kernels."""
+    return 2 * (2 * experts + OWN) + SHARES

@@ -166,6 +166,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("warning", 3, "0.1.0", "warnings of single steps wait at some steps only"),
     Migration("common", 4, _without_small, _with_small),
     Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
+    Refused("forecaster", 7, "0.1.0", "experts that know nothing yet are left out, and large steps have a record"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

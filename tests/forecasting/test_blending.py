@@ -15,7 +15,7 @@ def run(
     one = blending.Experience(known.seen[0], known.means[0])
     mean, median, weights = np.zeros(len(y)), np.zeros(len(y)), np.zeros(count)
     for t, value in enumerate(y):
-        mean[t], median[t] = blending.blend(f, 0, count, pooled, one, float(t), experts[t].astype(float), weights)
+        mean[t], median[t] = blending.blend(f, 0, count, pooled, one, float(t), experts[t].astype(float), weights, 1.0)
         blending.learn_blend(f, 0, count, pooled, one, float(t), float(value), 1.0)
     first = blending.weights_at(count)
     return mean, median, f[first : first + count]
@@ -90,3 +90,47 @@ def test_a_young_series_starts_from_what_the_partition_knows() -> None:
         mean, _, _ = run(np.stack([0 * y, y, 0 * y], axis=1), y, True, shared)
         errors.append(np.mean((mean[:3] - y[:3]) ** 2))
     assert np.mean(errors[20:]) < 0.3 * errors[0]
+
+
+def test_an_expert_that_knows_nothing_yet_has_no_weight_and_inherits_none() -> None:
+    random = np.random.default_rng(6)
+    y = random.normal(size=900)
+    asleep = np.where(np.arange(900) < 300, np.nan, 10.0)
+    other = random.normal(size=900)
+    mean, median, weights = run(np.stack([0 * y, other, asleep, 0 * y], axis=1), y)
+    alone, _, _ = run(np.stack([0 * y, other, 0 * y], axis=1), y)
+    np.testing.assert_allclose(mean[:300], alone[:300], atol=1e-6)
+    assert np.isfinite(median).all()
+    assert abs(mean[300]) < 1.0, "it was right in nothing so far"
+    assert np.abs(mean[340:]).max() < 1.0
+    np.testing.assert_allclose(weights.sum(), 1.0, atol=1e-6)
+
+
+def test_one_that_wakes_and_is_right_is_followed() -> None:
+    random = np.random.default_rng(7)
+    y = random.normal(size=900)
+    asleep = np.where(np.arange(900) < 300, np.nan, y)
+    mean, median, _ = run(np.stack([0 * y, asleep, 0 * y], axis=1), y)
+    for made in (mean, median):
+        assert np.mean((made[330:] - y[330:]) ** 2) < 0.1
+
+
+def test_small_steps_that_came_true_do_not_vouch_for_a_large_one() -> None:
+    random = np.random.default_rng(8)
+    y = random.normal(size=1000)
+    said = y + 0.1 * random.normal(size=1000)
+    said[500] = 80.0
+    mean, _, _ = run(np.stack([0 * y, said, 0 * y], axis=1), y)
+    assert abs(mean[500]) < 50.0
+    assert np.mean((np.delete(mean, 500)[100:] - np.delete(y, 500)[100:]) ** 2) < 0.1
+
+
+def test_large_steps_that_come_true_are_believed() -> None:
+    random = np.random.default_rng(9)
+    y = random.normal(size=3000)
+    y[::100] *= 40.0
+    mean, _, _ = run(np.stack([0 * y, y, 0 * y], axis=1), y)
+    large = np.abs(y) > 30.0
+    large[:1500] = False
+    assert large.any()
+    assert np.mean((mean[large] - y[large]) ** 2) < 0.02 * np.mean(y[large] ** 2)

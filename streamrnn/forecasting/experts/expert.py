@@ -2,8 +2,8 @@
 
 An expert is a small NamedTuple of constants, such as `Median(values=9)`; as with cells, its *type* picks the code, and
 numba compiles one call for each expert of `registry.py`. Its answer is a step over the last value, in sigmas of
-`scaling.py`: 0 says that the value stays where it is. What it remembers of a target are float32 numbers at seen.f[o:],
-zeros when the target begins.
+`scaling.py`: 0 says that the value stays where it is, NaN that it knows nothing yet and is to be left out. What it
+remembers of a target are float32 numbers at seen.f[o:], zeros when the target begins.
 
 To add an expert: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `median.py`, and
 name it in `registry.py`.

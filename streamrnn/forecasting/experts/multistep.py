@@ -152,6 +152,7 @@ class MultistepScratch(NamedTuple):
     origin: Float32  # (ORIGIN,)
     sorted: Float64  # (WINDOW,)
     mixing: Float64  # (2 groups, EXPERTS)
+    shares: Float64  # (groups,) of the medians' mixtures that are published
 
 
 def ahead_config(horizon: int) -> AheadConfig | None:
@@ -192,7 +193,7 @@ def _singles(horizon: int, knots: int) -> dict[str, int]:
         "covariance": covariance_size(make_blocks(*_BLOCKS)),
         "joint_weights": knots * JOINT_FEATURES,
         "joint_covariance": covariance_size(make_blocks(*_JOINT_BLOCKS)),
-        "mixtures": 2 * (len(bounds) - 1) * step_groups.mixture_size(EXPERTS),
+        "mixtures": (len(bounds) - 1) * step_groups.group_size(EXPERTS),
         "slots": int(step_groups.slots_of(bounds)[-1]) * step_groups.SLOT,
     }
     return {name: -(-size // 16) * 16 for name, size in sizes.items()}
@@ -239,6 +240,7 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
         origin=np.zeros(ORIGIN, np.float32),
         sorted=np.zeros(WINDOW),
         mixing=np.zeros((2 * groups, EXPERTS)),
+        shares=np.zeros(groups),
     )
 
 
@@ -627,7 +629,7 @@ def _forecast(
             for s in range(MOST_SEASONS):
                 e = 4 + 5 * s
                 for j in range(5):
-                    experts[e + j] = 0.0
+                    experts[e + j] = math.nan
                 if has[s]:
                     seen = scratch.seen[s]
                     level = 2 if s == 0 else 1  # the level of the middle memory
@@ -644,13 +646,19 @@ def _forecast(
             experts[EXPERTS - 3] = x * (there / ago - 1.0) * inverse if positive else experts[6]
             experts[EXPERTS - 2] = usual * inverse
             experts[EXPERTS - 1] = clip(k * drift, DRIFT_BOUND * change)
-            mean, middle = 0.0, 0.0
+            mean, middle, awake, roused = 0.0, 0.0, 0.0, 0.0
             for j in range(EXPERTS):
-                said = clip(experts[j], limit) if math.isfinite(experts[j]) else 0.0
-                experts[j] = said
-                mean += scratch.mixing[2 * g, j] * said
-                middle += scratch.mixing[2 * g + 1, j] * said
-            forecast[k - 1], median[k - 1] = x + mean * sigma, x + middle * sigma
+                if not math.isfinite(experts[j]):
+                    experts[j] = math.nan
+                    continue
+                experts[j] = clip(experts[j], limit)
+                mean += scratch.mixing[2 * g, j] * experts[j]
+                middle += scratch.mixing[2 * g + 1, j] * experts[j]
+                awake += scratch.mixing[2 * g, j]
+                roused += scratch.mixing[2 * g + 1, j]
+            mean = mean / awake if awake > 0.0 else 0.0
+            middle = middle / roused if roused > 0.0 else 0.0
+            forecast[k - 1], median[k - 1] = x + mean * sigma, x + scratch.shares[g] * middle * sigma
             if k == chosen:
                 for place in range(scratch.slots[g], scratch.slots[g + 1]):
                     slot = config.slots + place * step_groups.SLOT
@@ -658,8 +666,10 @@ def _forecast(
                         f[slot + step_groups.LEFT] = f[slot + step_groups.STEP] = k
                         f[slot + step_groups.MIXED], f[slot + step_groups.MIXED + 1] = mean, middle
                         for j in range(EXPERTS):
-                            away = experts[j] - float(f[slot + step_groups.MIXED])
-                            origins[config.said + place * EXPERTS + j] = half(clip(away, FARTHEST))
+                            away = clip(experts[j] - float(f[slot + step_groups.MIXED]), FARTHEST)
+                            origins[config.said + place * EXPERTS + j] = half(
+                                away if math.isfinite(experts[j]) else math.nan
+                            )
                         break
 
 
@@ -678,9 +688,12 @@ def _median(recent: Float64, count: int, room: Float64) -> float:
 @kernel
 def _weigh(config: AheadConfig, f: Float32, scratch: MultistepScratch) -> None:
     """Weights of every group's two mixtures; a group that has settled nothing takes those of the group before."""
-    size = step_groups.mixture_size_of(EXPERTS)
+    size, group = step_groups.size_of(EXPERTS), step_groups.group_size_of(EXPERTS)
     for a in range(2 * config.groups):
-        at = config.mixtures + a * size
+        at = config.mixtures + a // 2 * group + a % 2 * size
         if not step_groups.weigh(f[at : at + size], EXPERTS, scratch.mixing[a]):
             for j in range(EXPERTS):
                 scratch.mixing[a, j] = scratch.mixing[a - 2, j] if a >= 2 else (1.0 if j == 0 else 0.0)
+    for g in range(config.groups):
+        at = config.mixtures + g * group + 2 * size
+        scratch.shares[g] = step_groups.share(f[at : at + step_groups.SHARES])

@@ -13,6 +13,7 @@ With `weights: series` the pooled one is the series' own, over all of its target
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -98,7 +99,8 @@ def fill_pooled(
                 before = last_at(z, t, v, at, clock, s, phases[s, 1])
                 level = level_at(z, t, v, at, clock, s, phases[s, 1], 0)
                 f[o] = clip((before + base) * inverse, LEVEL_CLIP)
-                f[o + 1] = clip((before - z[now + AGO]) * inverse, LAG_CLIP)
+                if not math.isnan(z[now + AGO]):
+                    f[o + 1] = clip((before - z[now + AGO]) * inverse, LAG_CLIP)
                 f[o + 2] = clip(usual_step(t, at, season, s, there), LAG_CLIP)
                 f[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
                 f[o + 4] = clip((level + base) * inverse, LEVEL_CLIP)

@@ -184,7 +184,7 @@ def observe(
     b = bin_of(phase, season[BINS])
     k = place(at, season, s, b)
     visits = float(v[k])
-    z[now + AGO] = last_at(z, t, v, at, clock, s, phase) if visits > 0 else y
+    z[now + AGO] = last_at(z, t, v, at, clock, s, phase) if visits > 0 else math.nan
     if math.isnan(step):
         z[now + SURPRISE] = 0.0
         return
@@ -431,10 +431,10 @@ def step_of_season(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, pha
     """
     season, sigma = clock[season_at(0)], z[at.scale + SIGMA]
     if season[KIND] == NONE or not sigma > 0.0:
-        return 0.0
+        return math.nan
     there = bin_of(phases[0, 1], season[BINS])
     if v[there] == 0:
-        return 0.0
+        return math.nan
     mean = z[at.means]
     if z[at.scale + LOW] > 0.0 and mean > 0.0:
         factor, quotients = slow_factor(at, season[BINS]), at.slow + QUOTIENT * at.slow_bins
@@ -451,10 +451,8 @@ def step_a_period_ago(
 ) -> float:
     """The step (sigmas) that was made one period of season `s` ago into `phase`, the next event's."""
     season = clock[season_at(s)]
-    if season[KIND] == NONE:
-        return 0.0
-    if v[place(at, season, s, bin_of(phase, season[BINS]))] == 0:
-        return 0.0
+    if season[KIND] == NONE or v[place(at, season, s, bin_of(phase, season[BINS]))] == 0:
+        return math.nan
     return float((last_at(z, t, v, at, clock, s, phase) - z[at.now + s * NOW_SIZE + AGO]) * inverse)
 
 
