@@ -125,6 +125,8 @@ class FileConnector(FileOutputConnector):
         """
         event, file, labelled = config.event, config.file, config.labelled
         facts = self._folder.facts if self._folder is not None else None
+        if file.table is not None:
+            self._reader.choose(file.table)
         resumed = facts is not None and "layout" in facts
         asked = {
             "event": event.model_dump(mode="json", include=_READING),
@@ -136,6 +138,7 @@ class FileConnector(FileOutputConnector):
             found = Look(layout, decided(event, layout), [], Findings())
         else:
             found = look(self._sample(), event, file, labelled=labelled, json=self._json)
+            found.notes.extend(self._reader.notes())
             # Another task is refused by the state itself, which names it.
             before = facts["asked"] if resumed and facts is not None else None
             same_task = isinstance(before, dict) and before.get("labelled", labelled) == labelled

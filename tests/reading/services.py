@@ -108,8 +108,51 @@ def documents() -> Iterator[tuple[str, Any, tuple[str, ...]]]:
     yield "buckets", {"aggregations": {"per_hour": {"buckets": buckets}}}, ("default",)
 
 
+def more_documents() -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    ab, one = ("a", "b"), ("default",)
+    ms = [str(1000 * second) for second in SECONDS]
+    cells = [[value] for value in FIRST]
+    yield "pandas, split by time", {"columns": ["load"], "index": [*map(int, ms)], "data": cells}, one
+    by_time = {"load": dict(zip(ms, FIRST, strict=True)), "x": dict(zip(ms, SECOND, strict=True))}
+    yield "pandas, columns by time", by_time, one
+    yield "pandas, rows by number", {str(at): {"time": ISO[at], "load": FIRST[at]} for at in range(ROWS)}, one
+    meta = {"start": SECONDS[0], "end": SECONDS[-1], "step": 3600, "legend": ["load"]}
+    yield "rrdtool", {"about": "RRDtool graph JSON output", "meta": meta, "data": cells}, one
+    columns = [{"id": -1, "name": "sid"}, {"id": 1, "name": "time"}, {"id": 2, "name": "load"}]
+    rows = [[f"row-{text}", text, str(value)] for text, value in zip(ISO, FIRST, strict=True)]
+    yield "socrata", {"meta": {"view": {"id": "x", "columns": columns}}, "data": rows}, one
+    index = {text: at for at, text in enumerate(ISO)}
+    dimension = {"time": {"category": {"index": index}}, "geo": {"category": {"index": ["a", "b"]}}}
+    together = [value for both in zip(FIRST, SECOND, strict=True) for value in both]
+    cube = {"version": "2.0", "class": "dataset", "id": ["time", "geo"], "size": [ROWS, 2], "dimension": dimension}
+    yield "json-stat", {**cube, "value": together}, ab
+    yield "json-stat, sparse", {**cube, "value": {str(at): value for at, value in enumerate(together)}}, ab
+    buckets = {
+        key: [
+            {"key_as_string": text, "key": 1000 * second, "cpu": {"value": value}}
+            for text, (second, value) in zip(ISO, pairs(values), strict=True)
+        ]
+        for key, values in BOTH
+    }
+    hosts = [{"key": key, "t": {"buckets": buckets[key]}} for key in ab]
+    yield "buckets in buckets", {"aggregations": {"hosts": {"buckets": hosts}}}, ab
+    spans = [
+        {"results": [{"average": value}], "beginTimeSeconds": second, "endTimeSeconds": second + 3600}
+        for second, value in pairs(FIRST)
+    ]
+    yield "new relic", {"facet": None, "timeSeries": spans}, one
+    base = {"bn": "dev/", "bt": SECONDS[0], "bu": "Cel", "n": "a", "v": FIRST[0]}
+    rest = [{"n": key, "v": value, "t": second - SECONDS[0]} for second, _, key, value in at_once()][1:]
+    yield "senml", [base, *rest], ("dev/a", "dev/b")
+
+
 def lines() -> Iterator[Series]:
     written = [*at_once()]
+    packs = [
+        [{"bn": "dev/", "bt": SECONDS[row], "n": "a", "v": FIRST[row]}, {"n": "b", "v": SECOND[row]}]
+        for row in range(ROWS)
+    ]
+    yield Series("packs of senml.jsonl", "".join(json.dumps(one) + "\n" for one in packs), ("dev/a", "dev/b"))
     yield Series("graphite.txt", "".join(f"{key} {value} {second}\n" for second, _, key, value in written))
     yield Series("put.txt", "".join(f"put cpu {second} {value} {key}\n" for second, _, key, value in written))
     scraped = "# HELP cpu Load\n# TYPE cpu gauge\n"
@@ -138,7 +181,7 @@ def lines() -> Iterator[Series]:
 
 def every() -> Iterator[Series]:
     """All of them."""
-    for name, document, keys in documents():
+    for name, document, keys in (*documents(), *more_documents()):
         yield Series(f"{name}.json", json.dumps(document), keys)
         yield Series(f"{name}, spread.json", json.dumps(document, indent=1), keys)
     yield from lines()

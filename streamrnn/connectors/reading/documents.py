@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import orjson
 
-from streamrnn.connectors.reading.json_tables import rows_of
+from streamrnn.connectors.reading.json_kinds import is_senml
+from streamrnn.connectors.reading.json_tables import others_than, rows_of
 from streamrnn.connectors.reading.lines import Found, LineReader, Looked
 from streamrnn.errors import ConfigurationError, ConnectorError
 
@@ -19,18 +20,42 @@ Rows = Callable[[Path], Iterator[dict[str, Any]]]
 _AT_ONCE = 1000
 
 
+class Tables(NamedTuple):
+    """How the tables of one document are read."""
+
+    rows: Callable[[Path, str | None], Iterator[dict[str, Any]]]
+    """Those of the table at a place."""
+    others: Callable[[Path, str | None], str | None]
+    """What is to be said of the others."""
+
+
 class RowsOfDocument(LineReader):
     """Rows that a function finds in a file; it is asked again to go back."""
 
-    def __init__(self, path: Path, rows: Rows) -> None:
+    def __init__(self, path: Path, rows: Rows, tables: Tables | None = None) -> None:
+        """`tables` reads the one that is asked for, of a document that may have several."""
         super().__init__(path)
-        self._rows = rows
+        self._rows, self._tables, self._table = rows, tables, None if tables is None else ""
         self._left = self._fresh()
         self._plain = False
 
     def _fresh(self) -> Iterator[dict[str, Any]]:
         assert self._path is not None
-        return self._rows(self._path)
+        return self._tables.rows(self._path, self._table) if self._table and self._tables else self._rows(self._path)
+
+    def choose(self, table: str) -> None:
+        """See `LineReader.choose`."""
+        if self._tables is None:
+            super().choose(table)
+        self._table = table
+        self.seek(self.position)
+
+    def notes(self) -> list[str]:
+        """See `LineReader.notes`."""
+        if self._tables is None or self._path is None:
+            return []
+        said = self._tables.others(self._path, self._table or None)
+        return [] if said is None else [said]
 
     def lines(self, timeout: float) -> Found:
         """See `LineReader.lines`."""
@@ -55,7 +80,8 @@ class RowsOfDocument(LineReader):
     def fingerprint(self, length: int) -> str:
         """See `LineReader.fingerprint`: of the first `length` rows."""
         digest = hashlib.blake2b(digest_size=16)
-        for row in itertools.islice(self._fresh(), min(length, 100)):
+        assert self._path is not None
+        for row in itertools.islice(self._rows(self._path), min(length, 100)):  # whichever table is read
             digest.update(_encoded(row))
         return digest.hexdigest()
 
@@ -133,12 +159,40 @@ def excel(path: Path) -> Iterator[dict[str, Any]]:
         book.close()
 
 
-def json_document(path: Path, opener: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
+def json_document(path: Path, opener: Callable[[], IO[bytes]]) -> RowsOfDocument:
     """Rows in one JSON document: see `json_tables`."""
+
+    known: dict[str | None, str | None] = {}  # found out where the document is read anyway
+
+    def rows(path: Path, table: str | None = None) -> Iterator[dict[str, Any]]:
+        document = _loaded(path, opener)
+        if table not in known:
+            known[table] = others_than(document, table)
+        yield from rows_of(document, table)
+
+    def others(path: Path, table: str | None) -> str | None:
+        if table not in known:
+            known[table] = others_than(_loaded(path, opener), table)
+        return known[table]
+
+    return RowsOfDocument(path, rows, Tables(rows, others))
+
+
+def _loaded(path: Path, opener: Callable[[], IO[bytes]]) -> Any:
     with opener() as file:
-        text = file.read()
+        text = file.read().removeprefix(b"\xef\xbb\xbf")
     try:
-        document = orjson.loads(text.removeprefix(b"\xef\xbb\xbf"))
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        try:
+            packs = [orjson.loads(line) for line in text.splitlines() if line.strip()]
+        except orjson.JSONDecodeError:
+            packs = []
+        if packs and all(map(is_senml, packs)):  # a pack of SenML on each line
+            return [record for pack in packs for record in _on_its_own(pack)]
         raise ConnectorError(f"{path} is no JSON: {error}"[:300]) from error
-    yield from rows_of(document)
+
+
+def _on_its_own(pack: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A pack that has nothing from the one before it."""
+    return [{"bn": "", "bt": 0.0, "bv": 0.0, "bu": None, **pack[0]}, *pack[1:]]

@@ -6,14 +6,18 @@ values by their times. Tables of one shape are one series each; their key is wha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streamrnn.connectors.reading.clocks import by_size, recognises, says_time
+from streamrnn.connectors.reading.json_kinds import is_senml, json_stat, named_elsewhere, rrdtool, senml
 from streamrnn.connectors.reading.sample import at_path, flattened
+from streamrnn.errors import ConfigurationError
 
 Row = dict[str, Any]
 _DEEPEST = 12
+_LONG = 10  # items of a list that is no detail
 _LABELS = ("target", "label", "metric", "name", "scope", "series", "expression", "host", "instance")
 """Names of what tells series apart, the likeliest first."""
 _NAMES, _ROWS = ("columns", "names", "fields", "headers"), ("values", "data", "rows")
@@ -29,8 +33,14 @@ class Table(NamedTuple):
     rows: Sequence[Row]
 
 
-def rows_of(document: Any) -> Iterator[Row]:
-    """The rows of the largest table, or of the tables of one shape that are largest together."""
+def rows_of(document: Any, table: str | None = None) -> Iterator[Row]:
+    """The rows of one table, or of the tables of one shape that stand at one place: `table`, or the largest with times.
+
+    Raises `ConfigurationError` where there is no such table, or none at all.
+    """
+    if is_senml(document):
+        yield from senml(document)
+        return
     if _is_rows(document):
         yield from _listed(document)
         return
@@ -42,20 +52,89 @@ def rows_of(document: Any) -> Iterator[Row]:
     if isinstance(result, list) and result and all(isinstance(one, dict) and "metric" in one for one in result):
         yield from _prometheus(result)
         return
-    groups: dict[tuple[object, ...], list[Table]] = {}
-    for table in tables(document):
-        in_a_list = table.path[-1:] == ("*",)
-        groups.setdefault(table.path if in_a_list else (table.path[:-1], *table.rows[0]), []).append(table)
+    groups = _groups(document)
     if not groups:
+        _refuse_what_is_not_understood(document)
         yield from [document] if isinstance(document, dict) else []
         return
-    largest = max(groups.values(), key=lambda group: sum(len(table.rows) for table in group))
-    if len(largest) == 1:
-        yield from largest[0].rows
+    chosen = _chosen(groups, table)
+    if len(chosen) == 1:
+        yield from map(_without_lists_of_one, chosen[0].rows)
         return
-    for key, table in zip(_keys(largest), largest, strict=True):
-        for row in table.rows:
-            yield {"key" if "key" not in row else "series": key, **row}
+    for key, one in zip(_keys(chosen), chosen, strict=True):
+        for row in one.rows:
+            # In a bucket of Elasticsearch `key` is its time again.
+            named = "series" if "key" in row and "key_as_string" not in row else "key"
+            yield {**_without_lists_of_one(row), named: key}
+
+
+def _groups(document: Any) -> dict[str, list[Table]]:
+    """The tables of a document by the place where those of one shape stand."""
+    shapes: dict[tuple[object, ...], list[Table]] = {}
+    for table in tables(document):
+        in_a_list = table.path[-1:] == ("*",)
+        shapes.setdefault(table.path if in_a_list else (table.path[:-1], *table.rows[0]), []).append(table)
+    named: dict[str, list[Table]] = {}
+    for group in shapes.values():
+        path = group[0].path if len(group) == 1 else group[0].path[:-1]
+        place = ".".join(part for part in path if part != "*")
+        while place in named:
+            place += "'"
+        named[place] = group
+    return named
+
+
+def _chosen(groups: Mapping[str, list[Table]], place: str | None) -> list[Table]:
+    if place is None:
+        return max(groups.values(), key=_size)
+    if place in groups:
+        return groups[place]
+    single = [one for group in groups.values() for one in group if ".".join(one.path) == place]
+    if single:
+        return single
+    raise ConfigurationError(f"no table {place!r} for --table; there are: {', '.join(groups)[:300]}")
+
+
+def _size(group: Sequence[Table]) -> tuple[bool, int]:
+    rows = sum(len(table.rows) for table in group)
+    return rows > 1 and _has_time(group[0].rows), rows
+
+
+def others_than(document: Any, table: str | None) -> str | None:
+    """What is to be said where a document has several tables with times: which is read, and how another one is."""
+    if not isinstance(document, dict):
+        return None
+    groups = {place: group for place, group in _groups(document).items() if _size(group)[0]}
+    if len(groups) < 2:
+        return None
+    read = table if table is not None else max(groups, key=lambda place: _size(groups[place]))
+    told = [
+        f"{place or 'the outermost'} ({_size(group)[1]:,} rows)" for place, group in groups.items() if place != read
+    ]
+    other = next(place for place in groups if place != read)
+    return (
+        f"this document has several tables: {read or 'the outermost'} is read, not {', '.join(told)} (--table {other})"
+    )
+
+
+def _refuse_what_is_not_understood(document: Any) -> None:
+    """A document with long lists that are no table must not be taken as one row."""
+    for name, one in flattened(document) if isinstance(document, dict) else ():
+        if isinstance(one, list) and len(one) >= _LONG:
+            raise ConfigurationError(
+                f"this JSON document has a list at {name!r} ({len(one):,} items), and nothing says what its columns "
+                "are: write a JSON object for each row"
+            )
+
+
+def _without_lists_of_one(row: Row) -> Row:
+    """Lists of one object as that object."""
+    if not any(isinstance(one, list) for one in row.values()):
+        return row
+    return {
+        name: one[0] if isinstance(one, list) and len(one) == 1 and isinstance(one[0], dict) else one
+        for name, one in row.items()
+    }
 
 
 def has_tables(document: Any) -> bool:
@@ -102,7 +181,10 @@ def tables(value: Any, path: tuple[str, ...] = (), labels: Mapping[str, str] | N
         said = {name: str(one) for name, one in flattened(value) if isinstance(one, str | int | float)}
         labels = {**labels, **said, **_labels_of_fields(value)}
         found = (
-            _rows_under_names(value)
+            json_stat(value)
+            or rrdtool(value)
+            or _rows_under_names(value)
+            or named_elsewhere(value)
             or _frame(value)
             or _by_row_number(value)
             or _by_time(value)
@@ -137,10 +219,20 @@ def _listed(rows: list[list[Any]]) -> Iterator[Row]:
     names = [f"column{at}" for at in range(1, max(map(len, rows)) + 1)]
     if len(names) == 2:
         late = [all(_is_time(row[at]) for row in rows if len(row) == 2) for at in range(2)]
+        if late == [True, True]:  # one of them is large, the other one rises
+            late = [_rises([row[at] for row in rows if len(row) == 2]) for at in range(2)]
         if late in ([True, False], [False, True]):
             names = ["time", "value"] if late[0] else ["value", "time"]
     for row in rows:
         yield dict(zip(names, row, strict=False))
+
+
+def _rises(values: Sequence[Any]) -> bool:
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return False
+    return all(b > a for a, b in itertools.pairwise(numbers))
 
 
 def _is_time(value: Any) -> bool:
@@ -161,7 +253,17 @@ def _rows_under_names(value: Mapping[str, Any]) -> list[Row] | None:
     said = [one.get("name") or one.get("text") if isinstance(one, dict) else one for one in names]
     if any(len(row) > len(said) for row in rows):
         return None
-    return [dict(zip(map(str, said), row, strict=False)) for row in rows]
+    found = [dict(zip(map(str, said), row, strict=False)) for row in rows]
+    index = value.get("index")
+    if isinstance(index, list) and len(index) == len(rows) and "index" not in found[0] and _are_times(index):
+        return [{"index": time, **row} for time, row in zip(index, found, strict=True)]  # pandas, `split`
+    return found
+
+
+def _are_times(values: Sequence[Any]) -> bool:
+    """Whether these can hardly be anything but times."""
+    texts = [str(one) for one in values]
+    return all(map(recognises, texts)) or (len(texts) > 2 and by_size("time", texts) is not None)
 
 
 def _labels_of_fields(value: Mapping[str, Any]) -> dict[str, str]:
@@ -184,10 +286,16 @@ def _frame(value: Mapping[str, Any]) -> list[Row] | None:
 def _by_row_number(value: Mapping[str, Any]) -> list[Row] | None:
     """What `to_json` of pandas writes: columns, and in each the cells by the number of their row."""
     columns = [*value.values()]
+    if len(columns) > 1 and [*value] == [str(at) for at in range(len(columns))]:
+        return columns if all(isinstance(one, dict) and one for one in columns) else None  # rows by their number
     if len(columns) < 2 or not all(isinstance(one, dict) for one in columns):
         return None
     numbers = [*columns[0]]
-    if len(numbers) < 2 or not all([*one] == numbers for one in columns) or not all(row.isdigit() for row in numbers):
+    if len(numbers) < 2 or not all([*one] == numbers for one in columns):
+        return None
+    if _are_times(numbers):
+        return [{"index": row, **{name: one[row] for name, one in value.items()}} for row in numbers]
+    if not all(row.isdigit() for row in numbers):
         return None
     return [{name: one[row] for name, one in value.items()} for row in numbers]
 

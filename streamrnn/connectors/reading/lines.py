@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, TextIO
 
-from streamrnn.errors import ConnectorError, StateError
+from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 
 BLOCK = 1 << 20
 LONGEST_LINE = 64 << 20
@@ -131,6 +131,14 @@ class LineReader:
             raise ConnectorError(f"cannot read {self.name}: {error}") from error
         self.position, self._parts, self._held = position, [], 0
         self.at_end, self._skip_bom = False, position == 0
+
+    def choose(self, table: str) -> None:
+        """Read the table at this place of a JSON document. Raises `ConfigurationError` where there are none."""
+        raise ConfigurationError(f"--table {table} is for a JSON document with several tables, and {self.name} is none")
+
+    def notes(self) -> list[str]:
+        """What is to be said of how it is read."""
+        return []
 
     def look(self, rows: int = 2000, size: int = 1 << 20) -> Looked:
         """The first lines, and some from all over a plain file; then the file stands at its beginning again."""

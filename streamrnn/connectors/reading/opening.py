@@ -17,6 +17,7 @@ import orjson
 
 from streamrnn.connectors.reading.documents import RowsOfDocument, excel, json_document, parquet
 from streamrnn.connectors.reading.green_button import green_button, is_green_button
+from streamrnn.connectors.reading.json_kinds import begins_senml
 from streamrnn.connectors.reading.json_tables import has_tables
 from streamrnn.connectors.reading.json_values import (
     JsonReader,
@@ -82,7 +83,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         if kind == "values":
             return JsonReader(path, opener=opener, hold_back=hold_back)
         if kind == "document":
-            return RowsOfDocument(path, lambda source: json_document(source, plain))
+            return json_document(path, plain)
     return LineReader(path, opener=opener, hold_back=hold_back and opener is None)
 
 
@@ -206,7 +207,7 @@ class _Recoded(io.RawIOBase):
 def _json_kind(path: Path, opener: Opener | None, beginning: bytes) -> str:
     """`values`: an array, or objects over several lines; `document`: one object that holds the rows; else lines."""
     text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if begins_history(text) or begins_pairs(text):
+    if begins_history(text) or begins_pairs(text) or begins_senml(text):
         return "document"
     if begins_array(text):
         return "document" if _first_holds_rows(path, opener) else "values"

@@ -72,11 +72,27 @@ class FileSequence(LineReader):
         self._before: list[dict[str, object]] = []  # files that were read whole
         self._head: Found | None = None  # first lines of a file, until they are enough
         self._begins = (0, "")  # how many first bytes are known of the file that is followed, and their digest
+        self._table: str | None = None
         self._now = self._opened()
+
+    def choose(self, table: str) -> None:
+        """See `LineReader.choose`."""
+        self._now.choose(table)
+        self._table = table
+
+    def notes(self) -> list[str]:
+        """See `LineReader.notes`."""
+        return self._now.notes()
+
+    def _other(self, path: Path, *, hold_back: bool) -> LineReader:
+        reader = open_input(path, hold_back=hold_back)
+        if self._table is not None:
+            reader.choose(self._table)
+        return reader
 
     def _opened(self) -> LineReader:
         path, last = self._paths[self._at], self._at == len(self._paths) - 1
-        reader = open_input(path, hold_back=self.hold_back and last)
+        reader = self._other(path, hold_back=self.hold_back and last)
         if last and self._follow and not (type(reader) is LineReader and reader.grows):
             reader.close()
             raise ConfigurationError(f"--follow reads lines of text as they come, and {path} is no file of those")
@@ -284,10 +300,10 @@ class FileSequence(LineReader):
 
     def look(self, rows: int = 2000, size: int = 1 << 20) -> Looked:
         """See `LineReader.look`: the first file, and some rows of the others."""
-        with open_input(self._paths[0], hold_back=self.hold_back and len(self._paths) == 1) as first:
+        with self._other(self._paths[0], hold_back=self.hold_back and len(self._paths) == 1) as first:
             head, later = first.look(rows, size)
         for path in self._paths[1 : 1 + len(self._paths) : max(1, len(self._paths) // 20)]:
-            with open_input(path, hold_back=True) as other:
+            with self._other(path, hold_back=True) as other:
                 later = [*later, *other.look(60, 1 << 16).head[-40:]]
         return Looked(head, later)
 
@@ -295,7 +311,7 @@ class FileSequence(LineReader):
         """The first lines of every file."""
         found = []
         for path in self._paths[:_MOST_REMEMBERED]:
-            with open_input(path, hold_back=path == self._paths[-1] and self.hold_back) as one:
+            with self._other(path, hold_back=path == self._paths[-1] and self.hold_back) as one:
                 found.append((path, one.look(100, 1 << 16).head))
         return found
 
