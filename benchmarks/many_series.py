@@ -36,7 +36,8 @@ class Crowd:
 
     def __init__(self, preset: str, count: int) -> None:
         self.random = np.random.default_rng(count)
-        config = {"model": {"preset": preset}, "state": {"max_series": count}}
+        # All in memory: the partitions of a process share what they may take.
+        config = {"model": {"preset": preset}, "state": {"max_series": count, "max_memory": "1000GB"}}
         self.model = ForecastModel(Config.model_validate(config))
         self.keys = [f"series-{i}" for i in range(count)]
         for first in range(0, count, BATCH):
@@ -47,7 +48,7 @@ class Crowd:
         row = self.model.series.row_of("series-0")
         for _, array in fields(self.model.series.arrays):
             array[:] = array[row].copy()
-        self.hours = np.full(count, AGE + BATCH)
+        self.hours = np.full(count, AGE)  # of the newest event: a gap would cost every series a search
 
     def cost(self, events: int) -> float:
         """Microseconds of processor time an event, over so many of random series."""

@@ -22,6 +22,7 @@ from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.calendar import INTERVAL
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.prefetch import prefetch
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -31,6 +32,8 @@ EVENTS, LAST_TIME = 0, 1
 NUMBERS = 2
 COUNTERS = ("events", "late", "watermark")
 LATE, WATERMARK = 1, 2
+AHEAD = 4
+"""Events between asking for a row and using it, where a pass over an event is shorter than memory takes."""
 
 
 class CommonSeries(NamedTuple):
@@ -94,6 +97,8 @@ def forecast(
 ) -> None:
     """Learn from each event, and forecast the series' next ones."""
     for i in range(len(batch.rows)):
+        if i + 1 < len(batch.rows):
+            prefetch(series, batch.rows[i + 1])
         if answers.late[i]:
             continue
         row = batch.rows[i]
@@ -117,6 +122,9 @@ def bound(
 ) -> None:
     """Publish what was forecast for each event, learn from what became of it, bound the series' next events."""
     for i in range(len(batch.rows)):
+        if i + AHEAD < len(batch.rows):
+            prefetch(series, batch.rows[i + AHEAD])
+            prefetch(common, batch.rows[i + AHEAD])
         if answers.late[i]:
             continue
         row = batch.rows[i]
@@ -156,6 +164,9 @@ def score(
 ) -> None:
     """Say how surprising each event was, and where an alert opened or closed; `outcome` is working memory."""
     for i in range(len(batch.rows)):
+        if i + AHEAD < len(batch.rows):
+            prefetch(series, batch.rows[i + AHEAD])
+            prefetch(common.episodes, batch.rows[i + AHEAD])
         if answers.late[i]:
             continue
         if batch.ignored[i]:
