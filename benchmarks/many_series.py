@@ -4,8 +4,9 @@
     python benchmarks/many_series.py --presets lite --series 10 1000000 --events 100000
 
 The whole fold (forecasts, intervals, anomaly scores), horizon 1, hourly values with a day. One series learns from
-1,000 events, then all have its state: each is as old as the others, none is cheap because it is young. Events come in
-random order, in batches of 500. Processor time; rounds over all counts in turns, medians.
+1,500 events (at 1,024 it looks for periods, at 2,048 again), then all have its state: each is as old as the others, none
+is cheap because it is young. Events come in random order, in batches of 500. Processor time; rounds over all counts in
+turns, medians.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.events import Decoded
 from streamrnn.state.arrays import fields
 
-HOUR, DAY, AGE, BATCH = 3_600_000_000, 24, 1000, 500
+HOUR, DAY, AGE, BATCH = 3_600_000_000, 24, 1500, 500
 
 
 def decoded(keys: Sequence[str], times: np.ndarray, random: np.random.Generator) -> Decoded:
@@ -48,7 +49,7 @@ class Crowd:
         row = self.model.series.row_of("series-0")
         for _, array in fields(self.model.series.arrays):
             array[:] = array[row].copy()
-        self.hours = np.full(count, AGE)  # of the newest event: a gap would cost every series a search
+        self.hours = np.full(count, AGE)  # of the newest event: a gap costs each series a search for periods
 
     def cost(self, events: int) -> float:
         """Microseconds of processor time an event, over so many of random series."""
