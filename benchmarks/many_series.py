@@ -4,9 +4,8 @@
     python benchmarks/many_series.py --presets lite --series 10 1000000 --events 100000
 
 The whole fold (forecasts, intervals, anomaly scores), horizon 1, hourly values with a day. One series learns from
-1,500 events (at 1,024 it looks for periods, at 2,048 again), then all have its state: each is as old as the others, none
-is cheap because it is young. Events come in random order, in batches of 500. Processor time; rounds over all counts in
-turns, medians.
+1,500 events (at 1,024 it looks for periods, at 2,048 again), then all have its state: none is cheap for being young.
+Events come in random order, in batches of 500. Processor time; rounds over all counts in turns, medians.
 """
 
 from __future__ import annotations

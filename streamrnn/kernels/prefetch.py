@@ -14,6 +14,7 @@ from numba.core import cgutils, types
 
 from streamrnn.kernels.vector import intrinsic
 
+_tools: Any = cgutils  # without types
 _LINE = 64  # bytes that memory hands over at once
 _READ, _KEEP, _DATA = 0, 3, 1
 _INT = ir.IntType(32)
@@ -32,7 +33,8 @@ def prefetch(_: Any, tree: Any, row: Any) -> Any:
 
 def _walk(context: Any, builder: Any, kind: Any, value: Any, row: Any) -> None:
     if isinstance(kind, types.BaseTuple):
-        for i, inner in enumerate(kind):
+        parts: Any = kind
+        for i, inner in enumerate(parts):
             _walk(context, builder, inner, builder.extract_value(value, i), row)
     elif isinstance(kind, types.Array) and kind.ndim:
         _ask(context, builder, context.make_array(kind)(context, builder, value), row)
@@ -42,15 +44,15 @@ def _ask(context: Any, builder: Any, array: Any, row: Any) -> None:
     """Every line of the row; an array without elements has none."""
     size = builder.select(
         builder.icmp_signed(">", array.nitems, array.nitems.type(0)),
-        cgutils.unpack_tuple(builder, array.strides)[0],
+        _tools.unpack_tuple(builder, array.strides)[0],
         array.nitems.type(0),
     )
     byte = ir.IntType(8).as_pointer()
     first = builder.gep(builder.bitcast(array.data, byte), [builder.mul(row, size)])
     lines = builder.sdiv(builder.add(size, size.type(_LINE - 1)), size.type(_LINE))
-    hint = cgutils.get_or_insert_function(
+    hint = _tools.get_or_insert_function(
         builder.module, ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT]), "llvm.prefetch.p0"
     )
-    with cgutils.for_range(builder, lines) as loop:
+    with _tools.for_range(builder, lines) as loop:
         place = builder.gep(first, [builder.mul(loop.index, size.type(_LINE))])
         builder.call(hint, [place, _INT(_READ), _INT(_KEEP), _INT(_DATA)])

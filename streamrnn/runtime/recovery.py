@@ -95,7 +95,8 @@ def check(
         )
     if committed > end:
         raise StateError(
-            f"{where}: offset {committed} is committed, but the log ends at {end} (was the topic recreated?); {remedy}"
+            f"{where}: offset {committed} is committed, but the log ends at {end} (was the topic made anew, or cut by "
+            f"an unclean leader election or a broker whose disk was restored?); {remedy}"
         )
     if restored < committed and restored < first:
         raise StateError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import random
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -238,6 +240,46 @@ def test_a_broker_killed_between_commits_and_back_loses_and_doubles_nothing(mort
         made.client = client
         assert kills == 2
         assert made.outputs()[0] == [b"%d:%d" % (i, i) for i in range(40)]
+
+
+def commit(connector: KafkaConnector, records: dict[Partition, list], failed: list[ConnectorError]) -> None:
+    try:
+        connector.commit(echo(records, b"state" * 20_000))
+    except ConnectorError as error:
+        failed.append(error)
+
+
+def test_a_broker_killed_in_the_middle_of_commits_and_back_loses_and_doubles_nothing(mortal: Broker) -> None:
+    """What became of a commit is not known to whoever asked for it: the next connector finds out."""
+    with Client(mortal.bootstrap) as client:
+        made = Pipeline(client, 1)
+        made.feed(0, [(b"k", b"%d" % i * 50) for i in range(400)])
+    moments = random.Random(3)
+    kills = done = 0
+    while done < 400:
+        connector = made.connector(broker_timeout=30.0, max_poll_records=50)
+        connector.open()
+        [partition] = take_over(connector)
+        done = connector.committed(partition) or 0
+        while done < 400:
+            records = take_with_changes(connector, 1)
+            failed: list[ConnectorError] = []
+            committing = threading.Thread(target=commit, args=(connector, records, failed))
+            committing.start()
+            if kills < 6:
+                kills += 1
+                time.sleep(moments.choice((0.001, 0.003, 0.01, 0.03)))  # a commit takes some 5 ms
+                mortal.kill()
+                mortal.start()
+            committing.join()
+            if failed:
+                break
+            done += sum(map(len, records.values()))
+        connector.close(2.0)
+    with Client(mortal.bootstrap) as client:
+        made.client = client
+        assert kills == 6
+        assert made.outputs()[0] == [b"%d:%b" % (i, b"%d" % i * 50) for i in range(400)]
 
 
 def test_a_worker_killed_while_its_broker_is_away_leaves_no_trace(mortal: Broker) -> None:

@@ -18,6 +18,7 @@ from streamrnn.errors import (
     BrokerUnavailable,
     ConfigurationError,
     ConnectorError,
+    StateError,
     StreamRNNError,
     TopicMissing,
 )
@@ -160,6 +161,14 @@ def translated(config: KafkaConfig, doing: str) -> Iterator[None]:
         raise translation(config, doing, error) from error
 
 
+def _cut(error: errors.LogTruncationError) -> str:
+    """Which partitions were cut, and where, as far as the broker can tell."""
+    return ", ".join(
+        f"{topic}[{number}]" + ("" if end is None else f" was cut at offset {end.offset}")
+        for (topic, number), end in sorted(error.divergent_offsets.items())
+    )
+
+
 def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNError:
     """Our error for one of the client's."""
     what = " ".join(str(error).split())
@@ -192,8 +201,15 @@ def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNE
         )
     if isinstance(error, errors.OffsetOutOfRangeError):
         return ConnectorError(
-            f"the broker's log no longer holds what is asked for while {doing}: {what}; it was deleted before it "
-            "was read: see `streamrnn reset`, and the topic's retention"
+            f"the broker's log does not hold what is asked for while {doing}: {what}; it was deleted before it was "
+            "read (the topic's retention), or records that were read are gone (an unclean leader election, a broker "
+            "whose disk was restored, a topic that was made anew): see `streamrnn reset`"
+        )
+    if isinstance(error, errors.LogTruncationError):
+        return StateError(
+            f"records that were read are no longer in the broker's log: {_cut(error)} (an unclean leader election, a "
+            "broker whose disk was restored, or a topic that was made anew), and what was learned from them would mix "
+            "with what is there now; run `streamrnn reset` to choose where to start again"
         )
     if "InvalidTransactionTimeoutError" in what:  # of no class of its own, either
         return ConnectorError(

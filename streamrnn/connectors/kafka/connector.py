@@ -35,10 +35,12 @@ from streamrnn.connectors.kafka.hanging_transactions import (
 from streamrnn.connectors.kafka.internals import (
     CooperativeStickyAssignor,
     committed_offsets,
+    go_to,
     has_assignment,
     place,
     rejoin,
     take_up_forgotten_join,
+    topic_id,
     wait_for_metadata,
 )
 from streamrnn.connectors.kafka.liveness import Liveness
@@ -98,6 +100,8 @@ class KafkaConnector(Connector):
         self._outputs: Outputs | None = None
         self._marks: dict[TopicPartition, Mark | None] = {}  # of the committed offsets, as far as they were asked for
         self._begun: dict[TopicPartition, int] = {}  # of these, those that have no state yet
+        self._epochs: dict[TopicPartition, int] = {}  # of the leader that wrote the record before the committed offset
+        self._topic_ids: dict[str, object] = {}  # of the topics that are read
         self._liveness: Liveness | None = None
         self._rebalances = _Rebalances()
         self._owned: set[TopicPartition] = set()  # those that the caller was told of
@@ -190,6 +194,7 @@ class KafkaConnector(Connector):
                 self._liveness.check(bool(records), self._running)
             except BrokerUnavailable as error:
                 raise self._explained(error) from error
+            self._refuse_topics_made_anew()
             if records or assigned or revoked or left <= SLICE:
                 return Polled(assigned=assigned, revoked=revoked, records=records)
 
@@ -204,6 +209,16 @@ class KafkaConnector(Connector):
             log.warning("%s; trying again", error)
             time.sleep(min(seconds, 0.05))  # the error may have come at once
             return {}
+
+    def _refuse_topics_made_anew(self) -> None:
+        """Offsets of a topic that is deleted and made anew while it is read begin again, and would seem to go on."""
+        for topic in {partition.topic for partition in self._running}:
+            now = topic_id(self._consumer, topic)
+            if now is not None and self._topic_ids.setdefault(topic, now) != now:
+                raise TopicMissing(
+                    f"the topic {topic!r} was deleted and made anew while this worker ran: its offsets begin again, "
+                    "and what was learned belongs to records that are gone; run `streamrnn reset`"
+                )
 
     def _ownership(self) -> tuple[list[Partition], list[Partition]]:
         """What the caller has to be told, (assigned, revoked), both in order."""
@@ -253,6 +268,7 @@ class KafkaConnector(Connector):
         wanted = TopicPartition(*partition)
         found = self._committed([wanted], f"reading the committed offset of {partition}").get(wanted)
         self._begun.pop(wanted, None)
+        self._epochs[wanted] = -1 if found is None else int(found.leader_epoch)
         if found is None:
             self._marks[wanted] = None
             return None
@@ -348,7 +364,7 @@ class KafkaConnector(Connector):
             assert self._transactions is not None
             self._transactions.commit([], {wanted: begins}, self._membership({wanted: begins}))
         with translated(self._config, f"starting {partition}"):
-            self._consumer.seek(wanted, offset)
+            go_to(self._consumer, wanted, offset, self._epochs.get(wanted, -1))
             self._consumer.resume(wanted)
         self._running.add(wanted)
 
@@ -362,9 +378,7 @@ class KafkaConnector(Connector):
         assert self._outputs is not None
         assert self._transactions is not None
         offsets = {
-            TopicPartition(*partition): OffsetAndMetadata(
-                offset, (self._marks.get(TopicPartition(*partition)) or Mark()).text(), -1
-            )
+            TopicPartition(*partition): self._after(TopicPartition(*partition), offset)
             for partition, offset in commit.offsets.items()
         }
         batches = self._outputs.batches(commit)
@@ -387,6 +401,12 @@ class KafkaConnector(Connector):
         except ConnectorError:
             self._failed = True
             raise
+
+    def _after(self, partition: TopicPartition, offset: int) -> Any:
+        """The offset to commit, with our mark, and with the leader's epoch: by it a log that was cut is recognized."""
+        at = place(self._consumer, partition)
+        epoch = at.epoch if at is not None and at.position >= offset else -1
+        return OffsetAndMetadata(offset, (self._marks.get(partition) or Mark()).text(), epoch)
 
     def _explained(self, error: BrokerUnavailable) -> ConnectorError:
         """Brokers do not answer about topics that were deleted: say so, where that is the case."""

@@ -23,6 +23,7 @@ from kafka.partitioner.default import murmur2
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.protocol.metadata import MetadataRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
+from kafka.structs import OffsetAndMetadata
 
 __all__ = ["AbstractTokenProvider", "CooperativeStickyAssignor", "KafkaNetClient", "murmur2"]
 
@@ -100,6 +101,7 @@ class Place(NamedTuple):
 
     position: int
     high_watermark: int | None  # of the last fetch
+    epoch: int  # of the leader that wrote the record before it; -1: not known
 
 
 def place(consumer: Any, partition: TopicPartition) -> Place | None:
@@ -107,7 +109,21 @@ def place(consumer: Any, partition: TopicPartition) -> Place | None:
     state = consumer._subscription.assignment.get(partition)
     if state is None or state.position is None:
         return None
-    return Place(int(state.position.offset), None if state.highwater is None else int(state.highwater))
+    end = None if state.highwater is None else int(state.highwater)
+    return Place(int(state.position.offset), end, int(state.position.leader_epoch))
+
+
+def go_to(consumer: Any, partition: TopicPartition, offset: int, epoch: int) -> None:
+    """Read on from `offset`, which came after a record that the leader of `epoch` wrote (-1: not known).
+
+    The client asks the leader whether its log still has that record there, before it reads on.
+    """
+    consumer._subscription.seek(partition, OffsetAndMetadata(offset, "", epoch))
+
+
+def topic_id(consumer: Any, topic: str) -> object:
+    """As the client last heard of it: a topic that is made anew has another one; None where it is not known."""
+    return consumer._cluster.topic_id(topic)
 
 
 def batch_at_hand(consumer: Any) -> tuple[TopicPartition, int] | None:

@@ -16,6 +16,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
+    InvalidTimestampError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -153,6 +154,12 @@ class Writer:
             return ConnectorError(
                 f"a record for {partition.topic} is longer than the topic's max.message.bytes: raise that, or make the "
                 "record shorter (model.horizon, number of targets)"
+            )
+        if isinstance(error, InvalidTimestampError):
+            return ConnectorError(
+                f"the broker refuses the time stamps of records for {partition.topic}, which are their events' times: "
+                "set kafka.record_time: processing, or widen the topic's message.timestamp.before.max.ms and "
+                "message.timestamp.after.max.ms"
             )
         return error
 
