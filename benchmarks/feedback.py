@@ -3,9 +3,10 @@
     python -m benchmarks.feedback [--seeds 8]
 
 Hourly series of ten weeks, a daily wave with noise (deviation 1) or a random walk around one. From the fourth week on
-the same thing comes every eight days or so: a spike, an hour of it longer or stronger each time by chance, or an
-episode of five hours, which people know to be harmless. Three faults of other kinds stand between: a spike to the other
-side, a stuck sensor, a shift that stays for two days. Without a word, and with `expected` after the first alert.
+the same thing comes after five to ten days, never regularly (what is regular needs no word): a spike, an hour of it
+longer or stronger each time by chance, or an episode of five hours, which people know to be harmless. Three faults of
+other kinds stand between: a spike to the other side, a stuck sensor, a shift that stays for two days. Without a word,
+and with `expected` after the first alert.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from streamrnn.records.events import EventDecoder
 Float64 = npt.NDArray[np.float64]
 
 HOUR_MS, START = 3_600_000, 1_767_225_600_000
-HOURS, QUIET, KNOWN, EVERY = 24 * 70, 24 * 21, 6, 24 * 8 - 5
+HOURS, QUIET = 24 * 70, 24 * 21
+AFTER = (0, 235, 384, 621, 743, 985)  # hours
 LENGTHS = {"spike": 1, "two hours": 2, "episode": 5}
 FAULTS = ("other side", "stuck", "shift")
 
@@ -36,7 +38,7 @@ def series(kind: str, background: str, seed: int) -> tuple[Float64, list[int], d
     values = 20 + 5 * np.sin(2 * np.pi * hours / 24) + random.normal(size=HOURS)
     if background == "walk":
         values += np.cumsum(0.1 * random.normal(size=HOURS))
-    known = [QUIET + EVERY * k for k in range(KNOWN)]
+    known = [QUIET + after for after in AFTER]
     for at in known:
         values[at : at + LENGTHS[kind]] += random.uniform(11, 15)
     faults = dict(zip(FAULTS, (known[2] + 70, known[3] + 70, known[4] + 70), strict=True))

@@ -100,7 +100,7 @@ def describe(
     context[RECORD] = record
     context[SEEN] = float(numbers[VALUES]) - (0.0 if np.isnan(deviation) else 1.0)
     context[FIRST] = series.times[row, runs.FIRST_TIME]
-    visits = series.week_visits[row, target, week]
+    visits = weekly_profile.seen(series.week_visits[row, target], week)
     context[WEEKS] = visits if visits >= weekly_profile.TRUSTED else 0
     visits = series.hour_visits[row, target, day]
     context[DAYS] = visits if visits > 1 else 0

@@ -14,7 +14,8 @@ channels (`channels.py`), each with a threshold R of its own per target and side
                still strange then. The hours that were withheld are taught to them, once. An alert that is open ends
                with the next event.
     fault      R = 0 of those kinds if it was above their strangest: the like opens an alert again. What was withheld
-               stays so, and an alert that is open never becomes the new normal.
+               stays so, and an alert that is open never becomes the new normal. Nothing recurs (`recurring.py`) on that
+               target until an alert is called expected.
 
 The last word counts; the same word again changes nothing.
 """
@@ -26,7 +27,7 @@ from math import isnan
 import numpy as np
 import numpy.typing as npt
 
-from streamrnn.anomaly import alerts, hourly_profile, moments, rules, runs, weekly_profile
+from streamrnn.anomaly import alerts, hourly_profile, moments, recurring, rules, runs, weekly_profile
 from streamrnn.anomaly.channels import CHANGE, DISTANCE, ERROR, FROZEN, GAP, MISSING, RANGE, RESIDUAL, SPREAD
 from streamrnn.anomaly.series import (
     ALERT_NUMBER,
@@ -198,6 +199,7 @@ def tell(series: AnomalySeries, row: int, number: int, expected: bool) -> int:
     if memory[ALERT_NUMBER] != number:
         return TOO_OLD
     memory[SAID] = EXPECTED if expected else FAULT
+    recurring.told(series.recurring[row, memory[ALERT_TARGET]], expected)
     allowed = series.allowed[row, memory[ALERT_TARGET], :, memory[ALERT_SIDE]]
     for kind in range(KINDS):
         strangest = series.strangest[row, at, kind]

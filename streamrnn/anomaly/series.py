@@ -14,6 +14,7 @@ from streamrnn.anomaly import (
     peaks,
     rates,
     record_range,
+    recurring,
     residuals,
     runs,
     tails,
@@ -87,7 +88,7 @@ class AnomalySeries(NamedTuple):
     hours: Singles  # (rows, targets, hourly_profile.HOURS, moments.COLUMNS)
     hour_visits: npt.NDArray[np.uint8]  # (rows, targets, hourly_profile.HOURS)
     week: npt.NDArray[np.int16]  # (rows, targets, weekly_profile.HOURS)
-    week_visits: npt.NDArray[np.uint8]  # (rows, targets, weekly_profile.HOURS)
+    week_visits: npt.NDArray[np.uint8]  # (rows, targets, weekly_profile.HOURS / 2)
     shown: Array  # (rows, targets, SHOWN): the last values, the newest last, and the extremes
     times: Array  # (rows, runs.TIMES)
     gaps: Singles  # (rows, peaks.COLUMNS)
@@ -100,6 +101,8 @@ class AnomalySeries(NamedTuple):
     withheld: Singles  # (rows, targets, REMEMBERED, 2): values of each, and by how much they were off, in units
     allowed: Singles  # (rows, targets, KINDS, 2): how strange values may be on either side that opens no alert
     aftermath: Singles  # (rows, targets, 4): events since what was expected began, how strange they may be, ...
+    recurring: Singles  # (rows, targets, recurring.COLUMNS)
+    recurred: Array  # (rows, targets, recurring.KEPT): when the last strange episodes began, microseconds since 1970
 
 
 def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
@@ -117,7 +120,7 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         hours=singles(*targets, hourly_profile.HOURS, moments.COLUMNS),
         hour_visits=np.zeros((*targets, hourly_profile.HOURS), np.uint8),
         week=np.zeros((*targets, weekly_profile.HOURS), np.int16),
-        week_visits=np.zeros((*targets, weekly_profile.HOURS), np.uint8),
+        week_visits=np.zeros((*targets, weekly_profile.HOURS // 2), np.uint8),
         shown=np.zeros((*targets, SHOWN)),
         times=np.zeros((rows, runs.TIMES)),
         gaps=singles(rows, peaks.COLUMNS),
@@ -130,4 +133,6 @@ def allocate(config: AnomalyConfig, rows: int) -> AnomalySeries:
         withheld=singles(*targets, REMEMBERED, 2),
         allowed=singles(*targets, KINDS, 2),
         aftermath=singles(*targets, 4),
+        recurring=singles(*targets, recurring.COLUMNS),
+        recurred=np.zeros((*targets, recurring.KEPT)),
     )

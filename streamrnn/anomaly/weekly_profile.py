@@ -7,7 +7,8 @@ for this hour and its two neighbors, so that slopes and a change of clocks raise
     z = .8 (distance outside) / s,   clipped at +-10
     week = |E|,  E += .25 (z - E), scored by a list of episodes (`peaks.py`)
 
-and it speaks from 1 on. Means are kept in 16 bits, in a unit of their own that doubles when one does not fit.
+and it speaks from 1 on. Means are kept in 16 bits, in a unit of their own that doubles when one does not fit, and the
+numbers of visits in four.
 """
 
 from __future__ import annotations
@@ -42,13 +43,26 @@ MEAN_TO_SIGMAS = 0.8
 
 
 @kernel
+def seen(visits: Bytes, hour: int) -> int:
+    """How often this hour of the week has been visited, up to `VISITS`; `visits` has two hours in a byte."""
+    return int((visits[hour // 2] >> (4 * (hour % 2))) & 15)
+
+
+@kernel
+def _count(visits: Bytes, hour: int, number: int) -> None:
+    """Keep how often an hour has been visited."""
+    kept = int(visits[hour // 2])
+    visits[hour // 2] = (kept & 240) | number if hour % 2 == 0 else (kept & 15) | (number << 4)
+
+
+@kernel
 def outside(state: Singles, means: Shorts, visits: Bytes, hour: int, y: float) -> float:
     """How far `y` lies above (> 0) or below (< 0) what this hour of the week and its neighbors have been."""
     low = float(means[hour])
     high = low
     for side in (HOURS - 1, 1):
         other = (hour + side) % HOURS
-        if visits[other] >= TRUSTED:
+        if seen(visits, other) >= TRUSTED:
             low, high = min(low, float(means[other])), max(high, float(means[other]))
     return float(max(y - high * state[QUANTUM], 0.0) + min(y - low * state[QUANTUM], 0.0))
 
@@ -58,27 +72,27 @@ def observe(
     state: Singles, means: Shorts, visits: Bytes, largest: Singles, hour: int, y: float, per_hour: float
 ) -> float:
     """Decades of `y` at this hour of the week; then scale and list learn from it, the means when the hour is over."""
-    if visits[hour] < TRUSTED:
+    if seen(visits, hour) < TRUSTED:
         state[AVERAGE] = 0.0
         return 0.0
-    seen, scale, z, decades = float(state[SEEN]), float(state[SCALE]), 0.0, 0.0
-    if seen >= SCALED and scale > 0.0:
+    values, scale, z, decades = float(state[SEEN]), float(state[SCALE]), 0.0, 0.0
+    if values >= SCALED and scale > 0.0:
         z = min(max(MEAN_TO_SIGMAS * outside(state, means, visits, hour, y) / scale, -CLIP), CLIP)
     state[AVERAGE] += GAIN * (z - state[AVERAGE])
     measure = abs(float(state[AVERAGE]))
-    if seen >= WARM_UP:
-        decades = peaks.rarity(largest, seen, measure, GROWTH, LEAST)
+    if values >= WARM_UP:
+        decades = peaks.rarity(largest, values, measure, GROWTH, LEAST)
     off = abs(y - means[hour] * state[QUANTUM])
-    state[SEEN] = min(seen + 1.0, 1e6)
-    capped = min(off, CAP * scale) if seen > 20.0 else off
-    state[SCALE] += max(1.0 / (seen + 1.0), 1.0 / (MONTH * per_hour)) * (capped - scale)
+    state[SEEN] = min(values + 1.0, 1e6)
+    capped = min(off, CAP * scale) if values > 20.0 else off
+    state[SCALE] += max(1.0 / (values + 1.0), 1.0 / (MONTH * per_hour)) * (capped - scale)
     return decades if measure >= SPEAKS else 0.0
 
 
 @kernel
 def moved(state: Singles, means: Shorts, visits: Bytes, hour: int, y: float) -> float:
     """What `y` may teach its hour: the value itself, or one not further from W than a fault may drag it."""
-    if visits[hour] < TRUSTED or not state[SCALE] > 0.0:
+    if seen(visits, hour) < TRUSTED or not state[SCALE] > 0.0:
         return y
     centre, reach = means[hour] * state[QUANTUM], DRAG * state[SCALE]
     return float(min(max(y, centre - reach), centre + reach))
@@ -99,15 +113,16 @@ def _write(state: Singles, means: Shorts, hour: int, y: float) -> None:
 @kernel
 def learn(state: Singles, means: Shorts, visits: Bytes, hour: int, mean: float) -> None:
     """An hour of the week is over whose (clipped) values had this mean."""
-    visits[hour] = min(visits[hour] + 1, VISITS)
+    number = min(seen(visits, hour) + 1, VISITS)
+    _count(visits, hour, number)
     before = means[hour] * state[QUANTUM]
-    _write(state, means, hour, before + (mean - before) / visits[hour])
+    _write(state, means, hour, before + (mean - before) / number)
 
 
 @kernel
 def shift(state: Singles, means: Shorts, visits: Bytes, by: float) -> None:
     """The series has a new normal, `by` from the old one."""
     for hour in range(HOURS):
-        if visits[hour] > 0:
+        if seen(visits, hour) > 0:
             _write(state, means, hour, means[hour] * state[QUANTUM] + by)
-            visits[hour] = min(visits[hour], TRUSTED)
+            _count(visits, hour, min(seen(visits, hour), TRUSTED))

@@ -146,6 +146,24 @@ def _with_small(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays | {"history": np.concatenate([history, history[:, 1:], np.zeros_like(history[:, 1:])], axis=1)}
 
 
+def _without_recurring(fields: list[Field]) -> list[Field]:
+    """Of the anomalies: no strange episode is remembered, and every hour of the week has a byte for its visits."""
+    return [
+        (name, kind, (*shape[:-1], 168)) if name == "week_visits" else (name, kind, shape)
+        for name, kind, shape in fields
+        if name not in ("recurring", "recurred")
+    ]
+
+
+def _with_recurring(arrays: dict[str, Array]) -> dict[str, Array]:
+    visits, targets = arrays["week_visits"], len(arrays["doubles"])
+    return arrays | {
+        "week_visits": visits[:, ::2] | visits[:, 1::2] << 4,
+        "recurring": np.zeros((targets, 29), np.float32),
+        "recurred": np.zeros((targets, 8)),
+    }
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -165,6 +183,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("intervals", 4, "0.1.0", "distances are kept in single precision, and fewer far forecasts wait"),
     Refused("warning", 3, "0.1.0", "warnings of single steps wait at some steps only"),
     Migration("common", 4, _without_small, _with_small),
+    Migration("anomaly", 7, _without_recurring, _with_recurring),
     Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
     Refused("forecaster", 7, "0.1.0", "experts that know nothing yet are left out, and large steps have a record"),
 )

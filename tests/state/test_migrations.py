@@ -68,7 +68,7 @@ ADDED = Migration(
 GONE = Refused("forecaster", 2, "0.1.0", "its network is another")
 
 
-FOR_FEEDBACK = ("remembered", "strangest", "withheld", "allowed", "aftermath")
+ADDED_SINCE = ("remembered", "strangest", "withheld", "allowed", "aftermath", "recurring", "recurred")
 
 
 def test_alerts_of_before_begin_to_show_their_values() -> None:
@@ -81,16 +81,20 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     assert "anomaly.shown" in names
     anomaly.alert[0, :6] = np.arange(6)
     anomaly.numbers[0] = np.arange(47)
+    anomaly.week_visits[0] = np.arange(84)
     [new] = get_rows(model.series.arrays, [0])
     sizes = {name: int(np.prod(shape)) * np.dtype(kind).itemsize for name, kind, shape in model._layouts._fields}
     old, at = b"", 0
     for name in names:
         part = new[at : at + sizes[name]]
         at += sizes[name]
+        if name == "anomaly.week_visits":
+            packed = np.frombuffer(part, np.uint8)
+            part = np.c_[packed & 15, packed >> 4].tobytes()
         if name == "anomaly.numbers":
             part = np.delete(np.frombuffer(part, np.float32).reshape(2, -1), [8, 9, 10, 24, 34], axis=1).tobytes()
         shorter = {"anomaly.shown": 0, "anomaly.alert": 48, "anomaly.rates": 20, "anomaly.held": 16}
-        shorter |= dict.fromkeys(map("anomaly.{}".format, FOR_FEEDBACK), 0)
+        shorter |= dict.fromkeys(map("anomaly.{}".format, ADDED_SINCE), 0)
         old += part[: shorter.get(name, len(part))]
     read = model._layouts.row(bytes(before), old)
     assert len(read) == len(new)
@@ -100,6 +104,8 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     assert (shown[:, 5:] == [np.inf, -np.inf]).all()
     start = sum(sizes[name] for name in names[: names.index("anomaly.rates")])
     assert np.frombuffer(read[start : start + 24], np.float32).tolist() == pytest.approx([0, 0, 0, 0, 0.2, 0])
+    start = sum(sizes[name] for name in names[: names.index("anomaly.week_visits")])
+    assert read[start : start + 168] == new[start : start + 168]
     start = sum(sizes[name] for name in names[: names.index("anomaly.numbers")])
     numbers = np.frombuffer(read[start : start + sizes["anomaly.numbers"]], np.float32).reshape(2, 47)[0]
     assert numbers.tolist() == [0 if k in (8, 9, 10, 24, 34) else k for k in range(47)]
