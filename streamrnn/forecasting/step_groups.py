@@ -7,6 +7,10 @@ experts p_k and the running median u of |y - o|, or a tenth of its root mean squ
     mean    r_k = 2 (o - y) (o - p_k) / u^2         median    r_k = sign(o - y) (o - p_k) / u
     R_k = d R_k + r_k,   V_k = d V_k + r_k^2,   weight_k ~ max(R_k, 0) / (1 + V_k)
 
+Few independent errors of a far step are seen while a series is young: simple experts (`multistep.SIMPLE`) have a regret
+of 1 from the beginning, so that one lucky forecast is not all of the mixture. An expert that says NaN sleeps, and a
+share of the median's mixture is published, as in `blending.py`.
+
 Differences are clipped at `CLIP` u. Where o - p_k is, r_k is the true difference of the two losses: in its linear form
 an expert that is thousands of units off would get no blame for it while the mixture's own errors are symmetric.
 
@@ -144,13 +148,13 @@ def share(shares: Float32) -> float:
 
 
 @kernel
-def weigh(state: Float32, experts: int, weights: Float64) -> bool:
-    """Write the mixture's weights; False where it has settled nothing yet."""
+def weigh(state: Float32, experts: int, prior: Float64, weights: Float64) -> bool:
+    """Write the mixture's weights; False where it has settled nothing yet. prior (experts,) is added to the regrets."""
     if state[2 * experts + SETTLED] == 0.0:
         return False
     total = 0.0
     for j in range(experts):
-        weights[j] = max(float(state[j]), 0.0) / (1.0 + float(state[experts + j]))
+        weights[j] = max(float(state[j]) + prior[j], 0.0) / (1.0 + float(state[experts + j]))
         total += weights[j]
     for j in range(experts):
         weights[j] = weights[j] / total if total > 0.0 else 1.0 / experts

@@ -82,6 +82,7 @@ LAG_CLIP = 6.0
 STEP_ONE_CLIP = 8.0
 ERROR_CLIP = 4.0
 FARTHEST = 1e15  # sigmas
+SIMPLE: Final = [0, 3, 4]  # last value, step 1 held, the first season's last value: they begin with a regret of 1
 DRIFT_BOUND = 2.0  # times the running change over k steps
 WAVES: Final = 512
 
@@ -151,6 +152,7 @@ class MultistepScratch(NamedTuple):
     experts: Float64  # (EXPERTS,)
     origin: Float32  # (ORIGIN,)
     sorted: Float64  # (WINDOW,)
+    prior: Float64  # (EXPERTS,) regrets to begin with
     mixing: Float64  # (2 groups, EXPERTS)
     shares: Float64  # (groups,) of the medians' mixtures that are published
 
@@ -239,6 +241,7 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
         experts=np.zeros(EXPERTS),
         origin=np.zeros(ORIGIN, np.float32),
         sorted=np.zeros(WINDOW),
+        prior=np.isin(np.arange(EXPERTS), SIMPLE).astype(float),
         mixing=np.zeros((2 * groups, EXPERTS)),
         shares=np.zeros(groups),
     )
@@ -691,7 +694,7 @@ def _weigh(config: AheadConfig, f: Float32, scratch: MultistepScratch) -> None:
     size, group = step_groups.size_of(EXPERTS), step_groups.group_size_of(EXPERTS)
     for a in range(2 * config.groups):
         at = config.mixtures + a // 2 * group + a % 2 * size
-        if not step_groups.weigh(f[at : at + size], EXPERTS, scratch.mixing[a]):
+        if not step_groups.weigh(f[at : at + size], EXPERTS, scratch.prior, scratch.mixing[a]):
             for j in range(EXPERTS):
                 scratch.mixing[a, j] = scratch.mixing[a - 2, j] if a >= 2 else (1.0 if j == 0 else 0.0)
     for g in range(config.groups):
