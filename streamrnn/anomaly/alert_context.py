@@ -22,7 +22,18 @@ import numpy.typing as npt
 
 from streamrnn.anomaly import hourly_profile, moments, residuals, runs, units, weekly_profile
 from streamrnn.anomaly.channels import CHANGE, DISTANCE, ERROR, FROZEN, MISSING, RESIDUAL, WEEK
-from streamrnn.anomaly.series import ABSENT, FREEZE, NEAR, RECENT, RESIDUALS, VALUES, WEEKLY, WHOLE, AnomalySeries
+from streamrnn.anomaly.series import (
+    ABSENT,
+    FREEZE,
+    LOWEST,
+    NEAR,
+    RECENT,
+    RESIDUALS,
+    VALUES,
+    WEEKLY,
+    WHOLE,
+    AnomalySeries,
+)
 from streamrnn.kernels.jit import kernel
 
 Array = npt.NDArray[np.float64]
@@ -97,6 +108,8 @@ def describe(
         reach = NINE_IN_TEN * spread * unit
         context[EXPECTED] = x - deviation
         context[LOWER], context[UPPER] = context[EXPECTED] - reach, context[EXPECTED] + reach
+        if series.shown[row, target, LOWEST] >= 0.0:  # no value was ever negative
+            context[LOWER] = max(context[LOWER], 0.0)
     context[RECORD] = record
     context[SEEN] = float(numbers[VALUES]) - (0.0 if np.isnan(deviation) else 1.0)
     context[FIRST] = series.times[row, runs.FIRST_TIME]

@@ -27,7 +27,15 @@ RULES = {
 """Which rule opened the alert, by its channel."""
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+_BEFORE = 3  # values that are shown where it is not the last alone that is strange
 _UNITS = ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+
+
+def rule_of(channel: str, told: AlertContext) -> str | None:
+    """Which rule opened the alert; None where no channel did."""
+    if channel == "range" and told.record == 0.0:
+        return "a value outside nearly all so far"  # one that was absurd does not count in full
+    return RULES.get(channel)
 
 
 def sentence(target: str, channel: str, observed: float, size: float, told: AlertContext) -> str:
@@ -49,25 +57,32 @@ def sentence(target: str, channel: str, observed: float, size: float, told: Aler
     if math.isnan(size):
         return f"{target}: {RULES.get(channel, 'something unusual')}"
     side = "above" if size > 0 else "below"
-    parts = [
-        f"{target} is {_number(observed, size)}, {_number(abs(size), size)} {side} the {_number(told.expected, size)} "
-        f"{_held_against(channel, told)}"
-    ]
-    if not math.isnan(told.lower):
+    parts = [f"{_number(abs(size), size)} {side} the {_number(told.expected, size)} {_held_against(channel, told)}"]
+    if observed < told.lower or observed > told.upper:  # what lies between them is not strange for that
         parts.append(f"(nine in ten lie between {_number(told.lower, size)} and {_number(told.upper, size)})")
-    if not math.isnan(told.errors):
+    if channel in ("error", "residual") and not math.isnan(told.errors):
         parts.append(f"and {told.errors:.1f} times the usual error of a forecast")
-    text = " ".join(parts)
-    if told.record != 0.0 and told.seen > 0:
-        since = str(np.datetime64(int(told.first), "us").astype("datetime64[m]")).replace("T", " ")  # of any year
-        than = "higher" if told.record > 0 else "lower"
-        text += f"; {than} than any of the {told.seen:,.0f} values since {since} UTC"
-    return text
+    said, record = [" ".join(parts)], _record(told)
+    if record and channel == "range":
+        said.insert(0, record)
+    elif record:
+        said.append(record)
+    if channel == "residual" and len(told.recent) > _BEFORE and all(map(math.isfinite, told.recent)):
+        said.append("after " + ", ".join(_number(value, size) for value in told.recent[-1 - _BEFORE : -1]))
+    return f"{target} is {_number(observed, size)}, " + "; ".join(said)
+
+
+def _record(told: AlertContext) -> str:
+    if told.record == 0.0 or not told.seen > 0:
+        return ""
+    since = str(np.datetime64(int(told.first), "us").astype("datetime64[m]")).replace("T", " ")  # of any year
+    than = "higher" if told.record > 0 else "lower"
+    return f"{than} than any of the {told.seen:,.0f} values since {since} UTC"
 
 
 def _held_against(channel: str, told: AlertContext) -> str:
     hour = int(told.hour)
-    at = f"at {hour % 24:02d}:00"
+    at = f"from {hour % 24:02d}:00 to {(hour + 1) % 24:02d}:00"
     if channel == "week":
         return f"that is usual on {_DAYS[(hour // 24 + 3) % 7]} {at}, of which {told.weeks:.0f} are known"
     if channel == "change":

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from pydantic import BaseModel, Field
 
-from streamrnn.records.alert_words import RULES, sentence
+from streamrnn.records.alert_words import rule_of, sentence
 from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.forecasts import Source
 from streamrnn.records.log import Message, Partition, headers_of
@@ -117,7 +117,7 @@ def _told(decoded: Decoded, answers: Answers, i: int, names: Sequence[str], chan
         "lower": _number(told.lower),
         "upper": _number(told.upper),
         "recent": [_number(value) for value in told.recent],
-        "rule": RULES.get(channel or ""),
+        "rule": rule_of(channel or "", told),
         "text": sentence(names[target], channel or "", observed, float(answers.deviation[i]), told),
     }
 

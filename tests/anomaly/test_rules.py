@@ -19,7 +19,7 @@ from streamrnn.evaluation import nab
 from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.model import ForecastModel
-from streamrnn.records.alert_words import RULES, sentence
+from streamrnn.records.alert_words import RULES, rule_of, sentence
 from streamrnn.records.alerts import AlertRecord
 from streamrnn.records.events import Decoded, EventDecoder
 from streamrnn.records.forecasts import ForecastRecord
@@ -355,7 +355,26 @@ def test_a_day_of_the_week_is_named_where_its_hours_are_known() -> None:
     found = alert_context.read(result.context[at])
     assert abs(found.expected - usual[hour[at]]) < 4
     text = sentence("orders", "week", values[at], result.outcome[at, detector.DEVIATION], found)
-    assert f"that is usual on Wednesdays at {hour[at]:02d}:00, of which 5 are known" in text
+    assert (
+        f"that is usual on Wednesdays from {hour[at]:02d}:00 to {(hour[at] + 1) % 24:02d}:00, of which 5 are known"
+        in text
+    )
+
+
+def test_words_do_not_contradict_the_numbers() -> None:
+    told = alert_context.AlertContext(
+        expected=184.0, lower=148.0, upper=221.0, errors=13.8, record=1.0, seen=4200.0, first=START, weeks=5.0,
+        days=9.0, hour=24.0 * 6 + 23, run=0.0, recent=(180.0, 181.0, 150.0, 149.0, 206.0),
+    )  # fmt: skip
+    text = sentence("load", "range", 206.0, 22.0, told)
+    assert text.startswith("load is 206.0, higher than any of the 4,200 values")
+    assert "nine in ten" not in text, "the value lies between them"
+    assert "error of a forecast" not in text, "nothing was held against a forecast"
+    assert "from 23:00 to 00:00" in text
+    assert rule_of("range", told) == RULES["range"]
+    assert rule_of("range", told._replace(record=0.0)) == "a value outside nearly all so far"
+    assert "nine in ten lie between 148.0 and 221.0" in sentence("load", "range", 230.0, 46.0, told)
+    assert sentence("load", "residual", 206.0, 22.0, told).endswith("; after 181.0, 150.0, 149.0")
 
 
 @pytest.mark.parametrize("channel", detector.CHANNEL_NAMES)
