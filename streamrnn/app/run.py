@@ -217,6 +217,8 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     memory, faults = MemoryLog("demo"), InjectedFaults()
     if not headless:
         config = with_demo_port(config)
+        if config.monitor.port is None:
+            console.print("without its live page, which needs: pip install 'streamrnn[live]'", markup=False)
     with stopping() as stop, ExitStack() as stack:
         task = task_of(config)
         prepare(task, console, quiet=False)

@@ -10,7 +10,7 @@ import time
 
 log = logging.getLogger(__name__)
 
-TEXT = "compiling the model for this machine, once: some ten seconds ..."
+TEXT = "compiling the model for this machine, once: half a minute or more ..."
 _AHEAD = "(`streamrnn compile` does it ahead)"
 
 

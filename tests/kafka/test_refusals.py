@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka import KafkaConnector
+from streamrnn.connectors.kafka.produce import produce
 from streamrnn.errors import (
     AuthenticationRefused,
     BrokerUnavailable,
@@ -53,6 +55,13 @@ def test_input_topic_missing(bootstrap: str) -> None:
     message = failure(KafkaConfig(bootstrap_servers=bootstrap, input_topic="no-such-topic"), TopicMissing)
     assert message.startswith("kafka.input_topic: ")
     assert "kafka-topics.sh" in message
+
+
+def test_events_are_produced_into_a_topic_that_is_there(bootstrap: str) -> None:
+    config = KafkaConfig(bootstrap_servers=bootstrap, input_topic="no-such-topic")
+    for topic, setting in (("no-such-topic", "kafka.input_topic"), ("no-other-topic", "--topic")):
+        with pytest.raises(TopicMissing, match=f"^{setting}: .* has no topic '{topic}'; create it with: kafka-topics"):
+            produce(config, topic, [Message(b"k", b"v")], None, threading.Event())
 
 
 def test_other_topics_are_made_or_asked_for(client: Client, pipeline: Callable[..., Pipeline]) -> None:

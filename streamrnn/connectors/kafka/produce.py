@@ -12,7 +12,7 @@ from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import require
 from streamrnn.connectors.kafka.diagnosis import wait_for_broker
-from streamrnn.errors import TopicMissing
+from streamrnn.connectors.kafka.topics import require_topic
 from streamrnn.records.log import Message
 
 _TICK = 0.05  # seconds between two looks at the clock
@@ -36,6 +36,7 @@ def produce(
     require(config.compression)
     wait_for_broker(config, 0.6 * config.broker_timeout)
     with translated(config, f"writing to {topic}"):
+        require_topic(config, config.input_setting if topic in config.inputs else "--topic", topic)
         producer = KafkaProducer(
             **client_options(config, f"{config.client_id}-produce"),
             linger_ms=20,
@@ -45,8 +46,6 @@ def produce(
             allow_auto_create_topics=False,
         )
         try:
-            if not producer.partitions_for(topic):
-                raise TopicMissing(f"{config.bootstrap_servers} has no topic {topic!r}: create it, or check --topic")
             count = 0
             failed: list[BaseException] = []
             started = time.monotonic()

@@ -31,6 +31,8 @@ DEAD_LETTER_ROOM = 65536  # bytes that headers and batch overhead may add to an 
 COMPACTED = {"cleanup.policy": "compact", "segment.ms": "3600000", "segment.bytes": str(64 << 20)}
 """Of a changelog. Small segments: only closed ones are compacted, and a restore reads all that is left."""
 
+_UNKNOWN = UnknownTopicOrPartitionError.errno
+
 
 @dataclass(frozen=True)
 class Topics:
@@ -96,6 +98,23 @@ def _retry(config: KafkaConfig, changelog: str | None, client_id: str) -> Topics
         time.sleep(_PAUSE)
 
 
+def require_topic(config: KafkaConfig, setting: str, topic: str) -> None:
+    """Ask for the topic that `setting` names. Raises `TopicMissing` where there is none, and says how to create it."""
+    admin = made(KafkaAdminClient, **client_options(config, f"{config.client_id}-admin"))
+    try:
+        if any(found["error_code"] == _UNKNOWN for found in admin.describe_topics([topic])):
+            raise _missing(config, setting, topic)
+    finally:
+        admin.close()
+
+
+def _missing(config: KafkaConfig, setting: str, topic: str) -> TopicMissing:
+    return TopicMissing(
+        f"{setting}: {config.bootstrap_servers} has no topic {topic!r}; create it with: "
+        f"{_command(config, topic, None, {})}"
+    )
+
+
 def _ensure(admin: Any, config: KafkaConfig, changelog: str | None) -> Topics:
     inputs = input_topics(config, admin)
     changelogs = {} if changelog is None else {topic: changelog_of(config, changelog, topic) for topic in inputs}
@@ -106,10 +125,7 @@ def _ensure(admin: Any, config: KafkaConfig, changelog: str | None) -> Topics:
         names[config.alerts_topic] = "kafka.alerts_topic"
     counts = _partitions(admin, list(names))
     if absent := [topic for topic in inputs if topic not in counts]:
-        raise TopicMissing(
-            f"{config.input_setting}: {config.bootstrap_servers} has no topic {absent[0]!r}; create it with: "
-            f"{_command(config, absent[0], None, {})}"
-        )
+        raise _missing(config, config.input_setting, absent[0])
     created = _create_missing(admin, config, names, inputs, changelogs, counts)
     counts = _partitions(admin, list(names))
     if unknown := sorted(names.keys() - counts.keys()):
