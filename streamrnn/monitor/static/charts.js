@@ -246,12 +246,14 @@ const ratioOptions = (name, range) => (chart, _) => ({
   hooks: { draw: [(plot) => levelLine(plot, chart.extra.level, "soft")] },
 });
 
+const EXPERT_COLORS = 10;
+
 // x, then cumulated weights from the last expert down to the first: filled areas that add up to one
 const expertOptions = (_, data) => {
   const count = data.length - 1;
   const series = [{}], bands = [];
   for (let i = 0; i < count; i += 1) {
-    const own = color(`expert-${(count - 1 - i) % 8}`);
+    const own = color(`expert-${(count - 1 - i) % EXPERT_COLORS}`);
     series.push({ stroke: own, width: 0, fill: i === count - 1 ? own : undefined, points: { show: false } });
     if (i < count - 1) bands.push({ series: [i + 1, i + 2], fill: own });
   }

@@ -92,6 +92,15 @@ const showOverview = (frame) => {
   showAlerts(frame.alerts);
 };
 
+// "alert 3 opened: value 7.3 above usual (error)", "alert 3 closed", "alert 3 was said to be expected"
+const alertWords = ({ alert, state, target, channel, size }) => {
+  if (state === "closed") return `alert ${alert} closed`;
+  if (state !== "opened") return `alert ${alert} was said to be ${state}`;
+  const off = finite(size) ? `${short(Math.abs(size))} ${size > 0 ? "above" : "below"} usual` : "";
+  const what = [target ?? "", off, channel ? `(${channel})` : ""].filter(Boolean).join(" ");
+  return `alert ${alert} opened${what ? `: ${what}` : ""}`;
+};
+
 let shownAlerts = "";
 const showAlerts = (alerts) => {
   const text = JSON.stringify(alerts);
@@ -103,11 +112,9 @@ const showAlerts = (alerts) => {
     button.type = "button";
     button.textContent = alert.key;
     button.addEventListener("click", () => choose(alert.key, alert.partition, finite(alert.time) ? alert.time : NaN));
-    const size = finite(alert.size) ? ` ${alert.size > 0 ? "+" : ""}${short(alert.size)}` : "";
     const why = document.createElement("span");
     why.className = alert.state === "opened" ? "why" : "when";
-    const said = alert.state === "opened" || alert.state === "closed" ? alert.state : `said to be ${alert.state}`;
-    why.textContent = `${said}, alert ${alert.alert}: ${alert.target ?? ""} ${alert.channel ?? ""}${size}`.replace(/: +$/, "");
+    why.textContent = alertWords(alert);
     const when = document.createElement("span");
     when.className = "when";
     when.textContent = finite(alert.time) ? moment(alert.time) : "";
@@ -280,7 +287,7 @@ const showExperts = (frame) => {
     list.dataset.names = names.join("\n");
     list.replaceChildren(...weights.map((_, i) => {
       const item = line("li", ["span", names[i] ?? `expert ${i + 1}`], ["b", ""]);
-      item.dataset.color = i % 8;
+      item.dataset.color = i % EXPERT_COLORS;
       return item;
     }));
   }
