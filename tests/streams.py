@@ -119,3 +119,14 @@ def restore(model: PartitionModel[Any], messages: Iterable[Message]) -> int | No
         except StopIteration as stop:
             found: int | None = stop.value
             return found
+
+
+def last_of_each_key(messages: Iterable[Message]) -> dict[bytes | None, bytes]:
+    """What a log says in the end: the last message of a key counts, a null deletes it."""
+    found: dict[bytes | None, bytes] = {}
+    for message in messages:
+        if message.value is None:
+            found.pop(message.key, None)
+        else:
+            found[message.key] = message.value
+    return found

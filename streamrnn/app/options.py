@@ -58,11 +58,13 @@ def reading(command: Command) -> Command:
         click.option("--feature", "features", multiple=True, help="Further input column; may be repeated."),
         click.option("--metric", help="Column that names what each row measures: its values become the targets."),
         click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated."),
-        click.option("--na", "missing", multiple=True, metavar="TEXT", help="This means missing, too: --na -9999."),
-        click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark; default: found."),
-        click.option("--delimiter", metavar="CHARACTER", help="What parts the cells of a row; default: found."),
-        click.option("--encoding", metavar="NAME", help="Of text that is no UTF-8: cp1250, shift_jis; default: found."),
-        click.option("--table", metavar="PATH", help="Of several tables in a JSON document: the one at this place."),
+        click.option(
+            "--na", "missing", multiple=True, metavar="TEXT", help="Another text that means missing: --na -9999."
+        ),
+        click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark; default: detected."),
+        click.option("--delimiter", metavar="CHARACTER", help="What separates the cells of a row; default: detected."),
+        click.option("--encoding", metavar="NAME", help="Encoding of the text: cp1250, shift_jis; default: detected."),
+        click.option("--table", metavar="PATH", help="Which of several tables of a JSON document to read."),
         click.option("--sort", is_flag=True, default=None, help="Read the rows in the order of their times."),
     )
     for option in reversed(options):

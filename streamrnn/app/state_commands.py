@@ -99,9 +99,9 @@ def feedback(
     topic: str | None,
     partition: int | None,
 ) -> None:
-    """Say that an ALERT of the series KEY was expected, or a fault: a record of the input, heard in its turn.
+    """Say that an ALERT of the series KEY was expected, or a fault, by a record in the input.
 
-    expected: the like opens no alert any more, and the baselines learn what was kept from them.
+    expected: the same deviation opens no alert again, and the baselines learn the values they had left out.
     fault: the baselines never learn it, however long it lasts.
 
     \b

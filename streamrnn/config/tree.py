@@ -32,15 +32,15 @@ class FileConfig(Section):
     missing: Names = ()
     """Further spellings of a missing value, such as -9999; some thirty usual ones are known."""
     decimal: Literal[".", ","] | None = None
-    """The decimal mark; default: found for every column."""
+    """The decimal mark; default: detected for every column."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """What parts the cells of a row; default: found."""
+    """What separates the cells of a row; default: detected."""
     encoding: str | None = None
-    """Of text that is no UTF-8, such as cp1250 or shift_jis; default: found."""
+    """Encoding of the text, such as cp1250 or shift_jis; default: detected."""
     table: str | None = None
     """Which table of a JSON document with several, by its place in it: `hourly`; default: the largest."""
     header: bool | None = None
-    """Whether a line names the columns; default: found."""
+    """Whether a line names the columns; default: detected."""
     partitions: int = Field(1, ge=1, le=1024)
     """`run --input`: deal the series out, by a hash of their key, to so many partitions with a network each."""
     sort: bool = False
@@ -48,7 +48,7 @@ class FileConfig(Section):
     metric: str | None = None
     """Column that names what a row measures: rows of one time and series become one event, a target for each metric."""
     metric_value: str | None = None
-    """Column with the number of such a row; default: found."""
+    """Column with the number of such a row; default: detected."""
 
 
 class SchemaRegistryConfig(Section):

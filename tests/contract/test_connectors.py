@@ -10,6 +10,7 @@ from streamrnn.connectors.base import Commit, Connector
 from streamrnn.records.log import Message, Partition, Record, offsets_after
 from tests.contract.harness import Harness, pairs
 from tests.kafka.helpers import take, take_over
+from tests.streams import last_of_each_key
 
 VALUES = [b'{"value": %d}' % number for number in range(20)]
 
@@ -20,14 +21,7 @@ def feed_all(harness: Harness, values: list[bytes] = VALUES) -> None:
 
 
 def snapshot_of(connector: Connector, partition: Partition) -> dict[bytes | None, bytes]:
-    """Last one of a key counts, a null deletes."""
-    found: dict[bytes | None, bytes] = {}
-    for message in connector.snapshots(partition):
-        if message.value is None:
-            found.pop(message.key, None)
-        else:
-            found[message.key] = message.value
-    return found
+    return last_of_each_key(connector.snapshots(partition))
 
 
 def test_a_partition_is_assigned_first_and_delivers_nothing_before_it_is_started(harness: Harness) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from streamrnn.connectors.kafka.changelog import END, Changelog
 from streamrnn.records.log import Message
+from tests.streams import last_of_each_key
 
 KEYS = [b"manifest", b"shared/0", b"series/0/a", b"series/0/b", "series/0/\u03c0/x".encode(), b"series/1/a"]
 
@@ -21,13 +22,7 @@ def compacted(log: Sequence[Message], end: int, tombstones: bool) -> list[Messag
 
 
 def contents(log: Sequence[Message], owner: Changelog) -> dict[bytes | None, bytes]:
-    found: dict[bytes | None, bytes] = {}
-    for message in owner.read(log):
-        if message.value is None:
-            found.pop(message.key, None)
-        else:
-            found[message.key] = message.value
-    return found
+    return last_of_each_key(owner.read(log))
 
 
 some = st.dictionaries(st.sampled_from(KEYS), st.booleans(), max_size=len(KEYS))  # key -> whether it is deleted
