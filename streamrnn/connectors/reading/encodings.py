@@ -48,7 +48,10 @@ def find_encoding(lines: Sequence[bytes]) -> str:
 def text_of_line(line: bytes, encoding: str) -> str:
     """A line as text, without what cannot be seen, and with the marks of numbers and times that are used here."""
     text = line.decode(encoding, "replace")
-    return text if text.isascii() else text.translate(_PLAIN)
+    # The first bytes, in UTF-8, of the characters that are exchanged: most lines with other letters have none of them.
+    if text.isascii() or not (b"\xe2" in line or b"\xef" in line or b"\xd9" in line):
+        return text
+    return text.translate(_PLAIN)
 
 
 def checked_encoding(name: str) -> str:
