@@ -46,6 +46,12 @@ def stream(
             if random.random() < 0.01:
                 value *= 100
             event[name] = None if random.random() < missing else float(value)
+        if config.event.future and random.random() < 0.9:
+            steps_known = int(random.integers(config.model.horizon + 1))
+            event["future"] = {
+                name: [None if random.random() < missing else float(random.normal()) for _ in range(steps_known)]
+                for name in config.event.future
+            }
         records.append(MemoryRecord(offset, None, None, orjson.dumps(event)))
     return records
 

@@ -39,6 +39,7 @@ def document(found: Look) -> dict[str, Any]:
         "key": list(layout.keys),
         "targets": list(layout.targets),
         "features": list(layout.features),
+        "future": list(found.event.future),
         "numbers": {name: how.model_dump(mode="json") for name, how in layout.numbers.items()},
         "interval_seconds": seen.interval,
         "rows_looked_at": seen.rows,
@@ -119,6 +120,8 @@ def _lines(found: Look, config: Config) -> Iterator[str]:
         yield f"targets    {_listed(layout.targets)}"
     if layout.features:
         yield f"features   {_listed(layout.features)}"
+    if config.event.future:
+        yield f"future     {_listed(config.event.future)}: known {config.model.horizon} steps ahead"
     if seen.missing:
         yield "missing    " + _listed(f"{text} ({count})" for text, count in seen.missing.items())
     if seen.constant:

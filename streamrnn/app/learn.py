@@ -17,6 +17,7 @@ from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.connectors.rows_to_come import look_ahead
 from streamrnn.errors import ConfigurationError, StateError
 from streamrnn.records.events import EventDecoder, targets_of
 from streamrnn.records.log import Message, Partition, Record
@@ -74,14 +75,14 @@ class _History(NamedTuple):
     row_clock: bool
 
 
-def _opened(connector: FileConnector, config: Config, say: Say) -> _History:
+def _opened(connector: FileConnector, source: Path, config: Config, say: Say) -> _History:
     found = connector.look(config)
-    for note in found.notes:
-        say(note)
-    config = config.model_copy(update={"event": found.event})
+    fitted = config.model_copy(update={"event": found.event})
     rows = row_reader(found.layout, found.event, config.file)
-    decoder = task_of(config).decoder(rows)
-    return _History(config, decoder, _polled(connector), connector.row_clock)
+    decoder = task_of(fitted).decoder(rows)
+    for note in [*found.notes, *look_ahead(decoder, [source], config, found)]:
+        say(note)
+    return _History(fitted, decoder, _polled(connector), connector.row_clock)
 
 
 def _polled(connector: Connector) -> Iterator[Sequence[Record]]:
@@ -108,7 +109,7 @@ def learn_to_folder(config: Config, sources: Sequence[Path], folder: Path, say: 
             for source in sources:
                 # Nothing is ever committed, so the outputs (the standard streams) stay untouched.
                 with FileConnector(source, None) as connector:
-                    history = _opened(connector, config, say)
+                    history = _opened(connector, source, config, say)
                     connector.count_rows_from(clock)
                     model = model or task_of(history.config).model()
                     before = _alike(source, history, before)
@@ -243,7 +244,7 @@ def _learn_files(
     wanted = (task_of(config).taught_by, config.event.features)
     for source in sources:
         with FileConnector(source, None) as connector:
-            history = _opened(connector, config, say)
+            history = _opened(connector, source, config, say)
             if (task_of(history.config).taught_by, history.config.event.features) != wanted:
                 raise ConfigurationError(
                     f"{source} would be read as {_columns(history.config)}, and the pipeline forecasts "

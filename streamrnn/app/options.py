@@ -56,6 +56,9 @@ def reading(command: Command) -> Command:
         click.option("--name-is-key", is_flag=True, default=None, help="Each file is a series; its name is the key."),
         click.option("--target", "targets", multiple=True, help="Column to forecast; may be repeated."),
         click.option("--feature", "features", multiple=True, help="Further input column; may be repeated."),
+        click.option(
+            "--future", "future", multiple=True, help="Feature whose values are known ahead; may be repeated."
+        ),
         click.option("--metric", help="Column that names what each row measures: its values become the targets."),
         click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated."),
         click.option(
@@ -110,6 +113,7 @@ def reading_flags(given: Mapping[str, Any]) -> dict[str, object]:
         "file.name_is_key": given["name_is_key"],
         "event.targets": [*given["targets"]] or None,
         "event.features": [*given["features"]] or None,
+        "event.future": [*given["future"]] or None,
         "file.metric": given["metric"],
         "file.exclude": [*given["exclude"]] or None,
         "file.missing": [*given["missing"]] or None,

@@ -26,6 +26,7 @@ from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.connectors.rows_to_come import look_ahead
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.launch import monitoring, with_demo_port
@@ -83,20 +84,21 @@ def run_file(
     )
     with connector, ExitStack() as stack:
         found = connector.look(config)
-        config = config.model_copy(update={"event": found.event})
-        if not quiet:
-            for note in found.notes:
-                console.print(note, style="dim", markup=False, highlight=False)
+        asked, config = config, config.model_copy(update={"event": found.event})
         rows = row_reader(found.layout, found.event, config.file)
+        task = task_of(config)
+        decoder = task.decoder(rows)
+        notes = [*found.notes, *look_ahead(decoder, () if follow else sources, asked, found, connector.went_on)]
+        if not quiet:
+            for note in notes:
+                console.print(note, style="dim", markup=False, highlight=False)
         refusals = RefusalLog()
         fresh = not connector.delivered() or connector.committed(connector.partition) is None
-        task = task_of(config)
         scoring = Scoring(task.scorecard())
         observers: list[Observer] = [scoring, RecoveryLog(console), refusals]
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        decoder = task.decoder(rows)
         monitor = stack.enter_context(monitoring(task))
         observers.append(monitor)
         prepare(task, console, quiet=quiet, decoder=decoder)

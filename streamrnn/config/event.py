@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from streamrnn.config.holidays import days_named
 from streamrnn.config.values import Finite, Names, Seconds, Section
+
+FUTURE: Final = "future"
+"""The field of an event with what is known ahead."""
+MOST_FUTURE: Final = 16
+"""Features that can be known ahead."""
 
 
 class IgnoredRange(Section):
@@ -66,6 +71,10 @@ class EventConfig(Section):
     """Fields to forecast; default: `value` (files without it: every numeric column)."""
     features: Names = ()
     """Further numeric fields the model may use; they are inputs, not forecast."""
+    future: Names = ()
+    """Of the features those whose values are known ahead (a weather forecast, a price, a promotion); an event gives
+    them for its steps to come: `"future": {"temperature": [21.5, 22, ...]}`. They are features without being named
+    there again (docs/future.md)."""
     id: str = "id"
     """With `task: regression` or `classification`: field with the name under which a prediction's label comes later."""
     label: str = "label"
@@ -103,9 +112,26 @@ class EventConfig(Section):
     def _dates(cls, value: object) -> object:
         return days_named(value) if isinstance(value, str) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _future_are_features(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        features, future = given.get("features", ()), given.get("future", ())
+        if not (isinstance(features, list | tuple) and isinstance(future, list | tuple)):
+            return given
+        return {**given, "features": [*features, *(name for name in future if name not in features)]}
+
+    @field_validator("future")
+    @classmethod
+    def _not_too_many(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(names) > MOST_FUTURE:
+            raise ValueError(f"at most {MOST_FUTURE} features can be known ahead, not {len(names)}")
+        return names
+
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names = [*self.targets, *self.features, self.key, self.time]
+        names = [*self.targets, *self.features, self.key, self.time, *([FUTURE] if self.future else [])]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"used for more than one purpose: {', '.join(doubled)}")
         if self.targets:  # else they are known when the input is

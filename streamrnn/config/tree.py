@@ -313,7 +313,7 @@ class Config(Section):
         for name in ("preset", "horizon", "levels", "seasonality", "update_every"):
             if getattr(self.model, name) != getattr(plain, name):
                 yield f"model.{name}: only for task forecast"
-        for name in ("ignore", "minimum", "maximum", "nonnegative", "integers"):
+        for name in ("future", "ignore", "minimum", "maximum", "nonnegative", "integers"):
             if getattr(event, name) != getattr(EventConfig(), name):
                 yield f"event.{name}: only for task forecast"
         for name, value in self.anomaly:

@@ -80,7 +80,8 @@ class FileConnector(FileOutputConnector):
         self._taken = 0  # how many of them were handed out
         self._delivered = 0  # position after the last line handed out: the next run reads on from here
         self._next = 0
-        self._went_on: str | None = None  # where the state goes on, where that is another file than it was made from
+        self.went_on: str | None = None
+        """Where the state goes on, where that is another file than it was made from, in words."""
         self._looked: dict[str, object] = {}  # what the look decided, as it is stored
         self._quoted: QuotedRows | None = None
         self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
@@ -195,8 +196,8 @@ class FileConnector(FileOutputConnector):
         self._reader.passed, self._reader.head_lines = files.passed, files.lines
         if len(self._inputs) > 1 and not file.name_is_key:
             found.notes.extend(files.notes(self._reader.firsts(), by_time=file.sort))
-        if self._went_on is not None:
-            found.notes.append(self._went_on)
+        if self.went_on is not None:
+            found.notes.append(self.went_on)
 
     def _name_series(self, found: Look, file: FileConfig) -> None:
         """Take each file as a series of its own."""
@@ -297,7 +298,7 @@ class FileConnector(FileOutputConnector):
 
     def _go_on(self, facts: Mapping[str, object]) -> None:
         """Go to where the state was taken. Raises `StateError` for another file, or one that is read in another way."""
-        self._went_on = self._reader.resume(facts)
+        self.went_on = self._reader.resume(facts)
         self._delivered = self._reader.position
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Self
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.rows import row_reader
+from streamrnn.connectors.rows_to_come import look_ahead
 from streamrnn.errors import ConfigurationError, ConnectorError
 from streamrnn.records.events import Decoded
 from streamrnn.runtime.task import ForecastTask
@@ -42,6 +43,11 @@ class EventFile:
         self.notes = found.notes
         self.rows = row_reader(found.layout, found.event, config.file)
         self._decoder = ForecastTask(config.model_copy(update={"event": found.event})).decoder(self.rows)
+        try:
+            self.notes += look_ahead(self._decoder, [path], config, found)
+        except BaseException:
+            self._connector.close(0)
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting import blending, calendar, cycles, drift
+from streamrnn.forecasting import blending, calendar, cycles, drift, future_inputs
 from streamrnn.forecasting.calendar import CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, TICK, season_at
 from streamrnn.forecasting.experts import multistep, pooled, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
@@ -41,7 +41,7 @@ from streamrnn.forecasting.experts.recurrent import (
 from streamrnn.forecasting.experts.registry import FURTHER, further_size
 from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
-from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, clip, observe_scale
+from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, VARIANCE, clip, observe_scale
 from streamrnn.kernels import half
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
@@ -85,6 +85,7 @@ class ForecasterSeries(NamedTuple):
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
     multistep: multistep.MultistepSeries
+    future: future_inputs.FutureSeries
 
 
 class ForecasterShared(NamedTuple):
@@ -115,6 +116,7 @@ class ForecasterScratch(NamedTuple):
     room: Float64  # (ROOM,) of experts
     recurrent: RecurrentScratch
     multistep: multistep.MultistepScratch
+    future: future_inputs.FutureScratch
 
 
 def allocate(
@@ -128,6 +130,7 @@ def allocate(
     own = config.recurrent.own_weights
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed)
     far, far_scratch = multistep.allocate(config.ahead, rows, T)
+    future, future_scratch = future_inputs.allocate(config.future, config.known_ahead, rows, T)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
         cycles=np.zeros((rows, cycles.RING), np.int8),
@@ -139,6 +142,7 @@ def allocate(
         recurrent=recurrent,
         pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
         multistep=far,
+        future=future,
     )
     room = max(at.readout, at.linear, pooled.FEATURES)
     scratch = ForecasterScratch(
@@ -159,6 +163,7 @@ def allocate(
         room=np.zeros(ROOM),
         recurrent=recurrent_scratch,
         multistep=far_scratch,
+        future=future_scratch,
     )
     partition = ForecasterShared(
         shared,
@@ -183,7 +188,7 @@ def observe(
         row: of the series.
         time: microseconds since 1970.
         x: `(targets,)`, NaN where missing.
-        u: `(features,)`, what is not finite counts as 0.
+        u: `(features + known ahead x horizon,)`, what is not finite counts as 0, or as not known.
         forecast: `(horizon, targets)`, written: conditional means, in original units.
         median: `(horizon, targets)`, written: conditional medians, in original units.
     """
@@ -191,7 +196,8 @@ def observe(
     clock, at, phases = series.clock[row], config.at, scratch.phases
     changed = calendar.observe_time(clock, time, config.periods, config.at.bins, scratch.offsets)
     _fill_phases(clock, phases, scratch.offsets)
-    scale_features(series.features[row], u, config.memory, scratch.features)
+    scale_features(series.features[row], u[: config.features], config.memory, scratch.features)
+    future_inputs.observe(config.future, series.future, scratch.future, row, u, config.features, clock)
     events = clock[EVENTS]
     recurrent = config.recurrent
     slot = row if recurrent.own_weights else 0
@@ -234,6 +240,7 @@ def observe(
                 config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
                 math.isnan(x[i]), z[at.scale + SIGMA],
             )  # fmt: skip
+            future_inputs.learn(config.future, series.future, scratch.future, row, i, recent, not math.isnan(x[i]))
         _remember(config, z, t, v, clock, phases, math.isnan(x[i]), recent)
     for i in range(config.targets):
         z = series.numbers[row, i]
@@ -302,6 +309,11 @@ def observe(
             config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
             math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
         )  # fmt: skip
+        future_inputs.correct(
+            config.future, series.future, scratch.future, row, i, clock, phases, recent[0], z[at.scale + MEAN],
+            math.sqrt(z[at.scale + VARIANCE]), forecast[:, i], median[:, i],
+        )  # fmt: skip
+        z[at.scale + EXPECTED] = forecast[0, i]
 
 
 @kernel

@@ -92,6 +92,7 @@ def _fold_config(config: Config) -> FoldConfig:
             gradient_clip=model.gradient_clip,
             weights=model.weights,
             seasonality=tuple(round(period * 1e6) for period in model.seasonality),
+            known_ahead=[config.event.features.index(name) for name in config.event.future],
             cell=lambda inputs, hidden: build_cell(model.cell, inputs, (hidden,) * model.layers),
         ),
         intervals=intervals.IntervalConfig(
@@ -175,7 +176,8 @@ class ForecastModel(PartitionModel[Answers]):
         self._limits = _limits(config)
         self._rules, self._ignored = KeyRules(config.anomaly), IgnoredEvents(config.event)
         self._scratch = Scratch(scratch, np.zeros(detector.OUTCOMES))
-        self._horizon, self._targets, self._features = steps, targets, len(config.event.features)
+        self._horizon, self._targets = steps, targets
+        self._features = len(config.event.features) + len(config.event.future) * steps
         self._names, self._published = names, model.levels
         self._explain = config.anomaly.explain
         self._flat = config.output.shape == "flat"

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from streamrnn.cells import cell as cells
 from streamrnn.cells.gru import GRU
 from streamrnn.errors import ConfigurationError
+from streamrnn.forecasting import future_inputs
 from streamrnn.forecasting.blending import blend_size
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
@@ -52,6 +53,8 @@ class ForecasterConfig(NamedTuple):
     recurrent: RecurrentConfig
     autoregression: AutoregressionConfig
     ahead: multistep.AheadConfig | None
+    future: future_inputs.FutureConfig | None
+    known_ahead: tuple[int, ...]  # which features are
     drift: PageHinkley
     pooled: PooledConfig
 
@@ -120,6 +123,7 @@ def forecaster_config(
     lags: int | None = None,
     weights: str = "partition",
     seasonality: Sequence[int] = (),
+    known_ahead: Sequence[int] = (),
     cell: Any = GRU,
 ) -> ForecasterConfig:
     """Check the settings and fill in what follows from them; None is the preset's own value.
@@ -138,6 +142,7 @@ def forecaster_config(
         lags: last steps of the target that linear experts see.
         weights: `partition` (all series share the networks) or `series`.
         seasonality: periods in microseconds, at most two; none: found.
+        known_ahead: places of the features that are known ahead for every step of the horizon.
         cell: type of the networks, called with (input size, hidden size).
 
     Raises:
@@ -191,6 +196,8 @@ def forecaster_config(
         recurrent=recurrent,
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True, make_blocks()),
         ahead=multistep.ahead_config(horizon),
+        future=future_inputs.future_config(len(known_ahead), horizon),
+        known_ahead=tuple(known_ahead),
         drift=PageHinkley(grace=30, delta=0.5, threshold=30.0, alpha=0.9999),
         pooled=PooledConfig(0.9999, make_blocks((FEATURES, 0.05)), 0.998, own_blocks(chosen["full_covariance"])),
     )

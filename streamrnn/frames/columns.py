@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.records.events import DEFAULT_KEY, LARGEST_VALUE
+from streamrnn.records.future import RowsToCome
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -44,7 +45,7 @@ class Table(NamedTuple):
     keys: list[str]
     times: Int64  # (rows,) microseconds since 1970, UTC
     targets: Float64  # (rows, targets), NaN where missing
-    features: Float64  # (rows, features), NaN where missing
+    features: Float64  # (rows, features), NaN where missing; as `Decoded` has them where some are known ahead
 
 
 def read(native: Any) -> nw.DataFrame[Any]:
@@ -160,6 +161,34 @@ def table_of(frame: nw.DataFrame[Any], columns: Columns, after: int) -> Table:
         times[order],
         _numbers(frame, columns.targets)[order],
         _numbers(frame, columns.features)[order],
+    )
+
+
+def with_future(table: Table, columns: Columns, future: Sequence[str], horizon: int) -> Table:
+    """The rows to learn, with what the next `horizon` rows of their series say of the features `future`.
+
+    Rows after the last one of their series that has a target are left out: they only say what is known ahead. Raises
+    `ConfigurationError` where no row has a target.
+    """
+    numbers: dict[str, int] = {}
+    series = np.array([numbers.setdefault(key, len(numbers)) for key in table.keys], np.int64)
+    rows, known = np.arange(len(series)), ~np.isnan(table.targets).all(axis=1)
+    if len(rows) and not known.any():
+        raise ConfigurationError(
+            f"no row has a target ({', '.join(columns.targets)}): rows without one say what comes after those that "
+            "have one, in the same frame"
+        )
+    last = np.full(len(numbers), -1)
+    np.maximum.at(last, series[known], rows[known])
+    places = [columns.features.index(name) for name in future]
+    ahead = RowsToCome(rows, series, table.features[:, places], horizon)(rows)
+    learned = rows[rows <= last[series]]
+    return Table(
+        table.order[learned],
+        [table.keys[i] for i in learned.tolist()],
+        table.times[learned],
+        table.targets[learned],
+        np.hstack([table.features, ahead])[learned],
     )
 
 

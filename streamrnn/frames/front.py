@@ -10,7 +10,8 @@ from streamrnn.frames.model import StreamModel
 def forecast(frame: Any, horizon: int = 12, **settings: Any) -> Any:
     """Learn from the frame in one pass and forecast the `horizon` rows after the newest of every series.
 
-    `settings` are those of `StreamModel`: `time`, `key`, `target`, `features`, `preset`, `levels`, `seasonality`.
+    `settings` are those of `StreamModel`: `time`, `key`, `target`, `features`, `future`, `preset`, `levels`,
+    `seasonality`.
     Returns what `StreamModel.forecast` returns. To go on with the next rows without learning the first again, keep a
     `StreamModel`.
 

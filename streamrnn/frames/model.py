@@ -14,7 +14,7 @@ from streamrnn import __version__
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
 from streamrnn.forecasting.model import ForecastModel
-from streamrnn.frames.columns import Columns, Table, find_columns, read, table_of
+from streamrnn.frames.columns import Columns, Table, find_columns, read, table_of, with_future
 from streamrnn.frames.newest import Newest
 from streamrnn.kernels.jit import compiling
 from streamrnn.records.events import Decoded
@@ -48,6 +48,8 @@ class StreamModel:
         key: column that names the series; default: the one of text.
         target: column or columns to forecast; default: `value`, `y`, else every numeric column.
         features: columns that help to forecast and are not forecast themselves.
+        future: those of them that are known ahead, such as a weather forecast: a row is forecast with what the next
+            rows of the frame say. Rows at its end that have them and no target say what comes after the last value.
         settings: any further setting of the service by its dotted name, such as `{"model.hidden_size": 64}`.
 
     Raises:
@@ -72,9 +74,9 @@ class StreamModel:
         key: str | None = None,
         target: str | Sequence[str] | None = None,
         features: Sequence[str] = (),
+        future: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
     ) -> None:
-        self._asked: dict[str, Any] = {"time": time, "key": key, "target": target, "features": tuple(features)}
         self._settings: dict[str, object] = {
             "model.horizon": horizon,
             "model.preset": preset,
@@ -82,8 +84,12 @@ class StreamModel:
             "model.seasonality": list(seasonality),
             **(settings or {}),
         }
+        if future:
+            self._settings["event.future"] = list(future)
         # The environment configures services; a script should do the same wherever it runs.
         self._config = load(None, self._settings, environment={})
+        more = [name for name in self._config.event.future if name not in features]
+        self._asked: dict[str, Any] = {"time": time, "key": key, "target": target, "features": (*features, *more)}
         self._config.only_forecasts("a StreamModel forecasts: for labels see RNNRegressor and RNNClassifier")
         self._columns: Columns | None = None
         self._model: ForecastModel | None = None
@@ -100,12 +106,12 @@ class StreamModel:
         """
         table, columns, native = self._read(frame)
         model = self._started()
-        targets, count = len(columns.targets), len(table.keys)
+        targets, count = len(columns.targets), len(native)
         names = ("expected", "expected_median", "lower", "upper")
         said = {name: np.full((count, targets), np.nan) for name in names}
         score, flagged = np.zeros(count), np.zeros(count, np.bool_)
-        for start in range(0, count, LARGEST_BATCH):
-            part = slice(start, min(start + LARGEST_BATCH, count))
+        for start in range(0, len(table.keys), LARGEST_BATCH):
+            part = slice(start, min(start + LARGEST_BATCH, len(table.keys)))
             decoded = Decoded(table.keys[part], table.times[part], table.targets[part], table.features[part], [], [])
             answers = model.process(decoded)
             self._newest.add(decoded.keys, decoded.times, answers)
@@ -113,7 +119,7 @@ class StreamModel:
             said["expected"][place], said["expected_median"][place] = answers.expected, answers.expected_median
             said["lower"][place], said["upper"][place] = answers.lower[:, 0], answers.upper[:, 0]
             score[place], flagged[place] = answers.score, answers.is_anomaly
-        self._rows += count
+        self._rows += len(table.keys)
         observed = np.full((count, targets), np.nan)
         observed[table.order] = table.targets
         found: dict[str, Any] = {}
@@ -209,7 +215,9 @@ class StreamModel:
                 f"the frame has no column {absent[0]!r}, which the first one had; there are: {', '.join(frame.columns)}"
             )
         self._backend = nw.get_native_namespace(frame)
-        return table_of(frame, columns, self._rows), columns, frame
+        table = table_of(frame, columns, self._rows)
+        future = self._config.event.future
+        return with_future(table, columns, future, self._config.model.horizon) if future else table, columns, frame
 
     def _settle(self, columns: Columns) -> None:
         self._columns = columns

@@ -25,6 +25,7 @@ from streamrnn.config.event import EventConfig
 from streamrnn.errors import ConfigurationError, EventAhead, EventError, EventInvalid
 from streamrnn.records import feedback
 from streamrnn.records.feedback import Feedback
+from streamrnn.records.future import FUTURE, future_field, future_numbers
 from streamrnn.records.log import Record
 from streamrnn.records.payloads import FRAMED, Payloads, framed, needs_payloads, read_json
 from streamrnn.records.scanning import PlainFields, Scanner
@@ -74,7 +75,9 @@ class Decoded(NamedTuple):
     keys: list[str]
     times: Int64  # (events,) microseconds since 1970
     targets: Float64  # (events, targets), NaN where missing
-    features: Float64  # (events, features), NaN where missing
+    features: Float64
+    """`(events, features + known ahead x horizon)`, NaN where missing: the features, then of each in `event.future` in
+    turn its values at the steps to come."""
     records: Sequence[Record]
     rejected: list[tuple[Record, EventError]]
     labels: Labels | None = None
@@ -92,9 +95,11 @@ def targets_of(event: EventConfig) -> tuple[str, ...]:
     return event.targets or DEFAULT_TARGETS
 
 
-def event_schema(event: EventConfig, *, text: bool = False, timed: bool = True) -> TypeAdapter[Any]:
+def event_schema(event: EventConfig, horizon: int = 1, *, text: bool = False, timed: bool = True) -> TypeAdapter[Any]:
     """The schema of one event; with `text` numbers may be written as strings; not `timed`: its time is read already."""
     fields = dict.fromkeys(targets_of(event), number_type(text) | None)
+    if event.future:
+        fields[FUTURE] = NotRequired[future_field(event, horizon, number_type(text))]
     return schema_of("One measurement of one series.", event, fields, text, timed)
 
 
@@ -125,10 +130,18 @@ class EventDecoder:
     """Turns raw records into arrays. `rows` gives the fields of a file's row; None means JSON objects."""
 
     def __init__(
-        self, event: EventConfig, rows: Rows | None = None, read: Callable[[bytes], Any] | None = None
+        self,
+        event: EventConfig,
+        rows: Rows | None = None,
+        read: Callable[[bytes], Any] | None = None,
+        *,
+        horizon: int = 1,
     ) -> None:
-        """`read` makes an object of a message that is not plain JSON; see `payloads`."""
-        self._event = event
+        """`read` makes an object of a message that is not plain JSON; see `payloads`.
+
+        `horizon` steps are known ahead of what `event.future` names.
+        """
+        self._event, self._horizon = event, horizon
         self._targets = targets_of(event)
         self._max_ahead = None if event.max_ahead is None else round(event.max_ahead * 1e6)  # microseconds
         schema = self._schema(text=rows is not None, timed=rows is None)
@@ -148,10 +161,11 @@ class EventDecoder:
 
     def _names(self) -> list[str]:
         """The fields that are looked for in a message."""
-        return [self._event.key, self._event.time, *self._targets, *self._event.features]
+        known = [FUTURE] if self._event.future else []
+        return [self._event.key, self._event.time, *self._targets, *self._event.features, *known]
 
     def _schema(self, *, text: bool, timed: bool) -> TypeAdapter[Any]:
-        return event_schema(self._event, text=text, timed=timed)
+        return event_schema(self._event, self._horizon, text=text, timed=timed)
 
     def _plain(self, rows: Rows | None) -> Scanner | None:
         """What reads the plain events, where there are such."""
@@ -159,7 +173,7 @@ class EventDecoder:
         fields: PlainFields | None = getattr(rows, "plain", None)
         if rows is None and event.time_format is None:
             fields = PlainFields(event.key, event.time, event.time_zone is None)
-        if fields is None:
+        if fields is None or event.future:  # an object in the object is not plain
             return None
         return Scanner(fields, self._targets, event.features, longest_key=LONGEST_KEY, largest=LARGEST_VALUE)
 
@@ -296,7 +310,7 @@ class EventDecoder:
         try:
             return self._judged(self._validate_row(fields))
         except ValidationError as error:
-            raise EventInvalid(_first_problem(error)) from None
+            raise EventInvalid(first_problem(error)) from None
 
     def _decoded(
         self,
@@ -308,6 +322,9 @@ class EventDecoder:
     ) -> Decoded:
         features = self._columns_of(rows, self._event.features)
         targets, labels = self._learned(rows, features)
+        if names := self._event.future:
+            ahead = [future_numbers(names, self._horizon, row.get(FUTURE)) for row in rows]
+            features = np.hstack([features, np.array(ahead).reshape(len(rows), len(names) * self._horizon)])
         return Decoded(keys, np.array(times, np.int64), targets, features, records, rejected, labels)
 
     def _learned(self, rows: list[dict[str, Any]], features: Float64) -> tuple[Float64, Labels | None]:
@@ -330,7 +347,7 @@ class EventDecoder:
             return self._judged(self._validate(value))
         except ValidationError as error:
             hint = f"; {FRAMED}" if framed(value) else ""
-            raise EventInvalid(f"{_first_problem(error)}{hint}") from None
+            raise EventInvalid(f"{first_problem(error)}{hint}") from None
 
     def _key(self, fields: dict[str, Any], record: Record) -> str:
         key: str | None = fields.get(self._event.key)
@@ -424,10 +441,12 @@ def _in_zone(name: str) -> Callable[[datetime], datetime]:
     return parse
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError, *within: str) -> str:
+    """The first thing wrong with a value, in words; `within` names the field that it is the value of."""
     detail = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in detail["loc"])
-    message = f"{where}: {detail['msg']}" if where else str(detail["msg"])
+    where = ".".join(str(part) for part in (*within, *detail["loc"]))
+    said = "not among event.future" if detail["type"] == "extra_forbidden" else str(detail["msg"])
+    message = f"{where}: {said}" if where else said
     if detail["type"] != "missing" and where:
         message += f" (given: {detail['input']!r:.80})"
     return message[:400]

@@ -43,4 +43,4 @@ def answer_schema(config: Config) -> str:
 
 
 def _event(config: Config) -> TypeAdapter[Any]:
-    return labelled_schema(config) if config.labelled else event_schema(config.event)
+    return labelled_schema(config) if config.labelled else event_schema(config.event, config.model.horizon)

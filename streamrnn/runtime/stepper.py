@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from streamrnn.config.event import FUTURE
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError, EventError, FeedbackRefused
@@ -131,7 +132,7 @@ class Stepper:
         self._fold_one: Callable[[Decoded], Any] | None = None  # compiled, or read from the cache, by the first event
         self.lock = threading.Lock()
         event = self.config.event
-        names = [event.key, event.time, *event.features, *self._task.taught_by]
+        names = [event.key, event.time, *event.features, *self._task.taught_by, *([FUTURE] if event.future else [])]
         self._names = None if event.envelope != "none" or any("." in name for name in names) else names
 
     @overload

@@ -100,7 +100,10 @@ class ForecastTask(Task):
 
     def decoder(self, rows: RowReader | None = None, read: Callable[[bytes], Any] | None = None) -> EventDecoder:
         """See `Task.decoder`."""
-        return EventDecoder(self.config.event, read=read) if rows is None else RowDecoder(self.config.event, rows)
+        event, horizon = self.config.event, self.config.model.horizon
+        if rows is None:
+            return EventDecoder(event, read=read, horizon=horizon)
+        return RowDecoder(event, rows, horizon=horizon)
 
     def model(self) -> ForecastModel:
         """See `Task.model`."""

@@ -164,6 +164,22 @@ def _with_recurring(arrays: dict[str, Array]) -> dict[str, Array]:
     }
 
 
+def _without_future(fields: list[Field]) -> list[Field]:
+    """Of the forecaster: nothing is known ahead."""
+    return [field for field in fields if not field[0].startswith("future.")]
+
+
+def _with_future(arrays: dict[str, Array]) -> dict[str, Array]:
+    targets = len(arrays["numbers"])
+    return arrays | {
+        "future.moments": np.zeros((0, 4)),
+        "future.ring": np.zeros((0, 288), np.uint16),
+        "future.units": np.zeros((targets, 0)),
+        "future.singles": np.zeros((targets, 0), np.float32),
+        "future.halves": np.zeros((targets, 0), np.uint16),
+    }
+
+
 CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 2, "0.1.0", "forecasts have medians, and a series keeps those of its next step alone"),
     Refused("common", 3, "0.1.0", "a series knows whether its values were ever negative"),
@@ -186,6 +202,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Migration("anomaly", 7, _without_recurring, _with_recurring),
     Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
     Refused("forecaster", 7, "0.1.0", "experts that know nothing yet are left out, and large steps have a record"),
+    Migration("forecaster", 8, _without_future, _with_future),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

@@ -16,6 +16,7 @@ FORECAST: Mapping[str, Any] = {
     "task": "forecast",
     "event.targets": ["value"],
     "event.features": [],
+    "event.future": [],
     "event.time_zone": None,
     "partitions": 1,
     "model.preset": "standard",

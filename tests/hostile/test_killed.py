@@ -18,8 +18,9 @@ from tests.inside import Inside
 
 ROWS = 4000
 SERIES = 12
-OFTEN = ("--set", "state.snapshot_interval=1ms", "--set", "model.preset=lite", *SMALL)
-"""A snapshot with every batch: kills should fall into them."""
+KNOWN = ("--target", "value", "--future", "u")
+OFTEN = ("--set", "state.snapshot_interval=1ms", "--set", "model.preset=lite", *SMALL, *KNOWN)
+"""A snapshot with every batch: kills should fall into them. What is known ahead waits in the state, too."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         time = 1_767_225_600 + 600 * (row // SERIES) - (3600 if row % 97 == 5 else 0)
         outage = 60.0 if 0 <= row // SERIES - 150 - 10 * (row % SERIES) < 8 else 0.0
         value = f"{random.normal() + row % 5 - outage:.4f}" if row % 50 else "poison"
-        lines.append(f'{{"time": {time}, "key": "s{row % SERIES}", "value": {value}}}\n')
+        ahead = f'"u": {row % 7}, "future": {{"u": [{(row + SERIES) % 7}]}}'
+        lines.append(f'{{"time": {time}, "key": "s{row % SERIES}", "value": {value}, {ahead}}}\n')
     path = tmp_path_factory.mktemp("source") / "x.jsonl"
     path.write_text("".join(lines))
     return path

@@ -19,6 +19,7 @@ CONFIGS = {
     "full": configured(model__preset="full", model__hidden_size=None, model__truncation_length=None),
     "targets and features": configured(event__targets=["a", "b", "c"], event__features=["f", "g"]),
     "horizon": configured(model__horizon=5, model__levels=[0.9, 0.5]),
+    "known ahead": configured(model__horizon=3, event__future=["f"]),
     "own weights": configured(model__weights="series"),
     "own weights, targets": configured(model__weights="series", event__targets=["a", "b"], model__horizon=2),
     "rare updates": configured(model__update_every=5, model__truncation_length=4),

@@ -24,6 +24,7 @@ CONFIGURATIONS = [
     for horizon in (1, 12)
 ] + [
     configured(model__weights="series"),
+    configured(model__horizon=12, event__features=["f"], event__future=["g", "h"]),
     configured(task="regression", event__features=["f"], labels__pending=4),
     configured(task="classification", event__features=["f"], labels__pending=4, labels__max_classes=3),
 ]

@@ -106,6 +106,10 @@ def test_a_wrong_value_is_refused_with_its_path(path: str, value: object, words:
         ({"event.targets": ["a"], "event.features": ["a"]}, "more than one purpose: a"),
         ({"event.targets": ["time"]}, "more than one purpose: time"),
         ({"event.key": "t", "event.time": "t"}, "more than one purpose: t"),
+        ({"event.future": ["a"], "event.targets": ["future"]}, "more than one purpose: future"),
+        ({"event.future": ["a"], "event.targets": ["a"]}, "more than one purpose: a"),
+        ({"event.future": [f"f{i}" for i in range(17)]}, "at most 16 features can be known ahead, not 17"),
+        ({"event.future": ["f"], "task": "regression"}, "event.future: only for task forecast"),
         ({"kafka.security_protocol": "SASL_SSL"}, "needs sasl_mechanism"),
         ({"kafka.sasl_mechanism": "PLAIN"}, "needs sasl_username"),
         ({"kafka.sasl_mechanism": "PLAIN", "kafka.sasl_username": "u"}, "needs sasl_password or sasl_password_file"),
@@ -303,3 +307,9 @@ def test_iam_needs_neither_user_nor_password_but_tls() -> None:
     assert found.kafka.sasl_username is None
     with pytest.raises(ConfigurationError, match="needs security_protocol SASL_SSL"):
         load(None, {"kafka.sasl_mechanism": "AWS_MSK_IAM", "kafka.security_protocol": "SASL_PLAINTEXT"}, {})
+
+
+def test_what_is_known_ahead_is_a_feature() -> None:
+    config = load(None, {"event.features": ["b", "a"], "event.future": ["a", "c"]}, {})
+    assert config.event.features == ("b", "a", "c")
+    assert config.event.future == ("a", "c")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 import numpy as np
@@ -336,3 +338,58 @@ def test_the_schemas_say_what_is_accepted() -> None:
     assert set(json.loads(schemas()["dead-letter"](Config(event=event)))["properties"]) == {
         field.alias or name for name, field in DeadLetterRecord.model_fields.items()
     }
+
+
+KNOWN = EventConfig(future=("f",))
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize(
+    ("future", "numbers"),
+    [
+        ('{"f": [1, null]}', [1, None, None]),
+        ('{"f": [1, 2, 3.5]}', [1, 2, 3.5]),
+        ('{"f": []}', [None] * 3),
+        ('{"f": null}', [None] * 3),
+        ("{}", [None] * 3),
+        ("null", [None] * 3),
+    ],
+)
+def test_what_is_known_ahead_follows_the_features(future: str, numbers: list[float | None], rows: bool) -> None:
+    line = f'{{"time": "2026-01-01T00:00:00Z", "value": 1.0, "f": 7, "future": {future}}}'.encode()
+    decoded = known_ahead(line, rows)
+    assert not decoded.rejected
+    np.testing.assert_array_equal(decoded.features, [[7, *(math.nan if one is None else one for one in numbers)]])
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize(
+    ("future", "why"),
+    [
+        ("[1]", "future: Input should be an object|future: Input should be a valid dict"),
+        ('{"g": [1]}', "future.g: not among event.future"),
+        ('{"f": 1}', "future.f: Input should be a valid (array|list)"),
+        ('{"f": [1, "2"]}', "future.f.1: Input should be a valid number"),
+        ('{"f": [true]}', "future.f.0: Input should be a valid number"),
+        ('{"f": [1e101]}', "future.f.0: Input should be less than"),
+        ('{"f": [1, 2, 3, 4]}', "future.f: .*4 numbers for a horizon of 3: the first is of the next step"),
+    ],
+)
+def test_what_is_known_ahead_and_is_none_is_refused(future: str, why: str, rows: bool) -> None:
+    line = f'{{"time": "2026-01-01T00:00:00Z", "value": 1.0, "f": 7, "future": {future}}}'.encode()
+    assert re.search(why, refused(known_ahead(line, rows)))
+
+
+def known_ahead(line: bytes, rows: bool) -> Decoded:
+    """With a horizon of three; as an event of a topic or as a row of a file."""
+    if not rows:
+        return EventDecoder(KNOWN, horizon=3).decode([record(line)])
+    layout = Layout(
+        kind="json", names=("time", "value", "f"), time=TimeReading(columns=("time",), form="iso"), targets=("value",),
+        features=("f",),
+    )  # fmt: skip
+    return RowDecoder(KNOWN, rows_of(layout, KNOWN), horizon=3).decode([record(line)])
+
+
+def test_the_field_of_what_is_known_ahead_is_nothing_without_it() -> None:
+    assert not decode(b'{"time": 0, "value": 1.0, "future": "soon"}').rejected
