@@ -19,8 +19,8 @@ forecast without phi missed, with a covariance in blocks, one per feature. What 
 what is learned from, so that a feature whose own forecasts are poor is believed less.
 
 Published is the forecast without it plus a share of w . phi. The share is least squares, too, of what was missed on
-what w . phi had said before it was learned, kept between 0 and 1: a feature that does not help costs next to nothing.
-For the median it is dropped where it has made absolute errors larger.
+what w . phi had said before it was learned, less two standard errors, kept between 0 and 1: a feature that does not
+help costs next to nothing. For the median it is dropped where it has made absolute errors larger.
 
 A group learns from one of its steps per event, as long as one of its places is free for what waits for its value. Where
 a feature's value at a step is not known its part of phi is 0; where none is, nothing is added and nothing learned.
@@ -72,6 +72,7 @@ ERROR_CLIP = 4.0  # running deviations of the error
 MISS_CLIP = 8.0
 SHARE_DISCOUNT = 0.9995
 SHARE_PRIOR = 0.05  # of the error's variance
+DOUBT = 2.0  # standard errors
 
 # Of a feature, doubles: values seen, mean and variance, the newest standardized value that was known.
 SEEN: Final = 0
@@ -333,8 +334,13 @@ def _settle(config: FutureConfig, group: Float32, slot: Float32, phi: Float32, g
 @kernel
 def _share(group: Float32) -> float:
     """How much of w . phi is believed, 0 to 1."""
-    against = float(group[SQUARE]) + SHARE_PRIOR * float(group[ERROR])
-    return max(0.0, min(1.0, float(group[PRODUCT]) / against)) if against > 0.0 else 0.0
+    square, error = float(group[SQUARE]), float(group[ERROR])
+    against = square + SHARE_PRIOR * error
+    return (
+        max(0.0, min(1.0, (float(group[PRODUCT]) - DOUBT * math.sqrt(error * square)) / against))
+        if against > 0.0
+        else 0.0
+    )
 
 
 @kernel
