@@ -31,17 +31,31 @@ def load(seed: int = 0, days: int = 120) -> pd.DataFrame:
     )
 
 
-def mean_squared_error(frame: pd.DataFrame, features: tuple[str, ...]) -> float:
-    """Of the next hour's mean, over the second half."""
-    model = streamrnn.StreamModel(1, target="load", features=features, time="time")
-    said = model.update(frame).iloc[len(frame) // 2 :]
-    return float(((said["observed"] - said["expected"]) ** 2).mean())
+def mean_squared_errors(
+    frame: pd.DataFrame, features: tuple[str, ...] = (), future: tuple[str, ...] = ()
+) -> tuple[float, float]:
+    """Of the means 1 and 12 hours ahead, made twice a day over the second half."""
+    steps = 12
+    model = streamrnn.StreamModel(steps, target="load", features=features, future=future, time="time")
+    said = []
+    for start in range(len(frame) // 2, len(frame) - steps, steps):
+        begin = start - steps if said else 0
+        # What is known ahead stands in the rows to come, whose load nobody knows yet.
+        rows = frame[begin : start + steps] if future else frame[begin:start]
+        model.update(rows.assign(load=rows["load"].where(rows.index < start)))
+        came = frame["load"].to_numpy()[start : start + steps]
+        said.append((model.forecast()["mean"].to_numpy() - came) ** 2)
+    errors = np.mean(said, axis=0)
+    return float(errors[0]), float(errors[-1])
 
 
 if __name__ == "__main__":
     frame = load()
-    # What is known of the next hour belongs to this hour's row: the forecast of the temperature, where there is one.
-    frame["temperature_ahead"] = frame["temperature"].shift(-1)
-    print(f"without features:             {mean_squared_error(frame, ()):.2f}")
-    print(f"temperature of now:           {mean_squared_error(frame, ('temperature',)):.2f}")
-    print(f"temperature of the next hour: {mean_squared_error(frame, ('temperature', 'temperature_ahead')):.2f}")
+    print("mean squared error            1 hour ahead    12 hours ahead")
+    for name, features, future in (
+        ("without features", (), ()),
+        ("temperature of now", ("temperature",), ()),
+        ("temperature known ahead", (), ("temperature",)),
+    ):
+        one, twelve = mean_squared_errors(frame, features, future)
+        print(f"{name:<24} {one:17.1f} {twelve:17.1f}")
