@@ -41,7 +41,10 @@ def _run(
         forecaster.observe(config, shared, series, scratch, rows[t], times[t], x[t], u[t], mean, medians)
         intervals.observe(bounds, levels, pooled, widths, rows[t], x[t], mean, medians, low, high)
         for j in range(steps.size):
-            lower[j, t], upper[j, t] = low[:, steps[j] - 1], high[:, steps[j] - 1]
+            for level in range(low.shape[0]):
+                for i in range(x.shape[1]):
+                    lower[j, t, level, i] = low[level, steps[j] - 1, i]
+                    upper[j, t, level, i] = high[level, steps[j] - 1, i]
 
 
 def bounded(data: Set, steps: Sequence[int], preset: str, pooled: bool = True) -> tuple[Float64, Float64]:
