@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -94,6 +95,7 @@ def compile_(file: Path | None, assignments: Sequence[str]) -> None:
 @click.option("--checkpoint-interval", type=click.FloatRange(min=0.1), default=10.0, help="Seconds; default: 10.")
 @click.option("--checkpoints", metavar="URI", help="Where checkpoints and savepoints go: s3://bucket/path.")
 @click.option("--from-savepoint", metavar="URI", help="Begin with the state of this savepoint or checkpoint.")
+@click.option("--state", type=PathOption(exists=True, dir_okay=False), help="Begin with a file of `state export`.")
 @click.option("--jar", "jars", multiple=True, metavar="FILE", help="Flink's Kafka connector (docs/flink.md).")
 @click.option("--held", type=click.IntRange(min=0), default=1_000, help="Decoded states per task; default: 1000.")
 @click.option("--python", metavar="FILE", help="Interpreter of the task managers; default: this one.")
@@ -105,6 +107,7 @@ def flink_job(file: Path | None, assignments: Sequence[str], wait: bool, **given
     Examples:
       streamrnn flink-job --config pipeline.yaml --jobmanager flink:8081 --jar flink-sql-connector-kafka.jar
       streamrnn flink-job --config pipeline.yaml --jobmanager flink:8081 --parallelism 4 --from-savepoint s3://b/sp-1
+      streamrnn flink-job --config pipeline.yaml --jobmanager flink:8081 --state learned.state      what workers learned
     """
     from streamrnn.flink.job import Plan, submit
 
@@ -120,7 +123,22 @@ def flink_job(file: Path | None, assignments: Sequence[str], wait: bool, **given
         savepoint=given["from_savepoint"],
         python=given["python"] or sys.executable,
     )
-    click.echo(submit(config, plan, wait=wait))
+    if given["state"] is None:
+        click.echo(submit(config, plan, wait=wait))
+        return
+    with TemporaryDirectory(prefix="streamrnn-") as folder:
+        plan = plan._replace(states=_begun(config, given["state"], Path(folder)))
+        click.echo(submit(config, plan, wait=wait))
+
+
+def _begun(config: Any, source: Path, folder: Path) -> Any:
+    from streamrnn.app.transfer import by_key
+    from streamrnn.flink.job import Begun, check
+    from streamrnn.flink.starting_states import write_states
+
+    found = by_key(check(config), source)
+    archive = folder / "states.zip"
+    return Begun(archive, write_states(archive, found.states), found.offsets)
 
 
 @click.command()

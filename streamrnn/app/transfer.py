@@ -11,6 +11,7 @@ from streamrnn import __version__
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, SnapshotMismatch, StateError
 from streamrnn.records.log import Message, Partition
+from streamrnn.runtime.stepper import Stepper
 from streamrnn.runtime.task import make_model
 from streamrnn.state.partition_model import PartitionModel
 from streamrnn.state.snapshot_file import read_file, write_file
@@ -139,6 +140,32 @@ def _restored(config: Config, stored: _Stored, wanted: Callable[[str], bool] | N
         model.close()
         raise
     return model
+
+
+class ByKey(NamedTuple):
+    """A state taken apart into the states of its series, as `Stepper` has them."""
+
+    offsets: Mapping[Partition, int]
+    states: Iterator[tuple[str, bytes]]
+
+
+def by_key(config: Config, source: Path) -> ByKey:
+    """What is in a file of `export_state`, for whoever keeps each series' state by itself; `states` are read once.
+
+    Raises `SnapshotMismatch` where the configuration is another than the one that it was learned with.
+    """
+    stepper, stored = Stepper(config), _read(source)
+
+    def states() -> Iterator[tuple[str, bytes]]:
+        for part in stored:
+            model = _restored(stepper.config, part, None)
+            try:
+                for key in sorted(model.series.all_keys()):
+                    yield key, stepper.states.encode(key, model.series.data(key))
+            finally:
+                model.close()
+
+    return ByKey({part.partition: part.offset for part in stored}, states())
 
 
 def import_to_folder(config: Config, source: Path, folder: Path, *, keep: bool) -> list[Part]:

@@ -12,7 +12,8 @@ from pyflink.datastream import KeyedProcessFunction, MapFunction, OutputTag
 from pyflink.datastream.state import ValueStateDescriptor
 
 from streamrnn.config.tree import Config
-from streamrnn.flink.fold import ALERT, DEAD_LETTER, HELD, KeyOf, SeriesFold, packed, unpacked
+from streamrnn.flink.fold import ALERT, DEAD_LETTER, HELD, KeyedStates, KeyOf, SeriesFold, packed, unpacked
+from streamrnn.flink.starting_states import StartingStates
 from streamrnn.runtime.stepper import StepEvent
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -62,15 +63,18 @@ class Forecasts(KeyedProcessFunction):  # type: ignore[misc]
     calls timers. Without these parts every event is answered, and written back, by itself.
     """
 
-    def __init__(self, config: str, held: int = HELD) -> None:
-        self._config, self._held = config, held
+    def __init__(self, config: str, held: int = HELD, *, begun: bool = False) -> None:
+        """`begun`: with the job came states of series that a worker has learned (`starting_states.py`)."""
+        self._config, self._held, self._begun = config, held, begun
 
     def open(self, runtime_context: Any) -> None:
         """Called once in every task."""
         state = runtime_context.get_state(ValueStateDescriptor("series", BYTES))
         backend = getattr(runtime_context, "_keyed_state_backend", None)
         holds = all(hasattr(backend, name) for name in ("commit", "set_current_key"))
-        states = _States(state, backend if holds else None)
+        states: KeyedStates = _States(state, backend if holds else None)
+        if self._begun:
+            states = StartingStates(states)
         self._fold = SeriesFold(Config.model_validate_json(self._config), states, self._held if holds else 0)
         self._operation: Any = None
         self._last: _Timer | None = None

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
+from streamrnn.flink.starting_states import FOLDER
+from streamrnn.records.log import Partition
 from streamrnn.runtime.stepper import Stepper
 
 CONNECTOR = "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2"
@@ -25,6 +27,14 @@ BUNDLE = 100_000
 
 SHIPPED = ("task", "event", "output", "model", "anomaly", "labels")
 """Sections that the tasks get: nothing in them is secret."""
+
+
+class Begun(NamedTuple):
+    """What `starting_states.write_states` wrote, and where in the log it stands."""
+
+    archive: Path
+    digest: str
+    offsets: Mapping[Partition, int]
 
 
 class Plan(NamedTuple):
@@ -42,6 +52,8 @@ class Plan(NamedTuple):
     """Decoded states that a task holds."""
     savepoint: str | None = None
     """Begin with the state of this savepoint or checkpoint."""
+    states: Begun | None = None
+    """Begin with what a worker has learned."""
     python: str = sys.executable
     """The interpreter of the task managers, with streamrnn[flink] installed."""
 
@@ -90,8 +102,11 @@ def flink_settings(plan: Plan) -> dict[str, str]:
     return found
 
 
-def tables(config: Config) -> dict[str, str]:
-    """The source and the sinks as Flink's SQL, by name."""
+def tables(config: Config, offsets: Mapping[Partition, int] | None = None) -> dict[str, str]:
+    """The source and the sinks as Flink's SQL, by name; the source begins at `offsets`, else where `kafka.start` says.
+
+    Raises `ConfigurationError` for offsets of another topic than the one that is read.
+    """
     kafka = config.kafka
     source = {
         "connector": "kafka",
@@ -103,7 +118,7 @@ def tables(config: Config) -> dict[str, str]:
         **_properties(kafka),
         "properties.group.id": config.application_id,
         "properties.isolation.level": "read_committed",
-        **_start(kafka.start),
+        **(_start(kafka.start) if offsets is None else _start_at(kafka, offsets)),
         "key.format": "raw", "key.fields": "key", "value.format": "raw", "value.fields-include": "EXCEPT_KEY",
     }  # fmt: skip
     columns = (
@@ -142,6 +157,15 @@ def insertion(config: Config, name: str) -> str:
     return f"INSERT INTO {name} SELECT `key`, `value`, {stamp}`headers` FROM {name}_messages"
 
 
+def operator_id(plan: Plan) -> str:
+    """By which Flink finds the operator's state in a savepoint.
+
+    States that a job began with have to be there as long as there are series without an event since. So the name says
+    which: a savepoint is refused by Flink where they are left out, or are others.
+    """
+    return "forecasts" if plan.states is None else f"forecasts-{plan.states.digest}"
+
+
 def shipped(config: Config) -> str:
     """What the tasks need of the configuration, as JSON."""
     return config.model_dump_json(include=set(SHIPPED))
@@ -171,13 +195,20 @@ def submit(config: Config, plan: Plan, *, wait: bool = False) -> str:
         made = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
         environment = StreamExecutionEnvironment(made(settings._j_configuration))
     table_environment = StreamTableEnvironment.create(environment)
-    for statement in tables(config).values():
+    begun = plan.states
+    if begun is not None:
+        environment.add_python_archive(str(begun.archive), FOLDER)
+    for statement in tables(config, None if begun is None else begun.offsets).values():
         table_environment.execute_sql(statement)
     text = shipped(config)
     rows = table_environment.to_data_stream(table_environment.from_path("events"))
     events = rows.map(NamesSeries(text), output_type=EVENT).uid("series").name("series of each event")
     answers = events.key_by(lambda event: event[0], key_type=EVENT.get_field_types()[0])
-    forecasts = answers.process(Forecasts(text, plan.held), output_type=MESSAGE).uid("forecasts").name("forecasts")
+    forecasts = (
+        answers.process(Forecasts(text, plan.held, begun=begun is not None), output_type=MESSAGE)
+        .uid(operator_id(plan))
+        .name("forecasts")
+    )
     found = {"forecasts": forecasts, "alerts": forecasts.get_side_output(TAGS["alert"])}
     found["dead_letters"] = forecasts.get_side_output(TAGS["dead letter"])
     statements = table_environment.create_statement_set()
@@ -204,6 +235,17 @@ def _start(start: object) -> dict[str, str]:
         moment = str(round(start.timestamp() * 1000))
         return {"scan.startup.mode": "timestamp", "scan.startup.timestamp-millis": moment}
     return {"scan.startup.mode": f"{start}-offset"}
+
+
+def _start_at(kafka: KafkaConfig, offsets: Mapping[Partition, int]) -> dict[str, str]:
+    topics = {partition.topic for partition in offsets}
+    if kafka.input_pattern is not None or topics != {*kafka.inputs} or len(topics) != 1:
+        raise ConfigurationError(
+            f"--state: what was learned stands at offsets of {', '.join(sorted(topics))}, and the input is "
+            f"{kafka.input_named}: a job goes on in the one topic that a state was learned from"
+        )
+    places = (f"partition:{partition.number},offset:{offset}" for partition, offset in sorted(offsets.items()))
+    return {"scan.startup.mode": "specific-offsets", "scan.startup.specific-offsets": ";".join(places)}
 
 
 def _properties(kafka: KafkaConfig) -> dict[str, str]:
