@@ -1,8 +1,9 @@
 """Events by the thousand: where in their JSON text the fields of interest lie, and what their times are.
 
 Only the plain case is read here: one flat object of JSON (RFC 8259) with each field of interest at most once, its time
-in RFC 3339. Every event that is anything else, a broken one included, is left to the schema (`records/events.py`),
-which decides; so nothing here has to say what is wrong. The JSON library reads the numbers and keys that were found.
+in RFC 3339 or a whole number since 1970. Every event that is anything else, a broken one included, is left to the
+schema (`records/events.py`), which decides; so nothing here has to say what is wrong. The JSON library reads the
+numbers and keys that were found.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ Int64 = npt.NDArray[np.int64]
 KEY: Final = 0  # roles of the names; from FIRST_NUMBER on they are numbers
 TIME: Final = 1
 FIRST_NUMBER: Final = 2
+
+_TEXT, _ANY = -2, -1  # what times may be, see `records/scanning.py`; else numbers alone, each so many microseconds
+_MOST_SECONDS = 20_000_000_000  # what is more are milliseconds, as the schema has it
+_MOST_DIGITS = 15
 
 _DAY = 86_400_000_000
 _NO_TIME = -(2**63)
@@ -174,6 +179,22 @@ def _time(text: Bytes, at: int, end: int, without_zone: bool) -> int:
 
 
 @kernel
+def _since_1970(text: Bytes, at: int, end: int, unit: int) -> int:
+    """Microseconds since 1970 of a whole number without a sign; the smallest integer where it is none, or too large."""
+    if end - at > _MOST_DIGITS:
+        return _NO_TIME
+    number = np.int64(0)
+    for i in range(at, end):
+        digit = _digit(text, i)
+        if digit < 0 or digit > 9:
+            return _NO_TIME
+        number = number * 10 + digit
+    if unit == _ANY:
+        unit = 1_000_000 if number <= _MOST_SECONDS else 1000
+    return int(number * unit) if number < (1 << 62) // unit else _NO_TIME
+
+
+@kernel
 def _role(names: Names, text: Bytes, start: int, end: int) -> int:
     """Which of the names it is, -1: none."""
     first = 0
@@ -220,7 +241,7 @@ def _event(names: Names, longest_key: int, text: Bytes, at: int, end: int, start
                 return False
             at = _string(text, at, end, role == KEY)
         elif text[at] == _MINUS or _ZERO <= text[at] <= _NINE:
-            if 0 <= role < FIRST_NUMBER:
+            if role == KEY:
                 return False
             at = _number(text, at, end)
         else:
@@ -264,6 +285,7 @@ def scan(
     names: Names,
     longest_key: int,
     without_zone: bool,
+    unit: int,
     text: Bytes,
     ends: Int64,
     starts: Int64,
@@ -271,7 +293,10 @@ def scan(
     null: Bytes,
     found: Found,
 ) -> None:
-    """Look through the events, which lie one after the other in `text`; `starts` and `stops` (names,) are for work."""
+    """Look through the events, which lie one after the other in `text`; `starts` and `stops` (names,) are for work.
+
+    `unit` is what times may be: text, text or numbers, or microseconds of numbers.
+    """
     begin = 0
     keys = numbers = 1
     found.keys[0] = found.numbers[0] = 91  # [
@@ -280,7 +305,12 @@ def scan(
         plain = _event(names, longest_key, text, begin, end, starts, stops)
         begin = end
         if plain:
-            found.times[i] = _time(text, starts[TIME] + 1, stops[TIME] - 1, without_zone)
+            if text[starts[TIME]] == _QUOTE:
+                found.times[i] = _NO_TIME
+                if unit < 0:
+                    found.times[i] = _time(text, starts[TIME] + 1, stops[TIME] - 1, without_zone)
+            else:
+                found.times[i] = _NO_TIME if unit == _TEXT else _since_1970(text, starts[TIME], stops[TIME], unit)
             plain = found.times[i] != _NO_TIME
         found.plain[i] = plain
         if not plain:

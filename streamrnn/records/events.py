@@ -28,7 +28,7 @@ from streamrnn.records.feedback import Feedback
 from streamrnn.records.future import FUTURE, future_field, future_numbers
 from streamrnn.records.log import Record
 from streamrnn.records.payloads import FRAMED, Payloads, framed, needs_payloads, read_json
-from streamrnn.records.scanning import PlainFields, Scanner
+from streamrnn.records.scanning import ANY, PlainFields, Scanner
 
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -172,7 +172,7 @@ class EventDecoder:
         event = self._event
         fields: PlainFields | None = getattr(rows, "plain", None)
         if rows is None and event.time_format is None:
-            fields = PlainFields(event.key, event.time, event.time_zone is None)
+            fields = PlainFields(event.key, event.time, event.time_zone is None, ANY)
         if fields is None or event.future:  # an object in the object is not plain
             return None
         return Scanner(fields, self._targets, event.features, longest_key=LONGEST_KEY, largest=LARGEST_VALUE)

@@ -16,12 +16,17 @@ _NO_NAME = b"\xff"  # no UTF-8, so no field is called so
 _NULL = np.frombuffer(b"null", np.uint8)
 
 
+TEXT, ANY = -2, -1
+"""Times are text alone; or numbers, too, whose size tells whether they are seconds or milliseconds."""
+
+
 class PlainFields(NamedTuple):
     """Where key and time stand in the rows of a file whose plain events are those of this file."""
 
     key: str | None  # None: events have no key
     time: str
     without_zone: bool  # a time without a zone is UTC
+    unit: int  # what times may be: text, or microseconds of a number's unit (`kernels/json_scan.py`)
 
 
 class Scanned(NamedTuple):
@@ -45,7 +50,8 @@ class Scanner:
         self._text = np.frombuffer(b"".join(names) or b" ", np.uint8)
         self._ends = np.cumsum([len(name) for name in names])
         self._needed = np.array([False, True, *[True] * len(needed), *[False] * len(others)])
-        self._longest_key, self._largest, self._without_zone = longest_key, largest, fields.without_zone
+        self._longest_key, self._largest = longest_key, largest
+        self._without_zone, self._unit = fields.without_zone, fields.unit
 
     def scan(self, values: Sequence[bytes]) -> Scanned:
         """Look through the events."""
@@ -65,8 +71,8 @@ class Scanner:
         work = np.zeros((2, len(self._ends)), np.int64)
         names = json_scan.Names(self._text, self._ends, self._needed)
         json_scan.scan(
-            names, self._longest_key, self._without_zone, np.frombuffer(text or b" ", np.uint8), ends, work[0], work[1],
-            _NULL, found,
+            names, self._longest_key, self._without_zone, self._unit, np.frombuffer(text or b" ", np.uint8), ends,
+            work[0], work[1], _NULL, found,
         )  # fmt: skip
         numbers = np.full((events, width), np.nan)
         keys: list[str | None] = [None] * events

@@ -25,9 +25,12 @@ from streamrnn.connectors.reading.tables import SPACES, cells_of, placed, trimme
 from streamrnn.connectors.reading.times import EPOCH
 from streamrnn.errors import EventInvalid
 from streamrnn.records.events import LARGEST_VALUE, targets_of
-from streamrnn.records.scanning import PlainFields
+from streamrnn.records.scanning import TEXT, PlainFields
 
 _NOT_UTF8 = "\ufffd"
+
+
+_MICROSECONDS = {"s": 1_000_000, "ms": 1000, "us": 1}
 
 
 class RowReader:
@@ -293,7 +296,8 @@ class ObjectRows(RowReader):
         usual = (
             layout.kind == "json"
             and time is not None
-            and (time.form, time.parts, len(time.columns)) == ("iso", "whole", 1)
+            and time.form in ("iso", "epoch")
+            and (time.parts, len(time.columns)) == ("whole", 1)
             and len(layout.keys) < 2
             and not layout.numbers
             and not self._sentinels
@@ -303,7 +307,10 @@ class ObjectRows(RowReader):
         )
         if not usual or time is None:
             return None
-        return PlainFields(layout.keys[0] if layout.keys else None, time.columns[0], event.time_zone is None)
+        unit = TEXT if time.form == "iso" else _MICROSECONDS.get(time.unit)
+        if unit is None:
+            return None
+        return PlainFields(layout.keys[0] if layout.keys else None, time.columns[0], event.time_zone is None, unit)
 
     def _object(self, line: bytes) -> Mapping[str, Any]:
         try:
