@@ -11,11 +11,13 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.comparison import alerts, same_bytes
 from tests.chaos.kills import kill_and_compare
+from tests.pipeline.faulty import POINTS
 from tests.pipeline.workers import Application, generate
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -72,6 +74,39 @@ def test_a_paused_worker_is_fenced(application: Callable[..., Application]) -> N
         assert app.workers.pop(0).returncode == 1
     assert app.stop(1) == 0
     assert len(app.outputs()) == 12_000
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_suspended_inside_a_commit_beyond_every_time_out_doubles_nothing(
+    application: Callable[..., Application], point: str
+) -> None:
+    app = application(partitions=2)
+    # Of the group, of the transaction that is open, and of the polls.
+    app.settings |= {"kafka.session_timeout": "2s", "kafka.broker_timeout": "4s", "kafka.max_poll_interval": "5s"}
+    app.settings |= {"kafka.max_poll_records": 50, "kafka.snapshot_slice": 20_000}
+    app.produce(4_000, 20)
+    first = app.start(0, f"{point}:20:stop", **{"kafka.group_instance_id": "null"})
+    app.wait_for(lambda: is_suspended(first.pid))
+    suspended = time.monotonic()
+    app.start(1, **{"kafka.group_instance_id": "null"})
+    app.wait_until_done()
+    app.produce(400, 20, seed=2, time=1_767_225_600 + 200 * 300)
+    app.wait_until_done()
+    time.sleep(max(0.0, suspended + 8.0 - time.monotonic()))
+    first.send_signal(signal.SIGCONT)
+    app.produce(400, 20, seed=3, time=1_767_225_600 + 220 * 300)
+    app.wait_until_done()
+    # It has rejoined, or ended with an error for its supervisor: never alive and idle.
+    if first.poll() is None:
+        assert app.stop(0) == 0
+    else:
+        assert app.workers.pop(0).returncode == 1
+    assert app.stop(1) == 0
+    assert len(app.outputs()) == 4_800
+
+
+def is_suspended(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] == "T"
 
 
 def test_workers_come_and_go(application: Callable[..., Application]) -> None:

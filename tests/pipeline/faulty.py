@@ -1,5 +1,7 @@
 """`python -m tests.pipeline.faulty POINT:COUNT run ...`: streamrnn that kills itself at a point inside a commit.
 
+With POINT:COUNT:stop it suspends itself there, until somebody sends SIGCONT.
+
 POINT is where, COUNT in which of the process's commits:
 
     before    nothing of the transaction was sent
@@ -21,12 +23,12 @@ from streamrnn.connectors.kafka.writer import Writer
 POINTS = ("before", "written", "ending", "after")
 
 
-def install(point: str, count: int) -> None:
+def install(point: str, count: int, by: signal.Signals) -> None:
     commits = 0
 
     def die(here: str) -> None:
         if here == point and commits == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
 
     commit, write, wait = Writer.commit, Writer._write, Writer._await
 
@@ -50,6 +52,6 @@ def install(point: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    where, _, number = sys.argv[1].partition(":")
-    install(where, int(number))
+    where, number, *stop = sys.argv[1].split(":")
+    install(where, int(number), signal.SIGSTOP if stop else signal.SIGKILL)
     main(sys.argv[2:])

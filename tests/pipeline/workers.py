@@ -62,7 +62,7 @@ class Application:
         return [part for name, value in pairs.items() for part in ("--set", f"{name}={value}")]
 
     def start(self, number: int = 0, fault: str | None = None, **extra: Any) -> subprocess.Popen[bytes]:
-        """Start worker `number`; with `fault` it kills itself inside a commit, see `tests.pipeline.faulty`."""
+        """Start worker `number`; with `fault` it ends or stands still inside a commit (`tests.pipeline.faulty`)."""
         named = {"kafka.group_instance_id": f"worker-{number}", **extra}
         module = ["tests.pipeline.faulty", fault] if fault else ["streamrnn"]
         self.logs[number] = self.folder / f"worker-{number}-{len(list(self.folder.iterdir()))}.log"
