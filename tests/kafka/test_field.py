@@ -70,7 +70,7 @@ def test_a_group_that_another_application_uses_is_named(client: Client, pipeline
     thread = threading.Thread(target=consume)
     thread.start()
     try:
-        assert joined.wait(120)
+        assert joined.wait(30)
         with (
             made.connector() as connector,
             pytest.raises(ConnectorError, match="application_id has members of another"),
