@@ -86,7 +86,7 @@ def test_a_worker_suspended_inside_a_commit_beyond_every_time_out_doubles_nothin
     app.settings |= {"kafka.max_poll_records": 50, "kafka.snapshot_slice": 20_000}
     app.produce(4_000, 20)
     first = app.start(0, f"{point}:20:stop", **{"kafka.group_instance_id": "null"})
-    app.wait_for(lambda: is_suspended(first.pid))
+    app.wait_for(lambda: is_suspended(first.pid), timeout=300)
     suspended = time.monotonic()
     app.start(1, **{"kafka.group_instance_id": "null"})
     app.wait_until_done()
