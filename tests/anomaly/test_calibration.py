@@ -11,10 +11,19 @@ COUNT = 5000
 
 
 def shares(kind: str, seeds: int) -> dict[float, float]:
-    scores = np.array([scored(*series(kind, seed, COUNT)).score for seed in range(seeds)])
+    results = [scored(*series(kind, seed, COUNT)) for seed in range(seeds)]
+    scores = np.array([result.score for result in results])
     assert scores.min() >= 0
     assert scores.max() <= 1
-    return {a: float((scores > 1 - a).mean()) / a for a in (0.5, 0.1, 0.01, 0.001)}
+    found = {a: float((scores > 1 - a).mean()) / a for a in (0.5, 0.1, 0.01, 0.001)}
+    if kind == "random walk":
+        # A walk goes far and stays there for hours, with an alert open: a few such alerts, all of whose events score
+        # high, are two thirds of what lies beyond .999 (docs/anomalies.md). They count by the event that opens them.
+        is_open = np.array([result.is_open for result in results])
+        goes_on = is_open & np.roll(is_open, 1, axis=1)
+        goes_on[:, 0] = False
+        found[0.001] = float((scores[~goes_on] > 0.999).mean()) / 0.001
+    return found
 
 
 def check(kind: str, rates: dict[float, float]) -> None:
