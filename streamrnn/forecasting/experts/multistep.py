@@ -83,6 +83,7 @@ STEP_ONE_CLIP = 8.0
 ERROR_CLIP = 4.0
 FARTHEST = 1e15  # sigmas
 SIMPLE: Final = [0, 3, 4]  # last value, step 1 held, the first season's last value: they begin with a regret of 1
+WINDOWS = 1.0  # events over steps, by which a group and the group before it count alike
 DRIFT_BOUND = 2.0  # times the running change over k steps
 WAVES: Final = 512
 
@@ -589,7 +590,7 @@ def _forecast(
         for k in range(2, H + 1):
             forecast[k - 1] = median[k - 1] = x
         return
-    _weigh(config, f, scratch)
+    _weigh(config, f, n, scratch)
     table_one, table_two = scratch.here, scratch.next
     has_here = (
         _look(season, 0, phases[0, 0], 0, 1, recent, table_one[0]),
@@ -689,14 +690,23 @@ def _median(recent: Float64, count: int, room: Float64) -> float:
 
 
 @kernel
-def _weigh(config: AheadConfig, f: Float32, scratch: MultistepScratch) -> None:
-    """Weights of every group's two mixtures; a group that has settled nothing takes those of the group before."""
+def _weigh(config: AheadConfig, f: Float32, n: int, scratch: MultistepScratch) -> None:
+    """Weights of every group's two mixtures after n events.
+
+    Forecasts of k steps overlap, so n events hold n / k that tell something new. With few of these a group keeps to the
+    weights of the group before, whose steps are shorter (measured with 0, 1, 2, 5 and 20 `WINDOWS`).
+    """
     size, group = step_groups.size_of(EXPERTS), step_groups.group_size_of(EXPERTS)
     for a in range(2 * config.groups):
         at = config.mixtures + a // 2 * group + a % 2 * size
         if not step_groups.weigh(f[at : at + size], EXPERTS, scratch.prior, scratch.mixing[a]):
             for j in range(EXPERTS):
                 scratch.mixing[a, j] = scratch.mixing[a - 2, j] if a >= 2 else (1.0 if j == 0 else 0.0)
+        elif a >= 2:
+            far = float(scratch.bounds[a // 2 + 1] - 1)
+            own = max(n - far, 0.0) / (max(n - far, 0.0) + WINDOWS * far)
+            for j in range(EXPERTS):
+                scratch.mixing[a, j] = own * scratch.mixing[a, j] + (1.0 - own) * scratch.mixing[a - 2, j]
     for g in range(config.groups):
         at = config.mixtures + g * group + 2 * size
         scratch.shares[g] = step_groups.share(f[at : at + step_groups.SHARES])
