@@ -1,15 +1,15 @@
-"""What comes again at regular intervals and about as large each time is the series' way: a job, a backup, a reset.
+"""What comes again by the clock and about as large each time is the series' way: a job, a backup, a report.
 
 A series remembers its last `KEPT` strange episodes: when each began, how far the value was off its forecast then, how
 many events it lasted and how strange it became. (An error more than `SUDDEN` times as large begins an episode of its
 own.) Two are alike where they are on the same side and neither is more than `ALIKE` times as large. A new one *recurs*
 where, from it back, `BEFORE` others like it stand at intervals of m P,
 
-    |interval - m P| <= `EXACT` P + 1.5 events,  m in 1..`SKIPPED`       like clockwork; some may have been too small
-    |interval - P|   <= `LOOSE` P                                      whenever something is full
+    |interval - m P| <= `EXACT` P + 1.5 events,  m in 1..`SKIPPED`       some may have been too small
 
-P being how long ago one of the last was. A few that are alike may stand between, no more than fit so far (loosely:
-one).
+P being how long ago one of the last was: a time that schedulers count by, whole days or one of the `PARTS` of a day, to
+within an event. Other intervals are no schedule: what crashes every 50 minutes is told each time. A few that are alike
+may stand between, no more than fit so far.
 
 What recurs opens no alert (`rules.squeezed`) for `STRETCH` times as long as the longest of those lasted, and a few
 events, unless it becomes stranger than `SHARE` times the strangest of those, and `MARGIN`. What is still strange then
@@ -33,8 +33,11 @@ KEPT = 8
 BEFORE = 3
 SUDDEN = 3.0
 ALIKE, LARGER = 1.6, 1.25  # times as large; the largest of those before is what a new one is held against
-EXACT, SKIPPED, LOOSE = 0.03, 3.0, 0.2
-CANDIDATES, MISSES = 4, 1
+EXACT, SKIPPED = 0.03, 3.0
+CANDIDATES = 4
+DAY, WEEK = 86_400e6, 7 * 86_400e6  # microseconds
+PARTS = (2, 3, 4, 6, 8, 12, 24, 48, 72, 96, 144, 288)  # of a day: 12 hours to 5 minutes
+EVENTS = 12.0  # of a shorter interval any would be near some part
 BEGINS, LEAST = 0.8, 2.0  # an episode begins at this share of A, and at so many decades at least
 APART = 6  # events below that before another begins
 STRETCH, FEW = 1.5, 3.0  # events
@@ -60,9 +63,21 @@ def _place(state: Singles, back: int) -> int:
 
 
 @kernel
-def _fits(
-    state: Singles, times: Doubles, now: float, size: float, period: float, reach: float, exact: bool
-) -> tuple[float, float]:
+def _is_of_a_clock(period: float, apart: float) -> bool:
+    """Whether schedulers count by such an interval; both in microseconds."""
+    if period < EVENTS * apart:
+        return False
+    if period > DAY - apart:
+        unit = DAY if EVENTS * apart <= DAY else WEEK
+        return abs(period - max(round(period / unit), 1.0) * unit) <= apart
+    off = DAY
+    for part in PARTS:
+        off = min(off, abs(period - DAY / part))
+    return off <= apart
+
+
+@kernel
+def _fits(state: Singles, times: Doubles, now: float, size: float, period: float, reach: float) -> tuple[float, float]:
     """How long the longest of `BEFORE` episodes at such intervals lasted, -1: there are fewer; the strangest's D."""
     hits, misses, last, longest, largest, peak = 0, 0, now, 0.0, 0.0, 0.0
     for back in range(1, min(int(state[COUNT]), KEPT) + 1):
@@ -70,7 +85,7 @@ def _fits(
         if not _alike(float(state[SIZES + at]), size):
             continue
         gap = last - times[at]
-        steps = min(max(round(gap / period), 1.0), SKIPPED if exact else 1.0)
+        steps = min(max(round(gap / period), 1.0), SKIPPED)
         if abs(gap - steps * period) <= reach:
             hits, last = hits + 1, times[at]
             longest, peak = max(longest, float(state[LENGTHS + at])), max(peak, float(state[PEAKS + at]))
@@ -79,7 +94,7 @@ def _fits(
                 return (longest if abs(size) <= LARGER * largest else -1.0), peak
         else:
             misses += 1
-            if misses > (hits + 1 if exact else MISSES):
+            if misses > hits + 1:
                 break
     return -1.0, peak
 
@@ -90,11 +105,9 @@ def _recurs(state: Singles, times: Doubles, now: float, apart: float, size: floa
     for back in range(1, min(int(state[COUNT]), CANDIDATES) + 1):
         at = _place(state, back)
         period = now - times[at]
-        if not period > 0.0 or not _alike(float(state[SIZES + at]), size):
+        if not _is_of_a_clock(period, apart) or not _alike(float(state[SIZES + at]), size):
             continue
-        lasted, peak = _fits(state, times, now, size, period, EXACT * period + 1.5 * apart, True)
-        if lasted < 0.0:
-            lasted, peak = _fits(state, times, now, size, period, LOOSE * period, False)
+        lasted, peak = _fits(state, times, now, size, period, EXACT * period + 1.5 * apart)
         if lasted >= 0.0:
             return lasted, peak
     return -1.0, 0.0
@@ -108,9 +121,9 @@ def kept_down(
 
     Args:
         state: `(COLUMNS,)`; changes.
-        times: `(KEPT,)`, when the remembered episodes began; changes.
-        now: the event's time, in the same unit.
-        apart: the usual time between two events.
+        times: `(KEPT,)`, when the remembered episodes began, microseconds; changes.
+        now: the event's time, microseconds.
+        apart: the usual time between two events, microseconds.
         size: how far the value is off its forecast; NaN where there is none.
         strangeness: >= 0.
         open_at: A.
