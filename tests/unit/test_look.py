@@ -69,6 +69,24 @@ def test_every_numeric_column_is_a_target_but_not_key_time_features_or_text() ->
     assert columns.event.features == ("f",)
 
 
+@pytest.mark.parametrize("name", ["device_id", "sensor.id", "symbol", "Station ID"])
+@pytest.mark.parametrize("ids", [("1", "2", "3"), ("a", "b", "c")])
+def test_series_that_take_turns_are_told_apart(name: str, ids: tuple[str, ...]) -> None:
+    rows = [f"{1_700_000_000 + 7 * i + i % 2},{ids[i * 5 % 3]},{20 + 5 * (i % 3)}" for i in range(60)]
+    found = csv(f"time,{name},temp", *rows)
+    assert found.layout.keys == (name,)
+    assert found.layout.targets == ("temp",)
+    assert any("take turns" in note and f"--exclude {name}" in note for note in found.notes)
+
+
+def test_the_number_of_a_mode_cuts_no_even_series_into_pieces() -> None:
+    modes = "112123312213113221" * 4
+    found = csv("time,temp,mode_id", *(f"{1_700_000_000 + 60 * i},{20 + i % 7},{modes[i]}" for i in range(60)))
+    assert found.layout.keys == ()
+    found = csv("time,temp,status_code", *(f"{1_700_000_000 + i * i},{20 + i % 7},{modes[i]}" for i in range(60)))
+    assert found.layout.keys == ()
+
+
 def test_value_is_the_target_where_there_is_one() -> None:
     assert csv("time,value,other", "0,1,2").layout.targets == ("value",)
 

@@ -20,9 +20,13 @@ KNOWN = (
 """Names that say "this is the series", the likeliest first."""
 _WORDS = "id ids no nr number num code key uid uuid sensor device station meter machine store channel node tag"
 _ID_WORDS = frozenset(_WORDS.split())
+_NO_SERIES = frozenset(("code", "no", "nr", "number", "num"))
+"""Words of identifiers that as often say what happened, or count it."""
 _MOST_COLUMNS = 12
 _REPEATED = 0.01
 _USUAL = 0.3  # two series with the same times repeat half of them
+_TURNS = 0.25
+_OFTEN = 3
 
 
 def is_id_name(name: str) -> bool:
@@ -56,7 +60,25 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
     for name in ordered:
         if _rank(name) < len(KNOWN) and _in_blocks(sample, name, rows, times):
             return (name,), [f"key: {name} (each of its values has times of its own; another: --key)"]
+    for name in ordered:
+        if _names_series(name) and _take_turns(sample, name, rows) and _keeps_time(sample, (name,), rows, times):
+            note = f"key: {name} (its values take turns; another: --key; one series of all: --exclude {name})"
+            return (name,), [note]
     return (), []
+
+
+def _names_series(name: str) -> bool:
+    return _rank(name) < len(KNOWN) or bool((_ID_WORDS - _NO_SERIES) & set(words_of(name)))
+
+
+def _take_turns(sample: Sample, name: str, rows: Sequence[int]) -> bool:
+    """Whether the values change from row to row and come again, as of series whose events arrive one by one."""
+    cells = sample.cells(name)
+    values = [cells[at] for at in rows]
+    count = Counter(values)
+    changes = sum(a != b for a, b in itertools.pairwise(values))
+    again = sum(times for times in count.values() if times >= _OFTEN)
+    return changes >= _TURNS * len(values) and again >= 0.9 * len(values)
 
 
 def _rank(name: str) -> int:
@@ -87,8 +109,8 @@ def _doubled(sample: Sample, names: Sequence[str], rows: Sequence[int], times: S
 def _keeps_time(sample: Sample, names: Sequence[str], rows: Sequence[int], times: Sequence[float | None]) -> bool:
     """Whether the times of each key are as even as all times together.
 
-    A regular series of which some rows come twice has none: what differs between those rows, such as the weather in
-    words, cuts it into pieces.
+    A regular series has none: what differs between its rows, such as the weather in words or the number of a mode, cuts
+    it into pieces.
     """
     columns = [sample.cells(name) for name in names]
     of_key: dict[tuple[str, ...], list[float]] = {}
