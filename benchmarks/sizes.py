@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamrnn.config.tree import Config
-from streamrnn.forecasting.experts import multistep
+from streamrnn.forecasting.experts import far_state
 from streamrnn.forecasting.layout import NOW_SIZE
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.state.arrays import fields
@@ -48,7 +48,7 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
         found = {name: size * targets for name, size in found.items()}
         named = sum(found.values())
         if ahead is not None:
-            for name, size in multistep.parts(ahead).items():
+            for name, size in far_state.parts(ahead).items():
                 found[f"far steps: {name}"] = size * targets
         rows = {name: array[:1].nbytes for name, array in fields(model.series.arrays)}
         kept = ("numbers", "singles", "tables", "visits")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting import blending, calendar, cycles, drift, future_inputs
 from streamrnn.forecasting.calendar import CLOCK_SIZE, EVENTS, KIND, MOST_SEASONS, NONE, TICK, season_at
-from streamrnn.forecasting.experts import multistep, pooled, season_tables
+from streamrnn.forecasting.experts import far_state, multistep, pooled, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import ROOM, Seen, all_steps, learn_all
 from streamrnn.forecasting.experts.readout import (
@@ -84,7 +84,7 @@ class ForecasterSeries(NamedTuple):
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
-    multistep: multistep.MultistepSeries
+    multistep: far_state.MultistepSeries
     future: future_inputs.FutureSeries
 
 
@@ -115,7 +115,7 @@ class ForecasterScratch(NamedTuple):
     weights: Float64  # (experts,)
     room: Float64  # (ROOM,) of experts
     recurrent: RecurrentScratch
-    multistep: multistep.MultistepScratch
+    multistep: far_state.MultistepScratch
     future: future_inputs.FutureScratch
 
 
@@ -129,7 +129,7 @@ def allocate(
     T, H, at = config.targets, config.horizon, config.at
     own = config.recurrent.own_weights
     shared, recurrent, recurrent_scratch = allocate_recurrent(config.recurrent, rows, T, config.inputs, seed)
-    far, far_scratch = multistep.allocate(config.ahead, rows, T)
+    far, far_scratch = far_state.allocate(config.ahead, rows, T)
     future, future_scratch = future_inputs.allocate(config.future, config.known_ahead, rows, T)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),

@@ -6,6 +6,8 @@ from kernel to kernel is what numba spends its compile time on, and one run of m
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from streamrnn.forecasting.calendar import MOST_SEASONS
@@ -70,6 +72,12 @@ class Layout(NamedTuple):
     cells: int
 
 
+def offsets_of(sizes: Mapping[str, int], total: str) -> dict[str, int]:
+    """Where each part begins when they lie one after the other, and under `total` where the last one ends."""
+    ends = [0, *itertools.accumulate(sizes.values())]
+    return dict(zip([*sizes, total], ends, strict=True))
+
+
 def make_layout(
     *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, inputs: int, hidden: int, own: Blocks,
     blend: int,
@@ -96,15 +104,9 @@ def make_layout(
         "pooled_step": 1,
         "blend": blend,
     }
-    at: dict[str, int] = {}
-    for part, total in ((sizes, "numbers"), (singles, "singles")):
-        offset = 0
-        for name, size in part.items():
-            at[name] = offset
-            offset += size
-        at[total] = offset
     return Layout(
-        **at,
+        **offsets_of(sizes, "numbers"),
+        **offsets_of(singles, "singles"),
         values=values,
         bins=bins,
         slow=TABLE_ROWS * bins,

@@ -19,7 +19,7 @@ from streamrnn.forecasting import future_inputs
 from streamrnn.forecasting.blending import blend_size
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
-from streamrnn.forecasting.experts import multistep
+from streamrnn.forecasting.experts import far_state
 from streamrnn.forecasting.experts.autoregression import AutoregressionConfig
 from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig, own_blocks
 from streamrnn.forecasting.experts.readout import Blocks, make_blocks
@@ -52,7 +52,7 @@ class ForecasterConfig(NamedTuple):
     at: Layout
     recurrent: RecurrentConfig
     autoregression: AutoregressionConfig
-    ahead: multistep.AheadConfig | None
+    ahead: far_state.AheadConfig | None
     future: future_inputs.FutureConfig | None
     known_ahead: tuple[int, ...]  # which features are
     drift: PageHinkley
@@ -195,7 +195,7 @@ def forecaster_config(
         at=Layout(*([0] * len(Layout._fields))),
         recurrent=recurrent,
         autoregression=AutoregressionConfig(far_lags, chosen["cross"], 0.9997, 0, True, make_blocks()),
-        ahead=multistep.ahead_config(horizon),
+        ahead=far_state.ahead_config(horizon),
         future=future_inputs.future_config(len(known_ahead), horizon),
         known_ahead=tuple(known_ahead),
         drift=PageHinkley(grace=30, delta=0.5, threshold=30.0, alpha=0.9999),

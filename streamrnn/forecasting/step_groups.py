@@ -7,7 +7,7 @@ experts p_k and the running median u of |y - o|, or a tenth of its root mean squ
     mean    r_k = 2 (o - y) (o - p_k) / u^2         median    r_k = sign(o - y) (o - p_k) / u
     R_k = d R_k + r_k,   V_k = d V_k + r_k^2,   weight_k ~ max(R_k, 0) / (1 + V_k)
 
-Few independent errors of a far step are seen while a series is young: simple experts (`multistep.SIMPLE`) have a regret
+Few independent errors of a far step are seen while a series is young: simple experts (`far_state.SIMPLE`) have a regret
 of 1 from the beginning, so that one lucky forecast is not all of the mixture. An expert that says NaN sleeps, and a
 share of the median's mixture is published, as in `blending.py`.
 

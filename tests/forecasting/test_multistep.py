@@ -9,7 +9,7 @@ import pytest
 
 from streamrnn.forecasting import step_groups
 from streamrnn.forecasting.calendar import BY_EVENTS, CLOCK_SIZE, give_bins, season_at
-from streamrnn.forecasting.experts import multistep, season_tables
+from streamrnn.forecasting.experts import far_state, season_tables
 from streamrnn.forecasting.layout import LAST, LEVEL, LEVELS
 from streamrnn.forecasting.presets import forecaster_config
 from streamrnn.forecasting.scaling import HIGH, LOW, SEEN, observe_scale
@@ -165,13 +165,13 @@ def test_two_seasons_share_the_bins(first: int, second: int) -> None:
 
 def test_groups_and_knots_cover_every_step_once() -> None:
     for horizon in [*range(2, 101), 168, 288, 1000]:
-        config = multistep.ahead_config(horizon)
+        config = far_state.ahead_config(horizon)
         assert config is not None
         bounds = step_groups.group_bounds(horizon)
         assert bounds[0] == 2
         assert bounds[-1] == horizon + 1
         assert (np.diff(bounds) > 0).all()
-        knots = multistep.knot_steps(horizon, config.knots)
+        knots = far_state.knot_steps(horizon, config.knots)
         assert knots[0] == 2
         assert knots[-1] == horizon
         assert (np.diff(knots) > 0).all()
@@ -179,8 +179,8 @@ def test_groups_and_knots_cover_every_step_once() -> None:
 
 def test_bytes_grow_slower_than_the_horizon() -> None:
     def size(horizon: int) -> int:
-        config = multistep.ahead_config(horizon)
-        series, _ = multistep.allocate(config, 1, 1)
+        config = far_state.ahead_config(horizon)
+        series, _ = far_state.allocate(config, 1, 1)
         return series.numbers.nbytes + series.singles.nbytes
 
     assert size(1) == 0
