@@ -174,18 +174,20 @@ def _numbers(decoded: Decoded, answers: Answers, levels: int, explain: bool) -> 
         answers.forecast, answers.forecast_median, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0],
         *(part[:, level] for level in range(levels) for part in (answers.forecast_lower, answers.forecast_upper)),
     ]  # fmt: skip
+    once = [answers.score]
+    if explain:
+        once += [answers.strength, *answers.channels.T]
     first, last = len(now), len(now) + horizon * len(ahead)  # of what comes per step
     width = last + len(every)
-    numbers = np.empty((events, targets * width + 1 + (1 + answers.channels.shape[1] if explain else 0)))
+    numbers = np.empty((events, targets * width + len(once)))
     own = numbers[:, : targets * width].reshape(events, targets, width)
     steps = own[:, :, first:last].reshape(events, targets, horizon, len(ahead))
     for column, part in [*enumerate(now), *enumerate(every, last)]:
         own[:, :, column] = part
     for column, part in enumerate(ahead):
         steps[..., column] = part.swapaxes(1, 2)
-    numbers[:, targets * width] = answers.score
-    if explain:
-        numbers[:, targets * width + 1], numbers[:, targets * width + 2 :] = answers.strength, answers.channels
+    for column, part in enumerate(once, targets * width):
+        numbers[:, column] = part
     return numbers
 
 

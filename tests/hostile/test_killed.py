@@ -266,11 +266,9 @@ def test_a_second_interrupt_exits_at_once(streamrnn: Streamrnn, source: Path, tm
     assert dots(process, 1) == 1  # inside a call that never returns
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
-    while process.poll() is None:
-        process.send_signal(
-            signal.SIGINT
-        )  # the first may still be on its way when the second comes: signals do not queue
-    assert process.returncode == 130
+    while process.poll() is None:  # signals do not queue: the first may be on its way when the second comes
+        process.send_signal(signal.SIGINT)
+    assert process.returncode in (130, -signal.SIGINT)  # another one may come when the handler is gone already
 
 
 # --- no room ----------------------------------------------------------------------------------------------------------
