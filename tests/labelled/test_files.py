@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.commands import SMALL, Streamrnn, finish
-from tests.hostile.test_killed import SLOWLY, dots
+from tests.hostile.test_killed import SLOWLY, marks
 from tests.inside import Inside
 from tests.labelled.streams import configured, stream
 
@@ -93,7 +93,7 @@ def test_kills_at_random_points(streamrnn: Streamrnn, tmp_path: Path) -> None:
     hits = 0
     for _ in range(4):
         process = streamrnn.start(*arguments(disturbed, source), code=SLOWLY)
-        dots(process, int(random.integers(0, 5)))
+        marks(process, int(random.integers(0, 5)))
         for _ in range(int(random.integers(0, 40_000))):  # somewhere inside the next commit
             pass
         hits += process.poll() is None
