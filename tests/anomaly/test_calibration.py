@@ -11,19 +11,10 @@ COUNT = 5000
 
 
 def shares(kind: str, seeds: int) -> dict[float, float]:
-    results = [scored(*series(kind, seed, COUNT)) for seed in range(seeds)]
-    scores = np.array([result.score for result in results])
+    scores = np.array([scored(*series(kind, seed, COUNT)).score for seed in range(seeds)])
     assert scores.min() >= 0
     assert scores.max() <= 1
-    found = {a: float((scores > 1 - a).mean()) / a for a in (0.5, 0.1, 0.01, 0.001)}
-    if kind == "random walk":
-        # A walk goes far and stays there for hours, with an alert open: a few such alerts, all of whose events score
-        # high, are two thirds of what lies beyond .999 (docs/anomalies.md). They count by the event that opens them.
-        is_open = np.array([result.is_open for result in results])
-        goes_on = is_open & np.roll(is_open, 1, axis=1)
-        goes_on[:, 0] = False
-        found[0.001] = float((scores[~goes_on] > 0.999).mean()) / 0.001
-    return found
+    return {a: float((scores > 1 - a).mean()) / a for a in (0.5, 0.1, 0.01, 0.001)}
 
 
 def check(kind: str, rates: dict[float, float]) -> None:
@@ -39,10 +30,23 @@ def test_false_alarm_rates(kind: str) -> None:
     check(kind, shares(kind, seeds=12))
 
 
+WALK = pytest.mark.xfail(strict=True, reason="a walk goes far and stays: an open alert's events all score high, 3.5")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(one, marks=WALK if one == "random walk" else ()) for one in KINDS])
 def test_false_alarm_rates_over_a_hundred_seeds(kind: str) -> None:
     check(kind, shares(kind, seeds=100))
+
+
+@pytest.mark.slow
+def test_a_walk_scores_high_no_more_often_where_an_open_alert_counts_once() -> None:
+    results = [scored(*series("random walk", seed, COUNT)) for seed in range(100)]
+    is_open = np.array([result.is_open for result in results])
+    goes_on = is_open & np.roll(is_open, 1, axis=1)
+    goes_on[:, 0] = False
+    scores = np.array([result.score for result in results])
+    assert 1 / 2 < (scores[~goes_on] > 0.999).mean() / 0.001 < 2
 
 
 @pytest.mark.parametrize(("factor", "shift"), [(1e-6, 0.0), (1e6, -1e9), (-3.0, 7.0)])

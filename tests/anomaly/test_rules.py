@@ -27,7 +27,7 @@ from streamrnn.records.log import Partition
 from tests.anomaly.simulate import INTERVAL, KINDS, START, Scored, scored, series
 
 COUNT = 4000
-UP, DOWN = np.array([1000, 1510, 1890, 2570, 2960, 3700]), np.array([1250, 1640, 2240, 2770, 3160, 3900])
+UP, DOWN = np.arange(1000, 4000, 500), np.arange(1250, 4000, 500)
 
 
 def spiky(kind: str = "white noise", seed: int = 0) -> Scored | Any:
