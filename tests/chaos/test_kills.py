@@ -67,11 +67,7 @@ def test_a_paused_worker_is_fenced(application: Callable[..., Application]) -> N
     app.wait_until_done()
     app.produce(4_000, 20, seed=3, time=1_767_225_600 + 400 * 300)
     app.wait_until_done()
-    # The paused worker has rejoined, or ended with an error for its supervisor: never alive and idle.
-    if first.poll() is None:
-        assert app.stop(0) == 0
-    else:
-        assert app.workers.pop(0).returncode == 1
+    has_rejoined_or_ended(app)
     assert app.stop(1) == 0
     assert len(app.outputs()) == 12_000
 
@@ -96,13 +92,17 @@ def test_a_worker_suspended_inside_a_commit_beyond_every_time_out_doubles_nothin
     first.send_signal(signal.SIGCONT)
     app.produce(400, 20, seed=3, time=1_767_225_600 + 220 * 300)
     app.wait_until_done()
-    # It has rejoined, or ended with an error for its supervisor: never alive and idle.
-    if first.poll() is None:
+    has_rejoined_or_ended(app)
+    assert app.stop(1) == 0
+    assert len(app.outputs()) == 4_800
+
+
+def has_rejoined_or_ended(app: Application) -> None:
+    """Worker 0, which was suspended, works again, or ended with an error for its supervisor: never alive and idle."""
+    if app.workers[0].poll() is None:
         assert app.stop(0) == 0
     else:
         assert app.workers.pop(0).returncode == 1
-    assert app.stop(1) == 0
-    assert len(app.outputs()) == 4_800
 
 
 def is_suspended(process: int) -> bool:

@@ -43,6 +43,13 @@ def one_by_one(made: Pipeline, first: int, last: int) -> None:
         made.feed(0, [(b"k", b"%d" % number)])
 
 
+def read_and_commit(made: Pipeline) -> None:
+    """A worker reads so many records, commits, and ends."""
+    with made.connector() as connector:
+        take_over(connector)
+        connector.commit(echo(take(connector, READ), b"state"))
+
+
 def cut(broker: Broker, topic: str, records: int) -> None:
     """Take the broker away, and give it back with so many records in the topic's log."""
     broker.kill()
@@ -83,9 +90,7 @@ def test_a_log_that_was_cut_while_nobody_read_and_grew_again_stops_the_next_work
     with Client(mortal.bootstrap) as client:
         made = Pipeline(client, broker_timeout=60.0, session_timeout=6.0)
         one_by_one(made, 0, READ)
-    with made.connector() as connector:
-        take_over(connector)
-        connector.commit(echo(take(connector, READ), b"state"))
+    read_and_commit(made)
     cut(mortal, made.partitions[0].topic, KEPT)
     with Client(mortal.bootstrap) as client:
         made.client = client
@@ -101,9 +106,7 @@ def test_a_log_that_ends_before_the_committed_offset_is_refused(mortal: Broker) 
     with Client(mortal.bootstrap) as client:
         made = Pipeline(client, session_timeout=6.0)
         one_by_one(made, 0, READ)
-    with made.connector() as connector:
-        take_over(connector)
-        connector.commit(echo(take(connector, READ), b"state"))
+    read_and_commit(made)
     cut(mortal, made.partitions[0].topic, KEPT)
     with made.connector() as connector:
         [partition] = [p for polled in poll_until(connector, lambda polled: polled.assigned) for p in polled.assigned]
