@@ -13,7 +13,7 @@ from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.memory import MemoryRecord
 from streamrnn.records.dead_letters import dead_letter
-from streamrnn.records.events import targets_of
+from streamrnn.records.event_schema import targets_of
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.runtime.task import make_decoder, make_model
 from streamrnn.state.partition_model import PartitionModel

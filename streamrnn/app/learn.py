@@ -19,7 +19,8 @@ from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.connectors.rows_to_come import look_ahead
 from streamrnn.errors import ConfigurationError, StateError
-from streamrnn.records.events import EventDecoder, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Message, Partition, Record
 from streamrnn.runtime.task import task_of
 from streamrnn.state.partition_model import PartitionModel

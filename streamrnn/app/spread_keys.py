@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from streamrnn.records.events import DEFAULT_KEY
+from streamrnn.records.event_schema import DEFAULT_KEY
 from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer, Step
 

@@ -26,7 +26,8 @@ from streamrnn.connectors.base import Polled
 from streamrnn.connectors.file_outputs import FileOutputConnector
 from streamrnn.connectors.requests import Refused, ask
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
-from streamrnn.records.events import LARGEST_VALUE, format_times
+from streamrnn.records.event_schema import LARGEST_VALUE
+from streamrnn.records.events import format_times
 from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
 

@@ -32,7 +32,8 @@ from streamrnn.evaluation.reading import EventFile
 from streamrnn.evaluation.results import number
 from streamrnn.evaluation.season import season_length
 from streamrnn.forecasting.key_rules import IgnoredEvents
-from streamrnn.records.events import Decoded, Float64, Int64, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import Decoded, Float64, Int64
 from streamrnn.runtime.task import ForecastTask
 
 NAIVE2: Final = "naive2"

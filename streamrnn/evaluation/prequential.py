@@ -25,7 +25,8 @@ from streamrnn.forecasting.answers import Answers
 from streamrnn.forecasting.key_rules import IgnoredEvents
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.forecasting.scorecard import Scorecard
-from streamrnn.records.events import Decoded, Float64, Int64, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import Decoded, Float64, Int64
 from streamrnn.runtime.task import ForecastTask
 
 MODEL = "streamrnn"

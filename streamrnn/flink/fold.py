@@ -9,7 +9,7 @@ import orjson
 
 from streamrnn.config.tree import Config
 from streamrnn.errors import StreamRNNError
-from streamrnn.records.events import DEFAULT_KEY
+from streamrnn.records.event_schema import DEFAULT_KEY
 from streamrnn.records.log import Message, Record
 from streamrnn.records.payloads import needs_payloads
 from streamrnn.runtime.state_cache import StateCache

@@ -25,7 +25,8 @@ from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.bound_calls import bind
 from streamrnn.records.alerts import encode_alerts
-from streamrnn.records.events import Decoded, format_times, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.feedback import Feedback
 from streamrnn.records.forecasts import encode
 from streamrnn.records.latest import Opened, forecast_steps, numbers, open_alerts, origin

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.errors import ConfigurationError
-from streamrnn.records.events import DEFAULT_KEY, LARGEST_VALUE
+from streamrnn.records.event_schema import DEFAULT_KEY, LARGEST_VALUE
 from streamrnn.records.future import RowsToCome
 
 Float64 = npt.NDArray[np.float64]

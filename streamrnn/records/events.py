@@ -12,20 +12,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NamedTuple, NotRequired, TypeAlias
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import TypeAdapter, ValidationError
 
 from streamrnn.config.event import EventConfig
 from streamrnn.errors import ConfigurationError, EventAhead, EventError, EventInvalid
 from streamrnn.records import feedback
+from streamrnn.records.event_schema import (
+    DEFAULT_KEY,
+    EPOCH,
+    LARGEST_VALUE,
+    LONGEST_KEY,
+    Key,
+    event_schema,
+    targets_of,
+)
 from streamrnn.records.feedback import Feedback
-from streamrnn.records.future import FUTURE, future_field, future_numbers
+from streamrnn.records.future import FUTURE, future_numbers
 from streamrnn.records.log import Record
 from streamrnn.records.payloads import FRAMED, Payloads, framed, needs_payloads, read_json
 from streamrnn.records.scanning import ANY, PlainFields, Scanner
@@ -33,18 +40,7 @@ from streamrnn.records.scanning import ANY, PlainFields, Scanner
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
 
-LARGEST_VALUE = 1e100
-"""Beyond it squares and products inside the model would leave float64; such a value is a dead letter."""
-
-DEFAULT_TARGETS = ("value",)
-DEFAULT_KEY = "default"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
-
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST_VALUE, le=LARGEST_VALUE)]
-LONGEST_KEY = 1000
-Key = Annotated[str, Field(max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
 
 FIRST_TIME, LAST_TIME = -62_135_596_800_000_000, 253_402_300_799_999_999
 """Of the years 1 to 9999 in UTC, microseconds since 1970: RFC 3339 has no others."""
@@ -88,42 +84,6 @@ class Decoded(NamedTuple):
         """The feedback that was not refused; after the batch was processed."""
         refused = {id(record) for record, _ in self.rejected} if self.feedback else ()
         return [one for one in self.feedback if id(one.record) not in refused]
-
-
-def targets_of(event: EventConfig) -> tuple[str, ...]:
-    """The names to forecast."""
-    return event.targets or DEFAULT_TARGETS
-
-
-def event_schema(event: EventConfig, horizon: int = 1, *, text: bool = False, timed: bool = True) -> TypeAdapter[Any]:
-    """The schema of one event; with `text` numbers may be written as strings; not `timed`: its time is read already."""
-    fields = dict.fromkeys(targets_of(event), number_type(text) | None)
-    if event.future:
-        fields[FUTURE] = NotRequired[future_field(event, horizon, number_type(text))]
-    return schema_of("One measurement of one series.", event, fields, text, timed)
-
-
-def number_type(text: bool) -> Any:
-    """A number, which with `text` may be written as a string."""
-    return Number if text else Annotated[Number, Strict()]
-
-
-def schema_of(what: str, event: EventConfig, fields: dict[str, Any], text: bool, timed: bool) -> TypeAdapter[Any]:
-    """The schema of an event with key, time, features and further `fields`; `what` says what it is."""
-    time: Any = datetime
-    if timed:  # the rows of a file come with their times read
-        if event.time_format is not None:
-            time = Annotated[datetime, BeforeValidator(_strptime(event.time_format))]
-        elif event.time_unit is not None:
-            time = Annotated[datetime, BeforeValidator(_since_1970(event.time_unit))]
-        if event.time_zone is not None:
-            time = Annotated[time, AfterValidator(_in_zone(event.time_zone))]
-    common: dict[str, Any] = {event.key: NotRequired[Key | None], event.time: NotRequired[time | None]}
-    features: dict[str, Any] = dict.fromkeys(event.features, NotRequired[number_type(text) | None])
-    typed_dict: Any = TypedDict
-    schema = typed_dict("Event", common | fields | features)
-    schema.__doc__ = f"{what} Numbers may be null (missing); further fields are ignored."
-    return TypeAdapter(schema)
 
 
 class EventDecoder:
@@ -365,7 +325,7 @@ class EventDecoder:
     def _time(self, fields: dict[str, Any], record: Record) -> int:
         time: datetime | None = fields.get(self._event.time)
         if time is not None:
-            since = time - (_NAIVE_EPOCH if time.tzinfo is None else _EPOCH)
+            since = time - (_NAIVE_EPOCH if time.tzinfo is None else EPOCH)
             moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
             if not FIRST_TIME <= moment <= LAST_TIME:
                 raise EventInvalid(f"{self._event.time}: {time.isoformat()} is in UTC outside the years 1 to 9999")
@@ -402,43 +362,6 @@ def _as_written(key: str, name: str, value: bytes | None) -> str:
         return key
     text = fields.get(name) if isinstance(fields, dict) else None
     return text if isinstance(text, str) else key
-
-
-def _strptime(form: str) -> Callable[[object], object]:
-    def parse(value: object) -> object:
-        return datetime.strptime(value, form) if isinstance(value, str) else value
-
-    return parse
-
-
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
-def _since_1970(unit: str) -> Callable[[object], object]:
-    per = _PER_SECOND[unit]
-
-    def parse(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return value
-        micro = value * 1_000_000 // per if isinstance(value, int) else round(value * 1_000_000 / per)
-        try:
-            return _EPOCH + timedelta(microseconds=micro)
-        except OverflowError:
-            raise ValueError(f"{value} {unit} since 1970 are outside the calendar") from None
-
-    return parse
-
-
-def _in_zone(name: str) -> Callable[[datetime], datetime]:
-    zone = ZoneInfo(name)
-
-    def parse(time: datetime) -> datetime:
-        try:
-            return time if time.tzinfo is not None else time.replace(tzinfo=zone).astimezone(UTC)
-        except OverflowError:
-            raise ValueError("outside the calendar") from None
-
-    return parse
 
 
 def first_problem(error: ValidationError, *within: str) -> str:

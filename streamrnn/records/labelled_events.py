@@ -17,7 +17,8 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from streamrnn.config.tree import Config
 from streamrnn.config.values import ClassName
 from streamrnn.errors import EventInvalid
-from streamrnn.records.events import LONGEST_KEY, EventDecoder, Float64, Int64, Labels, Rows, number_type, schema_of
+from streamrnn.records.event_schema import LONGEST_KEY, number_type, schema_of
+from streamrnn.records.events import EventDecoder, Float64, Int64, Labels, Rows
 
 LabelId = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY, coerce_numbers_to_str=True)]
 

@@ -13,16 +13,8 @@ from pydantic import ValidationError
 from streamrnn.config.event import EventConfig
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records import feedback
-from streamrnn.records.events import (
-    DEFAULT_KEY,
-    LARGEST_VALUE,
-    LONGEST_KEY,
-    Decoded,
-    EventDecoder,
-    first_problem,
-    number_type,
-    own_time,
-)
+from streamrnn.records.event_schema import DEFAULT_KEY, LARGEST_VALUE, LONGEST_KEY, number_type
+from streamrnn.records.events import Decoded, EventDecoder, first_problem, own_time
 from streamrnn.records.future import FUTURE, RowsToCome, future_numbers, future_schema
 from streamrnn.records.log import Record
 

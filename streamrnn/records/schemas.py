@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from streamrnn.config.tree import Config
 from streamrnn.records.alerts import AlertRecord
 from streamrnn.records.dead_letters import DeadLetterRecord
-from streamrnn.records.events import Key, event_schema
+from streamrnn.records.event_schema import Key, event_schema
 from streamrnn.records.feedback import feedback_schema
 from streamrnn.records.forecasts import ForecastRecord
 from streamrnn.records.labelled_events import labelled_schema

@@ -17,7 +17,8 @@ from streamrnn.forecasting.answers import Answers, blank_answers
 from streamrnn.forecasting.scorecard import Scorecard
 from streamrnn.labelled.answers import Predictions
 from streamrnn.labelled.scorecard import LabelScorecard
-from streamrnn.records.events import Decoded, EventDecoder, Float64, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import Decoded, EventDecoder, Float64
 from streamrnn.records.labelled_events import LabelledDecoder
 from streamrnn.records.outcomes import REFUSED
 from streamrnn.records.rows import RowDecoder, RowReader

@@ -16,7 +16,8 @@ from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.alerts import AlertRecord, encode_alerts
-from streamrnn.records.events import Decoded, EventDecoder, targets_of
+from streamrnn.records.event_schema import targets_of
+from streamrnn.records.events import Decoded, EventDecoder
 from streamrnn.records.forecasts import ForecastRecord, encode
 from streamrnn.records.log import Partition
 from tests.anomaly.simulate import INTERVAL, START

@@ -18,7 +18,8 @@ from streamrnn.connectors.reading.layout import Layout, TimeReading
 from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.errors import EventError, EventInvalid
 from streamrnn.records.dead_letters import DeadLetterRecord, dead_letter
-from streamrnn.records.events import Decoded, EventDecoder, event_schema, format_times
+from streamrnn.records.event_schema import event_schema
+from streamrnn.records.events import Decoded, EventDecoder, format_times
 from streamrnn.records.log import Message, Partition
 from streamrnn.records.rows import RowDecoder
 from streamrnn.records.schemas import schemas

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from streamrnn.connectors.reading.layout import Decimal, NumberReading
-from streamrnn.records.events import LARGEST_VALUE
+from streamrnn.records.event_schema import LARGEST_VALUE
 
 ENOUGH = 0.9
 """Share of the known cells that must read as numbers: some broken ones do not decide what a column is."""

@@ -15,7 +15,7 @@ from streamrnn.connectors.reading.missing import MISSING
 from streamrnn.connectors.reading.numbers import Undecided
 from streamrnn.connectors.reading.sample import Sample
 from streamrnn.errors import ConfigurationError
-from streamrnn.records.events import DEFAULT_TARGETS
+from streamrnn.records.event_schema import DEFAULT_TARGETS
 
 _COUNTING_WORDS = "index idx row row_id rownum no no. nr nr. # record level_0 seq sequence id _id n lfd"
 _COUNTING = (

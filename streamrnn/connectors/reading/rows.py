@@ -24,7 +24,7 @@ from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import SPACES, cells_of, placed, trimmed
 from streamrnn.connectors.reading.times import EPOCH
 from streamrnn.errors import EventInvalid
-from streamrnn.records.events import LARGEST_VALUE, targets_of
+from streamrnn.records.event_schema import LARGEST_VALUE, targets_of
 from streamrnn.records.scanning import TEXT, PlainFields
 
 _NOT_UTF8 = "\ufffd"
