@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import CommitFailedError, RebalanceInProgressError
 from kafka.structs import OffsetAndMetadata
 
@@ -40,16 +40,17 @@ from streamrnn.connectors.kafka.internals import (
     place,
     rejoin,
     take_up_forgotten_join,
-    topic_id,
     wait_for_metadata,
 )
 from streamrnn.connectors.kafka.liveness import Liveness
 from streamrnn.connectors.kafka.login import log_in
+from streamrnn.connectors.kafka.lost_topics import explained, refuse_made_anew
 from streamrnn.connectors.kafka.outputs import Outputs
 from streamrnn.connectors.kafka.reader import Reader
-from streamrnn.connectors.kafka.topics import Topics, ensure_topics, gone
+from streamrnn.connectors.kafka.rebalances import Rebalances
+from streamrnn.connectors.kafka.topics import Topics, ensure_topics
 from streamrnn.connectors.kafka.writer import Writer
-from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError, TopicMissing
+from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from streamrnn.records.log import Message, Partition, Record
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class KafkaConnector(Connector):
         self._epochs: dict[TopicPartition, int] = {}  # of the leader that wrote the record before the committed offset
         self._topic_ids: dict[str, object] = {}  # of the topics that are read
         self._liveness: Liveness | None = None
-        self._rebalances = _Rebalances()
+        self._rebalances = Rebalances()
         self._owned: set[TopicPartition] = set()  # those that the caller was told of
         self._running: set[TopicPartition] = set()  # of these, those that were started
         self._member: str = ""
@@ -194,7 +195,7 @@ class KafkaConnector(Connector):
                 self._liveness.check(bool(records), self._running)
             except BrokerUnavailable as error:
                 raise self._explained(error) from error
-            self._refuse_topics_made_anew()
+            refuse_made_anew(self._consumer, {partition.topic for partition in self._running}, self._topic_ids)
             if records or assigned or revoked or left <= SLICE:
                 return Polled(assigned=assigned, revoked=revoked, records=records)
 
@@ -209,16 +210,6 @@ class KafkaConnector(Connector):
             log.warning("%s; trying again", error)
             time.sleep(min(seconds, 0.05))  # the error may have come at once
             return {}
-
-    def _refuse_topics_made_anew(self) -> None:
-        """Offsets of a topic that is deleted and made anew while it is read begin again, and would seem to go on."""
-        for topic in {partition.topic for partition in self._running}:
-            now = topic_id(self._consumer, topic)
-            if now is not None and self._topic_ids.setdefault(topic, now) != now:
-                raise TopicMissing(
-                    f"the topic {topic!r} was deleted and made anew while this worker ran: its offsets begin again, "
-                    "and what was learned belongs to records that are gone; run `streamrnn reset`"
-                )
 
     def _ownership(self) -> tuple[list[Partition], list[Partition]]:
         """What the caller has to be told, (assigned, revoked), both in order."""
@@ -409,18 +400,8 @@ class KafkaConnector(Connector):
         return OffsetAndMetadata(offset, (self._marks.get(partition) or Mark()).text(), epoch)
 
     def _explained(self, error: BrokerUnavailable) -> ConnectorError:
-        """Brokers do not answer about topics that were deleted: say so, where that is the case."""
         assert self._topics is not None
-        known = self._topics
-        absent = gone(self._config, [*known.inputs, *known.partitions], self._client_id)
-        if not absent:
-            return error
-        mend = "give it back and run `streamrnn reset`, or choose another input"
-        if absent[0] not in known.inputs:
-            mend = "make it again" + (" (a restart does)" if self._config.create_topics else "")
-        if absent[0] in known.changelogs.values():
-            mend = "without it there is no state: `streamrnn reset`"
-        return TopicMissing(f"the topic {absent[0]!r} was deleted while this worker ran: {mend}")
+        return explained(error, self._config, self._topics, self._client_id)
 
     def _membership(self, offsets: dict[TopicPartition, Any]) -> Any:
         """The group's metadata by which the broker recognizes a worker that lost its partitions.
@@ -482,32 +463,6 @@ class KafkaConnector(Connector):
     def _check_open(self) -> None:
         if self._consumer is None:
             raise ConnectorError("the Kafka connector is closed" if self._closed else "the connector is not open")
-
-
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # the client has no types
-    """Runs on the client's thread, where every wait for the broker is an error: it only takes notes."""
-
-    def __init__(self) -> None:
-        self.consumer: Any = None
-        self.lost: set[TopicPartition] = set()
-
-    def take_lost(self) -> set[TopicPartition]:
-        taken, self.lost = self.lost, set()
-        return taken
-
-    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Pause them; the position keeps the client from looking one up, `start` sets the right one."""
-        for partition in assigned:
-            self.consumer.pause(partition)
-            self.consumer.seek(partition, 0)
-
-    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Note them, even if they come back before the caller looks."""
-        self.lost.update(revoked)
-
-    def on_partitions_lost(self, lost: set[TopicPartition]) -> None:
-        """As revoked: nothing can be saved in either case, everything was committed before `poll`."""
-        self.lost.update(lost)
 
 
 def _quietly(task: Callable[[], None]) -> None:
