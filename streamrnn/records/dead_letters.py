@@ -9,6 +9,9 @@ from streamrnn.errors import EventError, EventLate
 from streamrnn.records.events import format_times, own_time
 from streamrnn.records.log import Message, Partition, Record, headers_of
 
+PREFIX = "streamrnn.error."
+FIELDS = ("class", "message", "topic", "partition", "offset", "time")
+
 
 class DeadLetterRecord(BaseModel):
     """One dead letter as a JSON line (files). In Kafka the bytes are the message and the other fields its headers."""
@@ -35,8 +38,14 @@ def dead_letter(partition: Partition, record: Record, error: EventError) -> Mess
         # The record's own time, not the clock's: a replay must write the same bytes.
         "time": format_times(np.array([time]))[0] if time is not None else "",
     }
-    ours = [(f"streamrnn.error.{name}", text.encode()) for name, text in headers.items()]
+    ours = [(PREFIX + name, headers[name].encode()) for name in FIELDS]
     return Message(record.key, record.value, [*headers_of(record), *ours], None if time is None else time // 1000)
+
+
+def own_headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """Of a dead letter's headers those that say why it is one; an input may have had others of these names."""
+    found = dict(message.headers)
+    return tuple((PREFIX + name, found[PREFIX + name]) for name in FIELDS if PREFIX + name in found)
 
 
 def late_event(key: str, time: int) -> EventError:

@@ -125,3 +125,27 @@ def test_what_has_no_timestamp_of_its_own_is_believed() -> None:
     assert dead_letter(Partition("t", 0), record, EventAhead("why")) == Message(
         None, record.value, dead_letter(Partition("t", 0), record, EventAhead("why")).headers
     )
+
+
+def test_headers_that_leave_no_room_are_left_out_and_say_so(client: Client, pipeline: Callable[..., Pipeline]) -> None:
+    """Else one record that its input took would stop the pipeline for ever."""
+    made = pipeline(1)
+    client.create_topic(made.config.dead_letters, 1, max_message_bytes="20000")
+    made.feed(0, [(None, event("a", TIME))], headers=TRACE, timestamp_ms=TIME)
+    for value in (event("b", TIME), b"no event"):
+        forged = [("streamrnn.error.class", b"mine"), *TRACE]
+        made.feed(0, [(None, value)], headers=[*forged, *(("h", bytes(2000)) for _ in range(1000))], timestamp_ms=TIME)
+    made.feed(0, [(None, event("c", TIME)), (None, event("d", TIME))], headers=TRACE, timestamp_ms=TIME)
+    processed(made, {})
+    first, heavy, *others = read(client, made.config.output_topic)
+    assert first.headers == others[0].headers == TRACE
+    assert json.loads(heavy.value)["key"] == "b"
+    [(name, said)] = heavy.headers
+    assert name == "streamrnn.truncated"
+    assert said.startswith(b"headers 20")
+    [letter] = read(client, made.config.dead_letters)
+    assert letter.value == b"no event"
+    names = [name for name, _ in letter.headers]
+    assert names[-1] == "streamrnn.truncated"
+    assert len(names) == len(set(names)) == 7
+    assert dict(letter.headers)["streamrnn.error.class"] == b"EventInvalid"

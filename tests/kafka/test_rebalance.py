@@ -149,6 +149,28 @@ def test_two_workers_of_the_same_name_are_told_apart(pipeline: Callable[..., Pip
     assert made.outputs()[0] == [b"0:0"]
 
 
+def never(_: object) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("moment", ["committing", "idle"])
+def test_a_worker_whose_name_is_taken_ends_by_name(pipeline: Callable[..., Pipeline], moment: str) -> None:
+    """Two that recover instead displace each other for ever: both restore, and nobody says why."""
+    made = pipeline(1, group_instance_id="twin")
+    made.feed(0, [(b"k", b"0")])
+    with made.connector() as first:
+        take_over(first)
+        commit = echo(take(first, 1))
+        with made.connector() as second:
+            take_over(second)
+            after = (lambda: first.commit(commit)) if moment == "committing" else (lambda: poll_until(first, never))
+            with pytest.raises(ConnectorError, match=r"another worker runs as .*group_instance_id 'twin'") as refused:
+                after()
+            assert not isinstance(refused.value, CommitFailed)  # of that a worker recovers
+            second.commit(echo(take(second, 1)))
+    assert made.outputs()[0] == [b"0:0"]
+
+
 def test_a_second_rebalance_while_the_first_is_being_restored(
     client: Client, pipeline: Callable[..., Pipeline]
 ) -> None:

@@ -27,7 +27,14 @@ T = TypeVar("T")
 
 SETUP = 3000  # milliseconds for connecting, doubled with each failure
 
-_NOT_ALLOWED = "grant it to kafka.sasl_username, or use another user"
+_RIGHTS = {
+    errors.TopicAuthorizationFailedError: "Read or Write on this topic",
+    errors.GroupAuthorizationFailedError: "Read and Describe on the group that is named by application_id",
+    errors.TransactionalIdAuthorizationFailedError: (
+        "Write and Describe on the transactional ids that begin with application_id"
+    ),
+    errors.ClusterAuthorizationFailedError: "a right on the cluster",
+}
 _UNREACHABLE = (
     errors.KafkaTimeoutError,
     errors.KafkaConnectionError,
@@ -169,6 +176,22 @@ def _cut(error: errors.LogTruncationError) -> str:
     )
 
 
+def forbidden(doing: str, what: str, right: str) -> AuthenticationRefused:
+    """The user is known, and lacks `right`."""
+    return AuthenticationRefused(
+        f"the broker forbids this user {doing}: {what}; it lacks {right}: grant that to kafka.sasl_username "
+        "(docs/keys.md lists the rights that are needed), or use another user"
+    )
+
+
+def displaced(config: KafkaConfig) -> ConnectorError:
+    """Of a worker whose name another one has taken."""
+    return ConnectorError(
+        f"another worker runs as kafka.group_instance_id {config.group_instance_id!r} and has taken this one's place; "
+        "give each worker its own"
+    )
+
+
 def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNError:
     """Our error for one of the client's."""
     what = " ".join(str(error).split())
@@ -187,13 +210,11 @@ def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNE
             f"the broker at {servers} wants no user on this port: kafka.security_protocol is {config.security_protocol}"
         )
     if isinstance(error, errors.AuthorizationError):
-        return AuthenticationRefused(f"the broker forbids this user {doing}: {what}; {_NOT_ALLOWED}")
+        return forbidden(doing, what, _RIGHTS.get(type(error), "a right"))
     if isinstance(error, errors.UnknownTopicOrPartitionError):
         return TopicMissing(f"a topic has gone while {doing}: {what}")
     if isinstance(error, errors.FencedInstanceIdError):
-        return ConnectorError(
-            f"another worker runs as kafka.group_instance_id {config.group_instance_id!r}; give each its own"
-        )
+        return displaced(config)
     if isinstance(error, errors.InconsistentGroupProtocolError):
         return ConnectorError(
             "the consumer group that is named by application_id has members of another kind, such as another "

@@ -49,6 +49,7 @@ from streamrnn.connectors.kafka.outputs import Outputs
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.rebalances import Rebalances
 from streamrnn.connectors.kafka.topics import Topics, ensure_topics
+from streamrnn.connectors.kafka.twins import Twins
 from streamrnn.connectors.kafka.writer import Writer
 from streamrnn.errors import BrokerUnavailable, CommitFailed, ConnectorError
 from streamrnn.records.log import Message, Partition, Record
@@ -104,6 +105,7 @@ class KafkaConnector(Connector):
         self._epochs: dict[TopicPartition, int] = {}  # of the leader that wrote the record before the committed offset
         self._topic_ids: dict[str, object] = {}  # of the topics that are read
         self._liveness: Liveness | None = None
+        self._twins = Twins(config, application_id, self._client_id)
         self._rebalances = Rebalances()
         self._owned: set[TopicPartition] = set()  # those that the caller was told of
         self._running: set[TopicPartition] = set()  # of these, those that were started
@@ -195,6 +197,7 @@ class KafkaConnector(Connector):
                 self._liveness.check(bool(records), self._running)
             except BrokerUnavailable as error:
                 raise self._explained(error) from error
+            self._twins.watch(self._consumer, self._member)
             refuse_made_anew(self._consumer, {partition.topic for partition in self._running}, self._topic_ids)
             if records or assigned or revoked or left <= SLICE:
                 return Polled(assigned=assigned, revoked=revoked, records=records)
@@ -389,6 +392,10 @@ class KafkaConnector(Connector):
         except BrokerUnavailable as error:
             self._failed = True
             raise self._explained(error) from error
+        except CommitFailed:
+            self._failed = True
+            self._twins.refuse(self._member)
+            raise
         except ConnectorError:
             self._failed = True
             raise

@@ -137,6 +137,13 @@ def is_member(consumer: Any) -> bool:
     return consumer.group_metadata().state is MemberState.STABLE
 
 
+def heartbeat_ended(consumer: Any) -> bool:
+    """Whether a member that takes itself for one sends no heartbeat: the broker said that another has its name."""
+    coordinator = consumer._coordinator
+    with coordinator._lock:
+        return bool(coordinator.stable() and not coordinator._heartbeat_enabled)
+
+
 def has_assignment(consumer: Any) -> bool:
     """Whether the assignment is the group's last word: no join is under way or due."""
     coordinator = consumer._coordinator

@@ -12,6 +12,7 @@ from streamrnn.connectors.kafka.placement import partition_of
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.connectors.kafka.writer import Batch
 from streamrnn.errors import ConnectorError
+from streamrnn.records.dead_letters import own_headers
 from streamrnn.records.log import Message, Partition
 
 SNAPSHOT_LIMIT = 900_000  # bytes of one snapshot record; the broker takes 1,048,588 with everything around it
@@ -47,7 +48,8 @@ class Outputs:
         wanted = [(self._output, commit.outputs)] + ([(self._alerts, commit.alerts)] if self._alerts else [])
         for topic, said in wanted:
             for partition, messages in said.items():
-                found += self._placed(topic, partition, self._date(self._frame(topic, messages)))
+                fitting = self._fit_headers(topic, self._frame(topic, messages))
+                found += self._placed(topic, partition, self._date(fitting))
         for partition, messages in commit.dead_letters.items():
             found += self._placed(self._dead_letters, partition, self._date([self._fit(one) for one in messages]))
         return found
@@ -69,9 +71,10 @@ class Outputs:
         for partition, some in commit.snapshots.items():
             messages = self._changelogs[partition].write(some, unfinished=partition in commit.unfinished)
             for message in messages:
-                size = len(message.key or b"") + len(message.value or b"")
-                if size > SNAPSHOT_LIMIT:
-                    raise ConnectorError(f"a snapshot record of {partition} has {size} bytes, over {SNAPSHOT_LIMIT}")
+                if _size(message) > SNAPSHOT_LIMIT:
+                    raise ConnectorError(
+                        f"a snapshot record of {partition} has {_size(message)} bytes, over {SNAPSHOT_LIMIT}"
+                    )
             if messages:
                 found.append(Batch(self._topics[partition.topic], partition.number, messages))
         return found
@@ -89,25 +92,45 @@ class Outputs:
             spread.setdefault(place, []).append(message)
         return [Batch(topic, place, found) for place, found in sorted(spread.items())]
 
+    def _fit_headers(self, topic: str, messages: Sequence[Message]) -> Sequence[Message]:
+        """Without the headers of an input where they leave no room for the answer, which says so."""
+        if not any(message.headers for message in messages):
+            return messages
+        limit = self._limits[topic] - OVERHEAD
+        return [
+            message._replace(headers=((TRUNCATED, b"headers %d bytes" % _headers_size(message)),))
+            if message.headers and _headers_size(message) > limit - _size(message)
+            else message
+            for message in messages
+        ]
+
     def _fit(self, message: Message) -> Message:
         """A dead letter that its topic takes: what is too long is cut and says so, or it would stop the pipeline."""
-        room = self._limits[self._dead_letters] - OVERHEAD - _headers_size(message)
-        key, value = message.key or b"", message.value or b""
-        if len(key) + len(value) <= room:
+        limit = self._limits[self._dead_letters] - OVERHEAD
+        taken = _headers_size(message)
+        if _size(message) + taken <= limit:
             return message
-        original = f"key {len(key)} bytes, value {len(value)} bytes".encode()
-        headers = (*message.headers, (TRUNCATED, original))
-        room -= len(TRUNCATED) + len(original) + OVERHEAD
-        kept = key[: room // 2]
+        key, value = message.key or b"", message.value or b""
+        original, headers = f"key {len(key)} bytes, value {len(value)} bytes", message.headers
+        if taken > limit // 2:  # the record matters more than what was written beside it
+            original, headers = f"headers {taken} bytes, {original}", own_headers(message)
+        headers = (*headers, (TRUNCATED, original.encode()))
+        room = max(0, limit - OVERHEAD - _headers_size(message._replace(headers=headers)))
+        kept = key if _size(message) <= room else key[: room // 2]
         return message._replace(
             key=None if message.key is None else kept,
-            value=None if message.value is None else value[: max(0, room - len(kept))],
+            value=None if message.value is None else value[: room - len(kept)],
             headers=headers,
         )
 
 
+def _size(message: Message) -> int:
+    return len(message.key or b"") + len(message.value or b"")
+
+
 def _headers_size(message: Message) -> int:
-    return sum(len(name) * 4 + len(value or b"") + 10 for name, value in message.headers)
+    """At most: as UTF-8, each with two lengths before it."""
+    return sum(len(name.encode()) + len(value or b"") + 10 for name, value in message.headers)
 
 
 def _dated(messages: Sequence[Message]) -> Sequence[Message]:

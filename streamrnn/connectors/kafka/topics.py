@@ -16,11 +16,12 @@ from kafka.errors import (
     InvalidPartitionsError,
     KafkaError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 
 from streamrnn.config.kafka import KafkaConfig
-from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
+from streamrnn.connectors.kafka.clients import bounded, client_options, forbidden, made, milliseconds, translated
 from streamrnn.errors import AuthenticationRefused, ConnectorError, StreamRNNError, TopicMissing
 
 RECORD_LIMIT = 1048588  # bytes; the broker's own default of max.message.bytes
@@ -208,11 +209,18 @@ def _check_changelog(config: KafkaConfig, log: str, settings: dict[str, str]) ->
 
 
 def _partitions(admin: Any, names: list[str]) -> dict[str, int]:
-    """Number of partitions of those that exist."""
+    """Number of partitions of those that exist.
+
+    Raises `AuthenticationRefused` where this user may not know: such a topic would seem to be missing.
+    """
+    found = admin.describe_topics(names)
+    hidden = sorted(topic["name"] for topic in found if topic["error_code"] == TopicAuthorizationFailedError.errno)
+    if hidden:
+        raise forbidden(
+            "looking at the topics", ", ".join(hidden), "Describe (Read and Write imply it) on each of them"
+        )
     return {
-        topic["name"]: len(topic["partitions"])
-        for topic in admin.describe_topics(names)
-        if topic["error_code"] == 0 and topic["partitions"]
+        topic["name"]: len(topic["partitions"]) for topic in found if topic["error_code"] == 0 and topic["partitions"]
     }
 
 
