@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from streamrnn import errors
+from streamrnn.errors import StreamRNNError
+
 if TYPE_CHECKING:
     from streamrnn.estimators.anomalies import RNNAnomalyDetector
     from streamrnn.estimators.classification import MLPClassifier, RNNClassifier
@@ -33,7 +36,9 @@ __all__ = [
     "RNNRegressor",
     "Stepper",
     "StreamModel",
+    "StreamRNNError",
     "detect",
+    "errors",
     "forecast",
     "step",
 ]

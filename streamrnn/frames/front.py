@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 from streamrnn.frames.model import StreamModel
+from streamrnn.frames.other_words import refuse_arguments
 
 
-def forecast(frame: Any, horizon: int = 12, **settings: Any) -> Any:
+class Options(TypedDict, total=False):
+    """Arguments of `StreamModel`, which says what they mean."""
+
+    preset: str
+    levels: float | Sequence[float]
+    seasonality: str | float | Sequence[str | float]
+    time: str | None
+    key: str | Sequence[str] | None
+    target: str | Sequence[str] | None
+    features: str | Sequence[str]
+    future: str | Sequence[str]
+    settings: Mapping[str, object] | None
+
+
+def forecast(frame: Any, horizon: int = 12, **options: Unpack[Options]) -> Any:
     """Learn from the frame in one pass and forecast the `horizon` rows after the newest of every series.
 
-    `settings` are those of `StreamModel`: `time`, `key`, `target`, `features`, `future`, `preset`, `levels`,
-    `seasonality`.
+    `options` are those of `StreamModel`: `time`, `key`, `target`, `features`, `future`, `preset`, `levels`,
+    `seasonality`, `settings`.
     Returns what `StreamModel.forecast` returns. To go on with the next rows without learning the first again, keep a
     `StreamModel`.
 
@@ -20,15 +36,19 @@ def forecast(frame: Any, horizon: int = 12, **settings: Any) -> Any:
     >>> print(forecast(frame, horizon=2, preset="lite")["median"].round(1).tolist())
     [1.0, 5.0]
     """
-    model = StreamModel(horizon, **settings)
+    known = Options.__annotations__
+    refuse_arguments("forecast", set(options) - set(known), ["horizon", *known])
+    model = StreamModel(horizon, **options)
     model.update(frame)
     return model.forecast()
 
 
-def detect(frame: Any, **settings: Any) -> Any:
+def detect(frame: Any, horizon: int = 1, **options: Unpack[Options]) -> Any:
     """Go through the frame as a stream and say of every row how strange it was before it was learned.
 
-    `settings` are those of `StreamModel`. Returns what `StreamModel.update` returns: among others `score` and
+    `options` are those of `StreamModel`. Returns what `StreamModel.update` returns: among others `score` and
     `is_anomaly` for every row.
     """
-    return StreamModel(**{"horizon": 1, **settings}).update(frame)
+    known = Options.__annotations__
+    refuse_arguments("detect", set(options) - set(known), ["horizon", *known])
+    return StreamModel(horizon, **options).update(frame)

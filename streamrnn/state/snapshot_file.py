@@ -57,7 +57,8 @@ def write_file(path: Path, messages: Iterable[Message], facts: Mapping[str, obje
             Path(partial).unlink(missing_ok=True)
             raise
     except (OSError, SafetensorError) as error:
-        raise StateError(f"cannot write the state to {path}: {error}") from error
+        why = getattr(error, "strerror", None) or error  # without the name of the file beside it
+        raise StateError(f"cannot write the state to {path}: {why}") from error
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], Iterator[Message], dict[str, np.ndarray[Any, Any]]]:
