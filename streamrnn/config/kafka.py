@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
-from streamrnn.config.values import FilePath, Names, Seconds, Section
+from streamrnn.config.values import FilePath, Seconds, Section, TopicName
 
 
 def _start(value: object) -> object:
@@ -29,17 +29,17 @@ class KafkaConfig(Section):
 
     bootstrap_servers: str = "localhost:9092"
     """Comma-separated host:port list."""
-    input_topic: str = "events"
-    input_topics: Names = ()
+    input_topic: TopicName = "events"
+    input_topics: tuple[TopicName, ...] = ()
     """Several topics, instead of `input_topic`: one group, and each partition of each has its own state."""
     input_pattern: str | None = None
     """Every topic whose whole name this regular expression matches, instead of `input_topic`; also those to come."""
-    output_topic: str = "forecasts"
-    alerts_topic: str | None = None
+    output_topic: TopicName = "forecasts"
+    alerts_topic: TopicName | None = None
     """One record where an alert or an early warning begins, one where it is over; default: not published."""
-    dead_letter_topic: str | None = None
+    dead_letter_topic: TopicName | None = None
     """Default: `<output_topic>-dead-letters`."""
-    changelog_topic: str | None = None
+    changelog_topic: TopicName | None = None
     """Default: `<application_id>-changelog`."""
     create_topics: bool = True
     """Create missing output, alerts, dead-letter and changelog topics."""

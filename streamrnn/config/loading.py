@@ -7,6 +7,7 @@ nearest valid one, and all problems are reported at once.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from streamrnn.config.parsing import Keys, Lines, NotYAML, parse, read_text
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 ENVIRONMENT_PREFIX = "STREAMRNN__"
 
@@ -39,6 +42,7 @@ def load(
             path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
             _put(tree, path, text if tuple(path) in SECRETS else from_text(text, name), problems)
             lines.pop(tuple(path), None)
+    _warn_of_single_underscores(environment)
     problems += [
         f"{'.'.join(secret)}: is empty: give it a value, or leave the key out{_line(lines, secret)}"
         for secret in sorted(SECRETS)
@@ -71,6 +75,15 @@ def load(
             f"the configuration{where} has {len(problems)} problem{'s' * (len(problems) > 1)}:\n{listed}"
         )
     return config
+
+
+def _warn_of_single_underscores(environment: Mapping[str, str]) -> None:
+    """`STREAMRNN_MODEL_HORIZON` is not read; Kubernetes and Compose bring names of that kind, so it is no error."""
+    alike = {ENVIRONMENT_PREFIX[:-1] + path.replace(".", "_").upper(): path for path, _ in _paths(Config)}
+    for name in sorted(environment):
+        if name in alike and "://" not in environment[name]:
+            meant = ENVIRONMENT_PREFIX + alike[name].replace(".", "__").upper()
+            log.warning("%s in the environment is not read: settings have two underscores, %s", name, meant)
 
 
 def parse_set(assignment: str) -> tuple[str, object]:
@@ -160,7 +173,8 @@ def _explain(detail: Mapping[str, Any], lines: Lines) -> str:
     given = detail.get("input")
     secret = any(tuple(location[: len(secret)]) == secret for secret in SECRETS)
     whole = path in _sections()  # where a secret may be inside
-    shown = "" if secret or whole or isinstance(given, (dict, BaseModel)) else f" (given: {_short(given)})"
+    said = secret or whole or isinstance(given, (dict, BaseModel)) or _short(given) in message
+    shown = "" if said else f" (given: {_short(given)})"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}{place}"
 
 

@@ -23,6 +23,9 @@ MOST_VALUES = 10_000
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([^}\n]*))?\}")
 _STRING, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_NO_NUMBER = re.compile(r"[-+]?0[0-9_]+|[^:]*:.*")
+"""What YAML 1.1 takes for a number, and nobody means as one: 012 is ten to it, 1:30 is ninety."""
 
 Keys = tuple[str, ...]
 Lines = dict[Keys, int]
@@ -80,6 +83,11 @@ def parse(
 
         def value(match: re.Match[str]) -> str:
             name, default = variables[int(match[1])]
+            if default is not None and default.startswith("-"):
+                raise ConfigurationError(
+                    f"{where}: the default of ${{{name}:-...}} would begin with a minus sign, unlike in a shell: write "
+                    f"${{{name}:...}}, or a space before a number below zero (${{{name}: -5}})"
+                )
             known = environment.get(name, default)
             if known is None:
                 raise ConfigurationError(
@@ -132,10 +140,18 @@ def _walk(node: yaml.Node, path: Keys, walk: _Walk) -> None:
         for number, item in enumerate(node.value):
             _walk(item, (*path, str(number)), walk)
     elif isinstance(node, yaml.MappingNode):
+        here: dict[str, int] = {}
         for key, value in node.value:
             _walk(key, (*path, "?"), walk)
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
-            walk.lines.setdefault((*path, name), key.start_mark.line + 1)
+            line = key.start_mark.line + 1
+            if name in here and name != "?":
+                raise ConfigurationError(
+                    f"{walk.where} has {'.'.join((*path, name)):.80} twice, in lines {here[name]} and {line}, and only "
+                    "the last one would count"
+                )
+            here[name] = line
+            walk.lines.setdefault((*path, name), line)
             _walk(value, (*path, name), walk)
 
 
@@ -147,7 +163,8 @@ def _scalar(node: yaml.ScalarNode, path: Keys, walk: _Walk) -> None:
             node.value = text
             # `${NAME:}` of a variable that is empty or not set leaves the default
             node.tag = _STRING if text or path in walk.secrets else _NULL
-    if path in walk.secrets and node.tag != _NULL:
+    plain_text = node.tag in _NUMBERS and _NO_NUMBER.fullmatch(node.value)
+    if plain_text or (path in walk.secrets and node.tag != _NULL):
         node.tag = _STRING
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import math
 import re
@@ -11,6 +12,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNITS |= {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0}
+_UNITS |= {f"{name}s": _UNITS[name] for name in ("second", "minute", "hour", "day", "week")}
 
 
 def seconds_of(value: object) -> object:
@@ -19,7 +22,9 @@ def seconds_of(value: object) -> object:
         return value
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-z]*)\s*", value)
     if match is None or (match[2] or "s") not in _UNITS:
-        raise ValueError(f"{value!r} is not a duration; write for example 500ms, 30s, 15m, 24h or 7d")
+        near = difflib.get_close_matches(match[2], [unit for unit in _UNITS if len(unit) > 2], n=1) if match else []
+        meant = f" (did you mean {match[1]} {near[0]}?)" if match and near else ""
+        raise ValueError(f"{value!r} is not a duration{meant}; write for example 500ms, 30s, 15m, 24h or 7d")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
@@ -86,6 +91,15 @@ def _path(path: Path) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_path)]
+
+
+def _topic(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
+        raise ValueError("is no name of a topic: those are letters, digits, dots, underscores and dashes, at most 249")
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_topic)]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 LONGEST_CLASS = 64

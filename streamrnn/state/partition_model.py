@@ -17,7 +17,14 @@ import numpy.typing as npt
 
 from streamrnn import __version__
 from streamrnn.config.tree import Config
-from streamrnn.errors import ConfigurationError, EventError, FeedbackRefused, SnapshotCorrupt, SnapshotMismatch
+from streamrnn.errors import (
+    ConfigurationError,
+    EventError,
+    FeedbackRefused,
+    SnapshotCorrupt,
+    SnapshotMismatch,
+    SnapshotVersion,
+)
 from streamrnn.records.dead_letters import late_event
 from streamrnn.records.events import Decoded
 from streamrnn.records.feedback import Feedback
@@ -29,7 +36,7 @@ from streamrnn.state.event_clock import NONE, EventClock
 from streamrnn.state.memory import default_budget
 from streamrnn.state.row_store import RowStore, store_folder
 from streamrnn.state.series_store import ROWS_AT_ONCE, SeriesTable
-from streamrnn.state.settings import Settings, differences
+from streamrnn.state.settings import Settings, differences, unknown
 from streamrnn.state.snapshot import Manifest, Owner, SnapshotReader, digest_of, write
 
 Float64 = npt.NDArray[np.float64]
@@ -316,6 +323,11 @@ class PartitionModel(ABC, Generic[Answers]):
             return None
         manifest, shared = found
         self._refuse_another_owner(manifest.owner, self._owner(partition))
+        if newer := unknown(manifest.shape, self._settings, self.known_settings):
+            raise SnapshotVersion(
+                f"the stored state was written by a newer streamrnn ({manifest.version}): this version does not know "
+                f"{', '.join(newer)}. Run that version here, too, or `streamrnn reset` to learn afresh"
+            )
         differ = differences(manifest.shape, self._settings, self.known_settings)
         if holidays := holidays_over.difference(manifest.holidays, self._holidays):
             differ.append(holidays)

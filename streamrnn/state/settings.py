@@ -47,6 +47,13 @@ FREE = frozenset({"model.learning_rate", "model.gradient_clip", "model.update_ev
 """Settings of the model that are free to change; a setting that no longer shapes the state moves here."""
 
 
+def unknown(stored: Settings, present: Settings, known: Mapping[str, Any]) -> list[str]:
+    """Names that only a newer streamrnn can have stored, of the same task."""
+    if stored.get("task", present["task"]) != present["task"]:
+        return []
+    return [name for name in sorted({*stored} - FREE) if name not in known and name not in present]
+
+
 def differences(stored: Settings, present: Settings, known: Mapping[str, Any]) -> list[str]:
     """What differs, as `name was ..., is ...`; a name that only one side has stands for its value in `known`.
 

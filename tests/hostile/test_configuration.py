@@ -197,3 +197,74 @@ def test_an_undecodable_name_is_refused_in_a_sentence(streamrnn: Streamrnn) -> N
         done = streamrnn("check", "--config", name.decode("utf-8", "surrogateescape"))
         assert done.code == 2
         assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "kafka:\n  input_topic: a\n  output_topic: b\n  input_topic: c\n",
+            "kafka.input_topic twice, in lines 2 and 4",
+        ),
+        ("model:\n  horizon: 3\nstate: {}\nmodel:\n  horizon: 4\n", "has model twice, in lines 1 and 4"),
+        ("kafka: {sasl_password: hunter2, sasl_password: hunter2}", "kafka.sasl_password twice"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    """YAML lets the last one win, and nobody sees which."""
+    message = refusal(text, tmp_path)
+    assert said in message
+    assert "hunter2" not in message
+
+
+def test_an_alias_is_no_second_key(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("event: {targets: &names [a, b]}\nanomaly: {}\nmonitor: {series: *names}\n")
+    assert load(file, None, {}).monitor.series == ("a", "b")
+
+
+def test_a_default_as_a_shell_writes_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be the topic `-events`, or minus twelve."""
+    message = refusal("kafka: {input_topic: '${TOPIC:-hunter2}'}", tmp_path)
+    assert "${TOPIC:-...}" in message
+    assert "hunter2" not in message
+    monkeypatch.setenv("TOPIC", "set")  # the same with the variable as without
+    assert "${TOPIC:-...}" in refusal("kafka: {input_topic: '${TOPIC:-hunter2}'}", tmp_path)
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("event: {minimum: {value: '${LEAST: -5}'}}\n")
+    assert load(file, None, {}).event.minimum == {"value": -5.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5 minutes", 300.0), ("1 hour", 3600.0), ("2days", 172800.0), ("'90'", 90.0), ("090", 90.0)]
+)
+def test_durations_are_what_they_seem(text: str, seconds: float, tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(f"state:\n  snapshot_interval: {text}\n")
+    assert load(file, None, {}).state.snapshot_interval == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("1:30", "'1:30' is not a duration"), ("5 minuts", "did you mean 5 minutes?"), ("3 x", "for example")],
+)
+def test_durations_that_are_none_are_refused(text: str, said: str, tmp_path: Path) -> None:
+    """`1:30` is ninety to YAML 1.1, and an hour and a half to whoever wrote it."""
+    assert said in refusal(f"state:\n  snapshot_interval: {text}\n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "setting", ["input_topic", "output_topic", "alerts_topic", "dead_letter_topic", "changelog_topic"]
+)
+def test_a_name_that_no_topic_can_have_is_refused(setting: str) -> None:
+    for name in ("a b", "a/b", "", "ä", "x" * 250, ".."):
+        with pytest.raises(ConfigurationError, match=f"{setting}: is no name of a topic"):
+            load(None, {f"kafka.{setting}": name}, {})
+
+
+def test_a_variable_with_one_underscore_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    environment = {"STREAMRNN_MODEL_HORIZON": "3", "STREAMRNN_MONITOR_PORT": "tcp://10.0.0.1:80", "STREAMRNN_TAG": "x"}
+    assert load(None, None, environment).model.horizon == 1
+    [record] = caplog.records
+    assert "STREAMRNN_MODEL_HORIZON in the environment is not read" in record.message
+    assert "STREAMRNN__MODEL__HORIZON" in record.message

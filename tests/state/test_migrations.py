@@ -232,6 +232,14 @@ def test_state_of_another_pipeline_is_refused() -> None:
     assert list(make_model(CONFIG).restore(saved(None), None, here)) == [3]  # from before there were names
 
 
+def test_a_state_with_settings_of_a_newer_version_says_so() -> None:
+    """Half-way through an upgrade an old worker is given a partition that a new one had: its turn to be replaced."""
+    newer = make_model(CONFIG)
+    newer._settings = {**newer._settings, "model.newer": 0}
+    with pytest.raises(SnapshotVersion, match=r"newer streamrnn \(.*\): this version does not know model\.newer\. Run"):
+        list(make_model(CONFIG).restore(list(newer.snapshot(3)), None))
+
+
 def test_a_setting_that_is_not_named_has_its_default() -> None:
     known = {"task": "forecast", "model.new": 1, "model.old": 2}
     assert differences({"task": "forecast", "model.old": 2}, {"task": "forecast", "model.new": 1}, known) == []
