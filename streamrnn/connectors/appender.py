@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -102,6 +103,26 @@ class Appender:
         except OSError as error:
             raise ConnectorError(f"cannot write {self._path or 'standard output'}: {error.strerror}") from error
         self.length += len(data)
+        self._check_place(self._file)
+
+    def _check_place(self, file: IO[bytes]) -> None:
+        """Raise `ConnectorError` where the file is not at its path any more, whole: a log rotation, or somebody's `rm`."""
+        ours = os.fstat(file.fileno()) if self._path is not None else None
+        if self._path is None or ours is None or not stat.S_ISREG(ours.st_mode):
+            return
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            what = "deleted or moved"
+        else:
+            # Some file systems make inode numbers up; the same file has the same length.
+            other = (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) and there.st_size != ours.st_size
+            what = "replaced by another file" if other else "cut" if ours.st_size < self.length else ""
+        if what:
+            raise ConnectorError(
+                f"{self._path} was {what} while this run wrote into it, so what it holds is not whole: keep it where it "
+                "is while a run writes (a log rotation may copy it, and neither move nor cut it), and run again"
+            )
 
     def sync(self) -> None:
         """Force to disk what was written."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streamrnn.errors import SnapshotCorrupt, StateError
+from streamrnn.connectors.appender import Appender
+from streamrnn.errors import ConnectorError, SnapshotCorrupt, StateError
 from streamrnn.state.snapshot_folder import SnapshotFolder, clear
 from tests.inside import Inside
 
@@ -203,3 +204,39 @@ def test_links_in_a_circle_are_refused_in_a_sentence(inside: Inside, halfway: Pa
     done = inside(*[("circle" if word == "state" else word) for word in RUN])
     assert done.code == 1
     assert "cannot use the state folder circle" in done.err
+
+
+@pytest.mark.parametrize("trouble", ["deleted", "moved", "replaced", "cut"])
+def test_an_output_that_is_taken_away_while_it_is_written_is_named(trouble: str, tmp_path: Path) -> None:
+    """The run used to end well, and the file was not there."""
+    path = tmp_path / "forecasts.jsonl"
+    appender = Appender(path)
+    appender.truncate(0)
+    appender.write(b"one\n")
+    if trouble == "deleted":
+        path.unlink()
+    elif trouble == "cut":
+        os.truncate(path, 0)
+    else:
+        path.rename(tmp_path / "forecasts.jsonl.1")
+        if trouble == "replaced":
+            path.touch()
+    said = {"deleted": "deleted or moved", "moved": "deleted or moved", "replaced": "replaced by", "cut": "cut"}[
+        trouble
+    ]
+    with pytest.raises(ConnectorError, match=f"forecasts.jsonl was {said}"):
+        appender.write(b"two\n")
+    appender.close()
+
+
+def test_outputs_that_are_no_files_are_written_without_a_look(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for path in (pipe, Path("/dev/null")):
+        appender = Appender(path)
+        appender.write(b"one\n")
+        appender.write(b"two\n")
+        appender.close()
+    assert os.read(reader, 100) == b"one\ntwo\n"
+    os.close(reader)
