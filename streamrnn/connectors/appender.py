@@ -106,7 +106,7 @@ class Appender:
         self._check_place(self._file)
 
     def _check_place(self, file: IO[bytes]) -> None:
-        """Raise `ConnectorError` where the file is not at its path any more, whole: a log rotation, or somebody's `rm`."""
+        """Raise `ConnectorError` where the file is not whole at its path any more: a log rotation, or an `rm`."""
         ours = os.fstat(file.fileno()) if self._path is not None else None
         if self._path is None or ours is None or not stat.S_ISREG(ours.st_mode):
             return
@@ -120,7 +120,7 @@ class Appender:
             what = "replaced by another file" if other else "cut" if ours.st_size < self.length else ""
         if what:
             raise ConnectorError(
-                f"{self._path} was {what} while this run wrote into it, so what it holds is not whole: keep it where it "
+                f"{self._path} was {what} while this run wrote into it, so rows are missing: keep it where it "
                 "is while a run writes (a log rotation may copy it, and neither move nor cut it), and run again"
             )
 
