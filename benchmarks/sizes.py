@@ -36,11 +36,13 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
         config = model._config.forecaster
         at, ahead = config.at, config.ahead
         found = {
-            "readout of the network": 4 * config.recurrent.networks * at.readout_stride,
-            "autoregression": 4 * (at.inputs - at.autoregression),
-            "what the readouts see": 4 * (at.own - at.inputs),
-            "own part of the pooled regression": 4 * (at.blend - at.own),
-            "season tables": 2 * at.cells + at.bins + 8 * 2 * NOW_SIZE,
+            "readout of the network": config.recurrent.networks * (4 * at.readout_stride + 2 * at.covariance_stride)
+            + at.own_units
+            - at.units,
+            "autoregression": 4 * (at.own - at.autoregression),
+            "what the readouts see": 2 * (at.shorts - at.inputs),
+            "own part of the pooled regression": 4 * (at.blend - at.own) + 2 * at.own_stride + at.bytes - at.own_units,
+            "season tables": 2 * at.covariances + at.units + 8 * 2 * NOW_SIZE,
             "mixtures of the next step": 4 * (at.singles - at.blend),
             "last values": 8 * at.values,
             "scale, drift, means": 8 * (at.numbers - at.values - 2 * NOW_SIZE),
@@ -51,7 +53,7 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
             for name, size in far_state.parts(ahead).items():
                 found[f"far steps: {name}"] = size * targets
         rows = {name: array[:1].nbytes for name, array in fields(model.series.arrays)}
-        kept = ("numbers", "singles", "tables", "visits")
+        kept = ("numbers", "singles", "shorts", "bytes")
         own = sum(size for name, size in rows.items() if name.split(".")[-1] in kept
                   and name.startswith("forecaster.") and "multistep" not in name)  # fmt: skip
         if own > named:

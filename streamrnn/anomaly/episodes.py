@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from streamrnn.kernels.jit import kernel
 
+Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 # What has episodes, in every series.
@@ -22,13 +23,14 @@ KINDS = 2
 # Entries of a row of changes.
 NUMBER, SINCE, TARGET, CHANNEL = range(4)
 CHANGES = 4
-# Columns of an episode's state: those of the change that began the last one, and whether it lasts; all zero is new.
-LASTS = CHANGES
-COLUMNS = CHANGES + 1
+# Columns of an episode's state, 32 bits each: the change that began the last one, and whether it lasts; zeros are new.
+HIGH, LOW, DRIVER, LASTS = 1, 2, 3, 4  # halves of the time; (target + 1) * CHANNELS + channel + 1
+COLUMNS = 5
+CHANNELS = 256
 
 
 @kernel
-def observe(state: Int64, lasts: bool, time_us: int, target: int, channel: int, change: Int64) -> None:
+def observe(state: Int32, lasts: bool, time_us: int, target: int, channel: int, change: Int64) -> None:
     """Note whether an episode lasts at this event.
 
     Args:
@@ -43,9 +45,17 @@ def observe(state: Int64, lasts: bool, time_us: int, target: int, channel: int, 
         return
     if lasts:
         state[NUMBER] += 1
-        state[SINCE], state[TARGET], state[CHANNEL] = time_us, target, channel
+        state[HIGH], state[LOW] = time_us >> 32, np.int32(np.int64(time_us & 0xFFFFFFFF) - (1 << 31))
+        state[DRIVER] = (target + 1) * CHANNELS + channel + 1
     state[LASTS] = 1 if lasts else 0
-    for i in range(CHANGES):
-        change[i] = state[i]
-    if not lasts:
-        change[NUMBER] = -change[NUMBER]
+    change[NUMBER] = state[NUMBER] if lasts else -state[NUMBER]
+    change[SINCE] = (np.int64(state[HIGH]) << 32) + state[LOW] + (1 << 31)
+    change[TARGET], change[CHANNEL] = state[DRIVER] // CHANNELS - 1, state[DRIVER] % CHANNELS - 1
+
+
+def began(state: Int32) -> Int64:
+    """The changes `(episodes, CHANGES)` that the episodes `(episodes, COLUMNS)` began with."""
+    wide = state.astype(np.int64)
+    driver = wide[:, DRIVER]
+    since = (wide[:, HIGH] << 32) + wide[:, LOW] + (1 << 31)
+    return np.stack([wide[:, NUMBER], since, driver // CHANNELS - 1, driver % CHANNELS - 1], axis=1)

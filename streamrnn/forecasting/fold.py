@@ -46,7 +46,7 @@ class CommonSeries(NamedTuple):
     lower: Float64  # (rows, levels, targets)
     upper: Float64  # (rows, levels, targets)
     history: bounds.Int32  # (rows, targets, bounds.COLUMNS)
-    episodes: Int64  # (rows, episodes.KINDS, episodes.COLUMNS)
+    episodes: npt.NDArray[np.int32]  # (rows, episodes.KINDS, episodes.COLUMNS)
 
 
 class Batch(NamedTuple):

@@ -22,9 +22,13 @@ from streamrnn.forecasting.experts import multistep, pooled, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import Seen, all_steps, learn_all
 from streamrnn.forecasting.experts.readout import (
+    Stored,
     boost_covariance,
+    boost_stored_covariance,
     forecast_step,
     learn_readout,
+    learn_stored_readout,
+    weights_of,
 )
 from streamrnn.forecasting.experts.recurrent import (
     advance_network,
@@ -34,7 +38,7 @@ from streamrnn.forecasting.experts.recurrent import (
 )
 from streamrnn.forecasting.experts.registry import FURTHER
 from streamrnn.forecasting.forecaster_state import ForecasterScratch, ForecasterSeries, ForecasterShared, allocate
-from streamrnn.forecasting.inputs import fill_inputs, newest_first, scale_features
+from streamrnn.forecasting.inputs import fill_inputs, load_inputs, newest_first, scale_features, store_inputs
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
 from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, VARIANCE, clip, observe_scale
 from streamrnn.kernels import half
@@ -103,7 +107,7 @@ def observe(
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
-        t, v = series.tables[row, i], series.visits[row, i]
+        t, v = series.shorts[row, i], series.bytes[row, i]
         _put(config, z, events, x[i])
         newest_first(z, at.history, at.values, events, recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
@@ -112,23 +116,24 @@ def observe(
                 _replay(config, z, t, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
-        t, v = series.tables[row, i], series.visits[row, i]
+        t, v = series.shorts[row, i], series.bytes[row, i]
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
-            _learn(config, scratch, weights, tapes, stored, f, i, teach, clip(step, STEP_CLIP))
+            _learn(config, scratch, weights, tapes, stored, z, f, t, v, i, teach, clip(step, STEP_CLIP))
             seen = Seen(recent, events, 1.0 / sigma, z, f, t, v, at, clock, phases, scratch.room)
             learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
             pooled.learn_pooled(
-                config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.shared_phi, scratch.gain, scratch.gains
-            )
+                config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.shared_phi, scratch.gain, scratch.gains,
+                _stored_own(config, scratch, z, t, v),
+            )  # fmt: skip
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
             )
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
-                _adapt(config, f)
+                _adapt(config, scratch, z, f, t, v)
         if z[at.scale + SEEN] > 0.0:
             multistep.learn(
                 config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
@@ -147,7 +152,7 @@ def observe(
         )
         if found:
             for i in range(config.targets):
-                z, t, v = series.numbers[row, i], series.tables[row, i], series.visits[row, i]
+                z, t, v = series.numbers[row, i], series.shorts[row, i], series.bytes[row, i]
                 known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
                 for s in range(MOST_SEASONS):
                     if found >> s & 1:
@@ -155,7 +160,7 @@ def observe(
             _fill_phases(clock, phases, scratch.offsets)
     for i in range(config.targets):
         z, f = series.numbers[row, i], series.singles[row, i]
-        t, v = series.tables[row, i], series.visits[row, i]
+        t, v = series.shorts[row, i], series.bytes[row, i]
         recent, inverse = scratch.recent[i], scratch.inverses[i]
         if z[at.scale + SEEN] == 0.0:
             for k in range(config.horizon):
@@ -165,17 +170,16 @@ def observe(
             scratch.inputs, z, t, v, at, config.seasons, clock, phases[:, 1], recent, scratch.features,
             config.harmonics,
         )  # fmt: skip
-        inputs = f[at.inputs : at.inputs + config.inputs]
-        for k in range(config.inputs):
-            inputs[k] = scratch.inputs[k]
+        store_inputs(scratch.inputs, t, at.inputs)
+        load_inputs(t, at.inputs, scratch.seen)
         phi, linear = scratch.phi[: at.readout], scratch.phi[: at.linear]
         for j in range(recurrent.networks):
-            kept = at.hidden + j * scratch.recurrent.network.outputs.size
             advance_network(
                 recurrent, weights, tapes, stored, scratch.recurrent, i * recurrent.networks + j,
-                scratch.recurrent.initial[j], inputs, f, kept,
+                scratch.recurrent.initial[j], scratch.seen, scratch.hidden[j],
             )  # fmt: skip
-            _fill_network(config, scratch, f, i, j, 0)
+            _keep_hidden(config, scratch, t, j)
+            _fill_network(config, scratch, i, j, 0)
             scratch.experts[1 + j] = forecast_step(f, at.readouts + j * at.readout_stride, recurrent.blocks, 0, phi)
         scratch.experts[1 + recurrent.networks] = (z[at.scale + MEAN] - recent[0]) * inverse
         e = 2 + recurrent.networks
@@ -184,7 +188,7 @@ def observe(
         if config.autoregression.lags > 0:
             if at.linear > 0:
                 fill_autoregression(
-                    config.autoregression, linear, i, scratch.recent, 0, scratch.inverses, inputs, config.seasons,
+                    config.autoregression, linear, i, scratch.recent, 0, scratch.inverses, scratch.seen, config.seasons,
                     config.harmonics,
                 )  # fmt: skip
                 scratch.experts[e] = forecast_step(f, at.autoregression, config.autoregression.blocks, 0, linear)
@@ -292,49 +296,104 @@ def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
 
 
 @kernel
-def _fill_network(config: ForecasterConfig, scratch: ForecasterScratch, f: Float32, i: int, j: int, age: int) -> None:
-    """scratch.phi = the features of network j of target i, for the event after the one `age` events ago."""
-    at, outputs = config.at, scratch.recurrent.network.outputs.size
+def _keep_hidden(config: ForecasterConfig, scratch: ForecasterScratch, t: Int16, j: int) -> None:
+    """Keep what network j gives in 16 bits, and go on with it as it is kept."""
+    hidden = scratch.hidden[j]
+    kept = config.at.hidden + j * hidden.size
+    for k in range(hidden.size):
+        t[kept + k] = np.int16(half.half(hidden[k]))
+    _load_hidden(config, scratch, t, j)
+
+
+@kernel
+def _load_hidden(config: ForecasterConfig, scratch: ForecasterScratch, t: Int16, j: int) -> None:
+    hidden = scratch.hidden[j]
+    kept = config.at.hidden + j * hidden.size
+    for k in range(hidden.size):
+        hidden[k] = half.whole(int(np.uint16(t[kept + k])))
+
+
+@kernel
+def _fill_network(config: ForecasterConfig, scratch: ForecasterScratch, i: int, j: int, age: int) -> None:
+    """scratch.phi = the features of network j of target i, for the event after the one `age` events ago.
+
+    scratch.seen and scratch.hidden are what was kept for that event.
+    """
     fill_network(
-        config.recurrent, scratch.phi[: at.readout], f[at.hidden + j * outputs : at.hidden + (j + 1) * outputs],
-        scratch.recent[i, age:], scratch.inverses[i], f[at.inputs : at.inputs + config.inputs], config.seasons,
-        config.harmonics,
+        config.recurrent, scratch.phi[: config.at.readout], scratch.hidden[j], scratch.recent[i, age:],
+        scratch.inverses[i], scratch.seen, config.seasons, config.harmonics,
     )  # fmt: skip
 
 
 @kernel
 def _learn(
     config: ForecasterConfig, scratch: ForecasterScratch, weights: optimizers.Weights, tapes: tbptt.Series,
-    stored: half.Halves, f: Float32, i: int, teach: bool, step: float,
+    tape: half.Quarters, z: Float64, f: Float32, t: Int16, v: UInt8, i: int, teach: bool, step: float,
 ) -> None:  # fmt: skip
     """Teach the networks and linear experts of target `i` the step that came (sigmas), from the phi it came after."""
     out_of_line()
     at, recurrent, linear = config.at, config.recurrent, config.autoregression
     phi = scratch.phi[: at.readout]
+    load_inputs(t, at.inputs, scratch.seen)
     for j in range(recurrent.networks):
         readout = at.readouts + j * at.readout_stride
-        _fill_network(config, scratch, f, i, j, 1)
+        _load_hidden(config, scratch, t, j)
+        _fill_network(config, scratch, i, j, 1)
         if teach:
             net = i * recurrent.networks + j
-            learn_network(recurrent, weights, tapes, stored, scratch.recurrent.network, net, f, readout, phi, step)
-        learn_readout(f, readout, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
+            learn_network(recurrent, weights, tapes, tape, scratch.recurrent.network, net, f, readout, phi, step)
+        if at.covariance_stride > 0:
+            stored = _stored(config, scratch, z, t, v, j)
+            learn_stored_readout(f, readout, stored, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
+        else:
+            learn_readout(f, readout, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
     if at.linear > 0:
-        inputs, phi = f[at.inputs : at.inputs + config.inputs], scratch.phi[: at.linear]
+        phi = scratch.phi[: at.linear]
         fill_autoregression(
-            linear, phi, i, scratch.recent, 1, scratch.inverses, inputs, config.seasons, config.harmonics
+            linear, phi, i, scratch.recent, 1, scratch.inverses, scratch.seen, config.seasons, config.harmonics
         )
         learn_readout(f, at.autoregression, linear.blocks, phi, step, linear.forgetting, scratch.gains)
 
 
 @kernel
-def _adapt(config: ForecasterConfig, f: Float32) -> None:
+def _stored(
+    config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, t: Int16, v: UInt8, j: int
+) -> Stored:  # fmt: skip
+    """The blocks of the readout of network j."""
+    at = config.at
+    first, units = at.covariances + j * at.covariance_stride, at.units + j * at.readout
+    return Stored(
+        t[first : first + at.covariance_stride], v[units : units + at.readout], z[at.scale + SEEN],
+        season_tables.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1], scratch.scaled[2],
+    )  # fmt: skip
+
+
+@kernel
+def _stored_own(config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, t: Int16, v: UInt8) -> Stored:
+    """The blocks of the series' own regression."""
+    at = config.at
+    return Stored(
+        t[at.own_covariance : at.own_covariance + at.own_stride], v[at.own_units : at.bytes],
+        z[at.scale + SEEN], season_tables.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1],
+        scratch.scaled[2],
+    )  # fmt: skip
+
+
+@kernel
+def _adapt(
+    config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, f: Float32, t: Int16, v: UInt8
+) -> None:  # fmt: skip
     """After a drift alarm: the experts of the next step learn fast again."""
     out_of_line()
-    at = config.at
+    at, boost = config.at, config.covariance_boost
+    blocks, linear = config.recurrent.blocks, config.autoregression.blocks
     for j in range(config.recurrent.networks):
-        boost_covariance(f, at.readouts + j * at.readout_stride, config.recurrent.blocks, config.covariance_boost)
+        if at.covariance_stride > 0:
+            boost_stored_covariance(_stored(config, scratch, z, t, v, j), blocks, boost)
+        else:
+            boost_covariance(f[weights_of(at.readouts + j * at.readout_stride, blocks, blocks.heads) :], blocks, boost)
     if at.linear > 0:
-        boost_covariance(f, at.autoregression, config.autoregression.blocks, config.covariance_boost)
+        boost_covariance(f[weights_of(at.autoregression, linear, linear.heads) :], linear, boost)
 
 
 @kernel

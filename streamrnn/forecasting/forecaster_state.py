@@ -36,8 +36,8 @@ class ForecasterSeries(NamedTuple):
     cycles: Int8  # (rows, cycles.RING) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
-    tables: Int16  # (rows, targets, Layout.cells) of the seasons
-    visits: UInt8  # (rows, targets, Layout.bins) of the seasons' bins
+    shorts: Int16  # (rows, targets, Layout.shorts)
+    bytes: UInt8  # (rows, targets, Layout.bytes) of the seasons' bins
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
@@ -64,10 +64,14 @@ class ForecasterScratch(NamedTuple):
     inverses: Float64  # (targets,) 1 / sigma
     features: Float64  # standardized
     inputs: Float64
+    seen: Float32  # (inputs,) as they are kept
+    hidden: Float32  # (networks, outputs) as they are kept
     phi: Float32
     shared_phi: Float64
     gain: Float64
     gains: Float32
+    covariance: Float32  # of the largest readout
+    scaled: tuple[Float32, Float32, Float32]  # scales of its features, phi and gain in them
     experts: Float64  # (experts,)
     weights: Float64  # (experts,)
     room: Float64  # (ROOM,) of experts
@@ -93,8 +97,8 @@ def allocate(
         cycles=np.zeros((rows, cycles.RING), np.int8),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles + further_size()), np.float32),
-        tables=np.zeros((rows, T, at.cells), np.int16),
-        visits=np.zeros((rows, T, at.bins), np.uint8),
+        shorts=np.zeros((rows, T, at.shorts), np.int16),
+        bytes=np.zeros((rows, T, at.bytes), np.uint8),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
         pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
@@ -111,10 +115,14 @@ def allocate(
         inverses=np.zeros(T),
         features=np.zeros(config.features),
         inputs=np.zeros(config.inputs),
+        seen=np.zeros(config.inputs, np.float32),
+        hidden=np.zeros((config.recurrent.networks, recurrent_scratch.network.outputs.size), np.float32),
         phi=np.zeros(room, np.float32),
         shared_phi=np.zeros(pooled.FEATURES),
         gain=np.zeros(room),
         gains=np.zeros(room, np.float32),
+        covariance=np.zeros(max(at.covariance_stride, at.own_stride), np.float32),
+        scaled=(np.zeros(room, np.float32), np.zeros(room, np.float32), np.zeros(room, np.float32)),
         experts=np.zeros(config.experts),
         weights=np.zeros(config.experts),
         room=np.zeros(ROOM),

@@ -30,7 +30,8 @@ UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 Floats = NDArray[np.floating]
 
-CLIP = 4.0
+CLIP = 4.0  # no input is larger
+UNIT: Final = CLIP / 32_767  # of an input that is kept
 LAG_CLIP = 6.0
 
 
@@ -88,6 +89,20 @@ def fill_inputs(
     k += 1
     for j in range(u.size):
         out[k + j] = u[j]
+
+
+@kernel
+def store_inputs(inputs: Float64, t: Int16, at: int) -> None:
+    """t[at:] = inputs (inputs,), in 16 bits."""
+    for k in range(inputs.size):
+        t[at + k] = np.int16(math.floor(clip(inputs[k], CLIP) / UNIT + 0.5))
+
+
+@kernel
+def load_inputs(t: Int16, at: int, inputs: Floats) -> None:
+    """The inputs (inputs,) as they are kept."""
+    for k in range(inputs.size):
+        inputs[k] = float(t[at + k]) * UNIT
 
 
 FACTORS: Final = 6

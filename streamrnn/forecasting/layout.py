@@ -1,4 +1,4 @@
-"""Where a target's numbers lie: one row of float64, one of float32 and one of int16 hold everything it carries.
+"""Where a target's numbers lie: a row of float64, one of float32, one of int16 and one of bytes hold all it carries.
 
 Kernels take such a row and an offset into it. Many small arrays would be easier to name, but handing dozens of them
 from kernel to kernel is what numba spends its compile time on, and one run of memory is also what a cache likes.
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import DRIFT_SIZE
-from streamrnn.forecasting.experts.readout import Blocks, readout_size
+from streamrnn.forecasting.experts.readout import Blocks, covariance_size, heads_size, readout_size
 from streamrnn.forecasting.scaling import SCALE_SIZE
 
 # Rows of the seasons' table, one number per bin; bins of both seasons lie in one row, see `season_tables.py`.
@@ -58,18 +58,26 @@ class Layout(NamedTuple):
     readout: int  # m
     autoregression: int
     linear: int  # m; 0: the networks' readout has it as a head
-    inputs: int  # of the next event, see `inputs.py`
-    hidden: int  # (networks, outputs) what the networks give for it
     own: int  # the series' own readout beside the pooled one
     own_phi: int
     pooled_step: int  # what the pooled one expects of the next event, sigmas
     blend: int  # mixtures of the next step, `blending.py`
     singles: int
-    # 16 bits: the seasons' table (TABLE_ROWS, bins), then
+    # int16: the seasons' table (TABLE_ROWS, bins), then
     bins: int  # of both seasons together
     slow: int  # (SLOW_ROWS, slow_bins)
+    covariances: int  # one per network, `covariance_stride` apart
+    own_covariance: int
+    inputs: int  # of the next event, see `inputs.py`
+    hidden: int  # (networks, outputs) what the networks give for it
+    shorts: int
     slow_bins: int
-    cells: int
+    covariance_stride: int  # 0: the readouts' blocks follow their heads, and so do all
+    own_stride: int
+    # bytes: visits of the seasons' bins (bins,), then
+    units: int  # (networks, m) of the covariances' scales
+    own_units: int
+    bytes: int
 
 
 def offsets_of(sizes: Mapping[str, int], total: str) -> dict[str, int]:
@@ -80,10 +88,15 @@ def offsets_of(sizes: Mapping[str, int], total: str) -> dict[str, int]:
 
 def make_layout(
     *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, inputs: int, hidden: int, own: Blocks,
-    blend: int,
+    blend: int, stored: bool,
 ) -> Layout:  # fmt: skip
-    """Lay everything out, one after the other."""
-    slow_bins = bins // 2
+    """Lay everything out, one after the other; where `stored`, covariances take 16 bits a number."""
+    slow_bins = bins // 4
+    readout_stride, own_size = (heads_size(readout), heads_size(own)) if stored else (
+        readout_size(readout), readout_size(own)
+    )  # fmt: skip
+    covariance_stride, own_stride = (covariance_size(readout), covariance_size(own)) if stored else (0, 0)
+    m = sum(readout.sizes)
     sizes = {
         "scale": SCALE_SIZE,
         "drift": DRIFT_SIZE,
@@ -95,24 +108,34 @@ def make_layout(
         "average": 1,
     }
     singles = {
-        "readouts": networks * readout_size(readout),
+        "readouts": networks * readout_stride,
         "autoregression": readout_size(linear),
-        "inputs": inputs,
-        "hidden": networks * hidden,
-        "own": readout_size(own),
+        "own": own_size,
         "own_phi": sum(own.sizes),
         "pooled_step": 1,
         "blend": blend,
     }
+    shorts = {
+        "table": TABLE_ROWS * bins,
+        "slow": SLOW_ROWS * slow_bins,
+        "covariances": networks * covariance_stride,
+        "own_covariance": own_stride,
+        "inputs": inputs,
+        "hidden": networks * hidden,
+    }
+    in_bytes = {"visits": bins, "units": networks * m * stored, "own_units": sum(own.sizes) * stored}
+    offsets = offsets_of(shorts, "shorts") | offsets_of(in_bytes, "bytes")
+    del offsets["table"], offsets["visits"]  # 0
     return Layout(
         **offsets_of(sizes, "numbers"),
         **offsets_of(singles, "singles"),
+        **offsets,
         values=values,
         bins=bins,
-        slow=TABLE_ROWS * bins,
         slow_bins=slow_bins,
-        cells=TABLE_ROWS * bins + SLOW_ROWS * slow_bins,
-        readout_stride=readout_size(readout),
-        readout=sum(readout.sizes),
+        covariance_stride=covariance_stride,
+        own_stride=own_stride,
+        readout_stride=readout_stride,
+        readout=m,
         linear=sum(linear.sizes),
     )

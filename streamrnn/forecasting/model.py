@@ -163,7 +163,7 @@ class ForecastModel(PartitionModel[Answers]):
             lower=np.zeros((1, len(model.levels), targets)),
             upper=np.zeros((1, len(model.levels), targets)),
             history=np.zeros((1, targets, bounds.COLUMNS), np.int32),
-            episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int64),
+            episodes=np.zeros((1, episodes.KINDS, episodes.COLUMNS), np.int32),
         )
         self._warns = config.anomaly.warns
         rows = Series(
@@ -317,8 +317,11 @@ class ForecastModel(PartitionModel[Answers]):
         """See `PartitionModel.open_alerts`."""
         state = self.series.arrays.common.episodes
         rows, kinds = (state[:, :, episodes.LASTS] == 1).nonzero()
-        found = zip(self.series.in_rows(rows), kinds.tolist(), state[rows, kinds].tolist(), strict=True)
-        return sorted((key, Opened(kind, *one[: episodes.CHANGES])) for key, kind, one in found)
+        opened = episodes.began(state[rows, kinds]).tolist()
+        return sorted(
+            (key, Opened(kind, *one))
+            for key, kind, one in zip(self.series.in_rows(rows), kinds.tolist(), opened, strict=True)
+        )
 
     @property
     def expert_names(self) -> tuple[str, ...]:

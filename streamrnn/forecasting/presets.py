@@ -252,7 +252,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     )
     longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
-        values=max(32, longest + 4, config.ahead.values if config.ahead is not None else 0),
+        values=max(20, longest + 4, config.ahead.values if config.ahead is not None else 0),
         bins=config.bins,
         networks=config.recurrent.networks,
         readout=recurrent.blocks,
@@ -261,6 +261,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         hidden=hidden,
         own=config.pooled.own_blocks,
         blend=blend_size(step_experts),
+        stored=not config.full_covariance,
     )
     return config._replace(
         inputs=inputs,

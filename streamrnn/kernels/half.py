@@ -1,7 +1,10 @@
-"""Numbers of 16 bits: the upper half of a single (bfloat16), eight bits of mantissa and the range of a single.
+"""Numbers of 16 and of 8 bits: fewer bytes to keep, and to read from memory. Arithmetic is done with singles.
 
-For what is kept in order to be looked at once more, not to be added to: a relative error of up to .4 % is far below
-what such a number is worth, and half the bytes are half the memory to read.
+    half     sign, 8 bits of exponent, 7 of mantissa    off by up to .4 %   the range of a single (bfloat16)
+    quarter  sign, 4 bits of exponent, 3 of mantissa    off by up to 6 %    2^lowest to 2^(lowest + 16), or zero
+
+They are for what is looked at once more. What is added to a little at a time must be rounded up as often as the part
+after the point says, else it sticks: `share` says from which part on, and is another one at every event.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import intrinsic
 
 Halves = NDArray[np.uint16]
+Quarters = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 
 
 @intrinsic
-def _bits_of(typing: Any, x: Any) -> Any:
+def bits_of(typing: Any, x: Any) -> Any:
     """The 32 bits of a single."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -31,7 +35,7 @@ def _bits_of(typing: Any, x: Any) -> Any:
 
 
 @intrinsic
-def _single_of(typing: Any, bits: Any) -> Any:
+def single_of(typing: Any, bits: Any) -> Any:
     """The single of 32 bits."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -43,7 +47,7 @@ def _single_of(typing: Any, bits: Any) -> Any:
 @kernel
 def half(x: float, share: float = 0.5) -> int:
     """The 16 bits of `x` as a number to be stored: rounded up from `share` of the last bit on (.5: to the nearest)."""
-    bits = _bits_of(np.float32(x))
+    bits = bits_of(np.float32(x))
     rounded = bits + np.uint32(65535.0 * (1.0 - share))
     return np.uint16(np.uint32(rounded) >> np.uint32(16))  # type: ignore[return-value]
 
@@ -51,7 +55,7 @@ def half(x: float, share: float = 0.5) -> int:
 @kernel
 def whole(stored: int) -> float:
     """The number whose 16 bits are `stored`."""
-    return _single_of(np.uint32(stored) << np.uint32(16))  # type: ignore[no-any-return]
+    return single_of(np.uint32(stored) << np.uint32(16))  # type: ignore[no-any-return]
 
 
 @kernel
@@ -66,3 +70,37 @@ def load_halves(stored: Halves, x: Singles) -> None:
     """x = all of `stored`."""
     for j in range(stored.size):
         x[j] = whole(stored[j])
+
+
+_SIZE = np.uint32(0x7FFFFFFF)  # of a single: all but its sign
+
+
+@kernel
+def quarter(x: float, lowest: int) -> int:
+    """The 8 bits of `x` as a quarter, to the nearest; below 2^lowest it is zero."""
+    bits = bits_of(np.float32(x))
+    size = np.int32(bits & _SIZE) - np.int32((127 + lowest) << 23) + np.int32(1 << 19)
+    size = max(np.int32(0), min(size, np.int32(0x7F << 20)))
+    return np.uint8((np.uint32(bits) >> np.uint32(24)) & np.uint32(0x80) | np.uint32(np.uint32(size) >> np.uint32(20)))  # type: ignore[return-value]
+
+
+@kernel
+def from_quarter(stored: int, lowest: int) -> float:
+    """The number whose 8 bits are `stored`."""
+    code = np.uint32(np.uint8(stored) & np.uint8(0x7F))
+    size = np.uint32(np.uint32(code << np.uint32(20)) + np.uint32((127 + lowest) << 23)) if code > 0 else np.uint32(0)
+    return single_of(np.uint32(size) | np.uint32(np.uint32(np.uint8(stored) & np.uint8(0x80)) << np.uint32(24)))  # type: ignore[no-any-return]
+
+
+@kernel
+def store_quarters(x: Singles, first: int, count: int, stored: Quarters, at: int, lowest: int) -> None:
+    """stored[at:] = the `count` numbers from x[first]."""
+    for j in range(count):
+        stored[at + j] = quarter(x[first + j], lowest)
+
+
+@kernel
+def load_quarters(stored: Quarters, x: Singles, lowest: int) -> None:
+    """The first numbers of x = all of `stored`."""
+    for j in range(stored.size):
+        x[j] = from_quarter(stored[j], lowest)

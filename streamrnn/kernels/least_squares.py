@@ -132,12 +132,23 @@ def learn_covariance(covariance: Floats, gain: Floats, q: float, forgetting: flo
     """P <- (P - g g' / (lam + q)) / lam, guarded."""
     out_of_line()
     m = gain.size
+    limit = WINDUP * m * initial
+    if not move_covariance(covariance, gain, q, forgetting, _diagonal(covariance, m), dot(gain, gain), limit):
+        start_covariance(covariance, m, initial)
+
+
+@kernel
+def move_covariance(
+    covariance: Floats, gain: Floats, q: float, forgetting: float, trace: float, squares: float, limit: float
+) -> bool:
+    """The same of a P whose trace, and that of g g', are given; returns False, and does nothing, where it is no P."""
+    out_of_line()
+    m = gain.size
     inverse = 1.0 / forgetting
     factor = inverse / (forgetting + q)
-    trace, limit = inverse * _diagonal(covariance, m) - factor * dot(gain, gain), WINDUP * m * initial
+    trace = inverse * trace - factor * squares
     if not (trace > 0.0 and trace < 1e300 and q >= 0.0):
-        start_covariance(covariance, m, initial)
-        return
+        return False
     if trace > limit:  # after long forgetting that is at every event: scaled back in the same pass
         inverse *= limit / trace
         factor *= limit / trace
@@ -171,6 +182,7 @@ def learn_covariance(covariance: Floats, gain: Floats, q: float, forgetting: flo
         row = load(covariance, k, left) * inverse
         store(covariance, k, left, multiply_add(scaled, load(gain, i, left), row))
         i, k = i + 1, k + left
+    return True
 
 
 @kernel

@@ -203,6 +203,8 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Migration("labelled", 2, _with_earlier_names, _with_present_names, _with_present_names),
     Refused("forecaster", 7, "0.1.0", "experts that know nothing yet are left out, and large steps have a record"),
     Migration("forecaster", 8, _without_future, _with_future),
+    Refused("forecaster", 9, "0.1.0", "covariances take 16 bits a number, and the network's window 8"),
+    Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

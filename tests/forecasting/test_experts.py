@@ -48,7 +48,7 @@ def steps(values: np.ndarray, inverse: float) -> np.ndarray:
     room = np.full(ROOM, np.nan)  # what an expert finds there means nothing
     seen = Seen(
         np.zeros(VALUES), 0, inverse, np.zeros(at.numbers), np.zeros(at.singles + size, np.float32),
-        np.zeros(at.cells, np.int16), np.zeros(at.bins, np.uint8), at, np.zeros(CLOCK_SIZE, np.int64),
+        np.zeros(at.shorts, np.int16), np.zeros(at.bytes, np.uint8), at, np.zeros(CLOCK_SIZE, np.int64),
         np.zeros((MOST_SEASONS, 2)), room,
     )  # fmt: skip
     came = np.clip(np.diff(values, prepend=values[0]) * inverse, -8.0, 8.0)

@@ -62,9 +62,9 @@ class Table:
 
     def __init__(self, period: int, bins: int) -> None:
         self.at = forecaster_config(preset="lite").at
-        self.z, self.t = np.zeros(self.at.numbers), np.zeros(self.at.cells, np.int16)
+        self.z, self.t = np.zeros(self.at.numbers), np.zeros(self.at.shorts, np.int16)
         self.z[self.at.scale + LOW], self.z[self.at.scale + HIGH] = -1e6, 1e6
-        self.v = np.zeros(self.at.bins, np.uint8)
+        self.v = np.zeros(self.at.bytes, np.uint8)
         self.clock = np.zeros(CLOCK_SIZE, np.int64)
         self.clock[season_at.py_func(0)] = BY_EVENTS, period, bins
         self.period = period

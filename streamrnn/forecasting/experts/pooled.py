@@ -20,7 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.readout import Blocks, forecast_step, learn_readout, make_blocks
+from streamrnn.forecasting.experts.readout import (
+    Blocks,
+    Stored,
+    forecast_step,
+    learn_readout,
+    learn_stored_readout,
+    make_blocks,
+)
 from streamrnn.forecasting.experts.season_tables import last_at, level_at, place, usual_step
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
 from streamrnn.forecasting.layout import AGO, NOW_SIZE, SURPRISE, Layout
@@ -59,15 +66,21 @@ def own_blocks(full: bool) -> Blocks:
 @kernel
 def learn_pooled(
     config: PooledConfig, shared: Float64, f: Float32, at: Layout, step: float, phi: Float64, gain: Float64,
-    gains: Float32,
+    gains: Float32, stored: Stored,
 ) -> None:  # fmt: skip
-    """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at f[at.own]."""
+    """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at f[at.own].
+
+    `stored` are its blocks, where they do not follow its head.
+    """
     out_of_line()
     own = f[at.own_phi : at.own_phi + FEATURES]
     for k in range(FEATURES):
         phi[k] = own[k]
     rest = step - f[at.pooled_step]
-    learn_readout(f, at.own, config.own_blocks, own, rest, config.own_forgetting, gains)
+    if at.own_stride > 0:
+        learn_stored_readout(f, at.own, stored, config.own_blocks, own, rest, config.own_forgetting, gains)
+    else:
+        learn_readout(f, at.own, config.own_blocks, own, rest, config.own_forgetting, gains)
     learn_readout(shared, 0, config.blocks, phi[:FEATURES], step, config.forgetting, gain)
 
 

@@ -8,26 +8,30 @@ blocks of a head share one error and one denominator,
     g_b = P_b phi_b,   q_b = phi_b . g_b,   w += e g / (lam + sum of q_b)
     P_b <- (P_b - g_b g_b' / (lam + q_b)) / lam
 
-Its numbers lie in a target's row, from `at`: per head a running mean square of its error, the heads' weights, the
-blocks, packed. Phi is made anew from what the series remembers when the value has come.
+Its numbers lie in a target's row, from `at`: per head a running mean square of its error, and the heads' weights. The
+blocks, packed, follow them there, or lie apart in 16 bits a number (`kernels/scaled_covariance.py`): half the memory.
+Phi is made anew from what the series remembers when the value has come.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.scaling import clip
-from streamrnn.kernels import least_squares
+from streamrnn.kernels import least_squares, scaled_covariance
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.least_squares import packed_size
 from streamrnn.kernels.vector import out_of_line
 
 Floats = NDArray[np.floating]
+Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
+UInt8 = NDArray[np.uint8]
 
 VARIANCE_RATE = 0.01
 ERROR_CLIP = 4.0  # running standard deviations one error counts at most
@@ -69,10 +73,14 @@ def covariance_size(blocks: Blocks) -> int:
     return sum(packed_size(size) for size in blocks.sizes)
 
 
+def heads_size(blocks: Blocks) -> int:
+    """Numbers that the heads keep."""
+    return blocks.heads + sum(end - first for first, end in zip(blocks.firsts, blocks.ends, strict=True))
+
+
 def readout_size(blocks: Blocks) -> int:
-    """Numbers that a readout keeps."""
-    weights = sum(end - first for first, end in zip(blocks.firsts, blocks.ends, strict=True))
-    return blocks.heads + weights + covariance_size(blocks)
+    """Numbers that a readout keeps with its blocks."""
+    return heads_size(blocks) + covariance_size(blocks)
 
 
 @kernel
@@ -91,31 +99,116 @@ def forecast_step(f: Floats, at: int, blocks: Blocks, head: int, phi: Floats) ->
     return least_squares.dot(f[w : w + end - first], phi[first:end])
 
 
+class Stored(NamedTuple):
+    """Where the blocks of a readout lie in 16 bits a number, and room to work on them."""
+
+    covariance: Int16  # all blocks, packed
+    units: UInt8  # (m,) of the features' scales
+    age: float  # values that the series has seen
+    share: float  # from which part on is rounded up, see `kernels/half.py`
+    room: Float32  # at least as many as the covariance
+    scales: Float32  # (m,)
+    phi: Float32  # (m,) scaled
+    gain: Float32  # (m,) scaled
+
+
 @kernel
 def learn_readout(
     f: Floats, at: int, blocks: Blocks, phi: Floats, step: float, forgetting: float, gain: Floats
 ) -> None:
-    """Learn from phi (m,) and the step that came (sigmas); `gain` (m,) is working room."""
+    """Learn from phi (m,) and the step that came (sigmas); the blocks follow the heads; `gain` (m,) is working room."""
     out_of_line()
-    covariance = weights_of(at, blocks, blocks.heads)
+    covariance = f[weights_of(at, blocks, blocks.heads) :]
     if f[at] == 0.0:  # the first time
-        start_blocks(f[covariance:], blocks)
+        start_blocks(covariance, blocks)
+    find_gains(covariance, blocks, phi, gain)
+    if _learn_heads(f, at, blocks, phi, step, forgetting, gain):
+        learn_blocks(covariance, blocks, phi, gain, forgetting)
+
+
+@kernel
+def learn_stored_readout(
+    f: Float32, at: int, stored: Stored, blocks: Blocks, phi: Float32, step: float, forgetting: float, gain: Float32
+) -> None:
+    """The same where the blocks are stored."""
+    out_of_line()
+    if f[at] == 0.0:
+        start_stored(stored, blocks)
+    find_stored_gains(stored, blocks, phi, gain)
+    if _learn_heads(f, at, blocks, phi, step, forgetting, gain):
+        learn_stored_blocks(stored, blocks, forgetting)
+
+
+@kernel
+def _learn_heads(f: Floats, at: int, blocks: Blocks, phi: Floats, step: float, forgetting: float, gain: Floats) -> bool:
+    """Move the heads' weights along the gain; False: their error is not finite, and they start again."""
+    if f[at] == 0.0:
         for h in range(blocks.heads):
             f[at + h] = 1.0
-    find_gains(f[covariance:], blocks, phi, gain)
     for h in range(blocks.heads):
         first, end = blocks.firsts[h], blocks.ends[h]
         w = weights_of(at, blocks, h)
         error = step - forecast_step(f, at, blocks, h, phi)
-        if not math.isfinite(error):  # the expert starts again
-            for k in range(at, covariance):
+        if not math.isfinite(error):
+            for k in range(at, weights_of(at, blocks, blocks.heads)):
                 f[k] = 0.0
-            return
+            return False
         error = clip(error, ERROR_CLIP * math.sqrt(f[at + h]) + 1e-6)
         q = max(least_squares.dot(phi[first:end], gain[first:end]), 0.0)
         least_squares.learn_weights(f[w : w + end - first], gain[first:end], q, forgetting, error)
         f[at + h] += VARIANCE_RATE * (error * error - f[at + h])
-    learn_blocks(f[covariance:], blocks, phi, gain, forgetting)
+    return True
+
+
+@kernel
+def start_stored(stored: Stored, blocks: Blocks) -> None:
+    """Every block as it is before anything has come; they are loaded, too."""
+    o, p = 0, 0
+    for b in range(MOST_BLOCKS):
+        size = blocks.sizes[b]
+        if size > 0:
+            scaled_covariance.start(stored.room[p : p + packed(size)], stored.units[o : o + size], blocks.initials[b])
+            o += size
+            p += packed(size)
+    scaled_covariance.store_covariance(stored.room, stored.covariance, 0.5)
+
+
+@kernel
+def load_stored(stored: Stored) -> None:
+    """Make the blocks ready to work on."""
+    scaled_covariance.load_covariance(stored.covariance, stored.room)
+    scaled_covariance.load_scales(stored.units, stored.scales)
+
+
+@kernel
+def find_stored_gains(stored: Stored, blocks: Blocks, phi: Float32, gain: Float32) -> float:
+    """Load the blocks, and g_b = P_b phi_b of all of them; returns phi . g."""
+    load_stored(stored)
+    m = stored.units.size
+    for j in range(m):
+        stored.phi[j] = phi[j] * stored.scales[j]
+    total = find_gains(stored.room, blocks, stored.phi[:m], stored.gain[:m])
+    for j in range(m):
+        gain[j] = stored.gain[j] * stored.scales[j]
+    return total
+
+
+@kernel
+def learn_stored_blocks(stored: Stored, blocks: Blocks, forgetting: float) -> None:
+    """Move every block along the gain that `find_stored_gains` found last, and store them."""
+    o, p, due = 0, 0, scaled_covariance.is_due(stored.age, forgetting)
+    for b in range(MOST_BLOCKS):
+        size = blocks.sizes[b]
+        if size > 0:
+            own = stored.gain[o : o + size]
+            q = least_squares.dot(stored.phi[o : o + size], own)
+            scaled_covariance.learn_covariance(
+                stored.room[p : p + packed(size)], stored.units[o : o + size], stored.scales[o : o + size], own, q,
+                forgetting, blocks.initials[b], due,
+            )  # fmt: skip
+            o += size
+            p += packed(size)
+    scaled_covariance.store_covariance(stored.room, stored.covariance, stored.share)
 
 
 @kernel
@@ -163,11 +256,28 @@ def packed(size: int) -> int:
 
 
 @kernel
-def boost_covariance(f: Floats, at: int, blocks: Blocks, share: float) -> None:
+def boost_covariance(covariance: Floats, blocks: Blocks, share: float) -> None:
     """Learn fast again, because what was learned may no longer hold: P <- P + `share` of the first one."""
-    p: Any = weights_of(at, blocks, blocks.heads)
+    p = 0
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
         if size > 0:
-            least_squares.boost_covariance(f[p : p + packed(size)], size, share * blocks.initials[b])
+            least_squares.boost_covariance(covariance[p : p + packed(size)], size, share * blocks.initials[b])
             p += packed(size)
+
+
+@kernel
+def boost_stored_covariance(stored: Stored, blocks: Blocks, share: float) -> None:
+    """The same where the blocks are stored."""
+    load_stored(stored)
+    o, p = 0, 0
+    for b in range(MOST_BLOCKS):
+        size = blocks.sizes[b]
+        if size > 0:
+            scaled_covariance.boost_covariance(
+                stored.room[p : p + packed(size)], stored.units[o : o + size], stored.scales[o : o + size],
+                share * blocks.initials[b],
+            )  # fmt: skip
+            o += size
+            p += packed(size)
+    scaled_covariance.store_covariance(stored.room, stored.covariance, 0.5)

@@ -6,7 +6,7 @@ next step from phi = [h', 1, own lags, inputs]. When the value comes, with error
     d loss / d h' = -clip(e, 3 sqrt(v)) / v  w_h          w_h: the readout's weights of h', before their own update
 
 flows back through the truncation window into the network's weights; then the readout learns. Each target has its own
-networks; the series of a partition share them unless `weights: series`. The window is kept in half precision.
+networks; the series of a partition share them unless `weights: series`. The window is kept in 8 bits a number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from streamrnn.cells import cell as cells
 from streamrnn.forecasting.experts.readout import Blocks, forecast_step, weights_of
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_periodic
 from streamrnn.forecasting.scaling import clip
-from streamrnn.kernels.half import Halves, load_halves, store_halves
+from streamrnn.kernels.half import Quarters, load_quarters, store_quarters
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 from streamrnn.learning import optimizers, tbptt
@@ -31,6 +31,7 @@ Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
 ERROR_CLIP = 3.0
+LEAST = -9  # power of two: what is smaller in the window is kept as zero, and what is above 2^6 times as large as that
 
 
 class RecurrentConfig(NamedTuple):
@@ -54,7 +55,7 @@ class RecurrentSeries(NamedTuple):
 
     steps: NDArray[np.int64]  # (rows, N)
     state: Floats  # (rows, N, state_size)
-    tape: Halves  # (rows, N, truncation_length * step_size)
+    tape: Quarters  # (rows, N, truncation_length * step_size)
     weights: optimizers.Weights  # (rows, N or 0, parameters)
 
 
@@ -82,7 +83,7 @@ def allocate_recurrent(
     series = RecurrentSeries(
         np.zeros((rows, count), np.int64),
         np.zeros((rows, count, cells.state_size(cell)), np.float32),
-        np.zeros((rows, count, tape), np.uint16),
+        np.zeros((rows, count, tape), np.uint8),
         _weights(cell, rows, count if config.own_weights else 0),
     )
     shared = RecurrentShared(_weights(cell, 1, 0 if config.own_weights else count))
@@ -113,7 +114,7 @@ def networks_of(weights: optimizers.Weights, row: int) -> optimizers.Weights:
 
 @kernel
 def learn_network(
-    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Halves, scratch: tbptt.Scratch,
+    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Quarters, scratch: tbptt.Scratch,
     net: int, f: Float32, at: int, phi: Float32, step: float,
 ) -> None:  # fmt: skip
     """Teach network `net` that the step came (sigmas); its readout lies at f[at], had phi (m,) and does not change."""
@@ -131,17 +132,17 @@ def learn_network(
         d[k] = 0.0
     for k in range(outputs):
         d[newest + k] = -slope * f[weights_at + k]
-    load_halves(stored[net], tapes.tape[net])
+    load_quarters(stored[net], tapes.tape[net], LEAST)
     tbptt.flow_back(config.cell, ring, weights, net, tapes, net, steps, scratch, False)
     optimizers.update(config.optimizer, weights, net, scratch.gradient, math.inf)
 
 
 @kernel
 def advance_network(
-    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Halves,
-    scratch: RecurrentScratch, net: int, initial: Floats, inputs: Float32, f: Float32, kept: int,
+    config: RecurrentConfig, weights: optimizers.Weights, tapes: tbptt.Series, stored: Quarters,
+    scratch: RecurrentScratch, net: int, initial: Floats, inputs: Float32, given: Float32,
 ) -> None:  # fmt: skip
-    """One step of network `net`; what it gives is kept at f[kept]."""
+    """One step of network `net`; what it gives is written to given (output_size,)."""
     out_of_line()
     hidden = scratch.network.outputs
     for k in range(inputs.size):
@@ -150,9 +151,9 @@ def advance_network(
     ring, size = config.truncation_length, cells.step_size(config.cell)
     place = tapes.steps[net] % ring * size
     tbptt.step(config.cell, ring, weights, net, tapes, net, scratch.inputs, hidden)
-    store_halves(tapes.tape[net], place, size, stored[net], place)
+    store_quarters(tapes.tape[net], place, size, stored[net], place, LEAST)
     for k in range(cells.output_size(config.cell)):
-        f[kept + k] = hidden[k]
+        given[k] = hidden[k]
 
 
 @kernel

@@ -135,11 +135,11 @@ def _stored_level(z: Float64, x: float, at: Layout) -> int:
     unit = z[at.unit]
     if not unit > 0.0:
         return 0
-    return int(clip(math.floor(x / unit + _share(z, at)), WHOLE))
+    return int(clip(math.floor(x / unit + rounding(z, at)), WHOLE))
 
 
 @kernel
-def _share(z: Float64, at: Layout) -> float:
+def rounding(z: Float64, at: Layout) -> float:
     """Of a unit, from which on what lies beyond is rounded up: another one at every value."""
     share = z[at.scale + SEEN] * DITHER
     return float(share - math.floor(share))
@@ -163,7 +163,7 @@ def forget(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int) -> 
         for j in range(TABLE_ROWS):
             t[j * at.bins + k] = 0
     if s == 0:
-        for j in range(at.slow, at.cells):
+        for j in range(at.slow, at.covariances):
             t[j] = 0
 
 
@@ -242,7 +242,7 @@ def _write(
             ratio = _quotient(t, quotient)
             change = clip((y + z[at.base] - mean) / mean, MOST_QUOTIENT) - ratio
             ratio += max(RATE, 1.0 / (visits + 1.0)) / factor * change
-            t[quotient] = np.int16(half(ratio, _share(z, at)))
+            t[quotient] = np.int16(half(ratio, rounding(z, at)))
     if visits < MOST_VISITS:
         v[k] += 1
 

@@ -1,0 +1,33 @@
+"""Numbers of 16 and of 8 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streamrnn.kernels.half import from_quarter, half, load_quarters, quarter, store_quarters, whole
+
+
+@pytest.mark.parametrize("lowest", [-9, 0])
+def test_quarters_are_off_by_at_most_a_sixteenth(lowest: int) -> None:
+    random = np.random.default_rng(0)
+    for x in random.choice([-1.0, 1.0], 400) * 2.0 ** random.uniform(lowest + 0.1, lowest + 15.9, 400):
+        assert from_quarter(quarter(x, lowest), lowest) == pytest.approx(x, rel=1 / 16 + 1e-9)
+    most = 2.0 ** (lowest + 15) * 1.875
+    for x, expected in [(0.0, 0.0), (-0.0, 0.0), (2.0 ** (lowest - 1), 0.0), (1e9, most), (-np.inf, -most)]:
+        assert from_quarter(quarter(x, lowest), lowest) == expected
+
+
+def test_every_quarter_is_itself() -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    found, again = np.zeros(256, np.float32), np.zeros(256, np.uint8)
+    load_quarters(codes, found, -9)
+    store_quarters(found, 0, 256, again, 0, -9)
+    np.testing.assert_array_equal(np.delete(again, 128), np.delete(codes, 128))
+    assert found[128] == 0.0
+
+
+def test_rounding_in_turn_is_right_on_average() -> None:
+    shares = 0.6180339887498949 * np.arange(1, 2001) % 1.0
+    for x in (0.3, -1.7, 5.2):
+        assert np.mean([whole(half(x, share)) for share in shares]) == pytest.approx(x, rel=0.002)
