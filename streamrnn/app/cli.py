@@ -170,6 +170,7 @@ def run(
             alerts=alerts,
             console=console,
             quiet=quiet,
+            settings=file,
         )
         return
     for flag, value in (
@@ -178,7 +179,7 @@ def run(
     ):  # fmt: skip
         if value is not None:
             raise click.UsageError(f"{flag} goes with --input; with Kafka, topics are configured under kafka:")
-    jobs.run_service(config, console=console, quiet=quiet)
+    jobs.run_service(config, console=console, quiet=quiet, settings=file)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -10,12 +11,28 @@ import orjson
 from streamrnn.config.tree import Config
 from streamrnn.errors import ConnectorError
 from streamrnn.records.feedback import FIELD
-from streamrnn.records.log import Message
+from streamrnn.records.log import Message, Partition
 
 
 def line(config: Config, verdict: str, key: str, alert: int) -> bytes:
     """The feedback on alert number `alert` of the series `key` as a record of the input, in JSON without line end."""
     return orjson.dumps({FIELD: verdict, config.event.key: key, "alert": alert})
+
+
+def command(config: Config, file: Path | None, appended: Path | None = None) -> Callable[[Partition], Sequence[str]]:
+    """What stands behind `streamrnn feedback VERDICT KEY ALERT` for a series of a partition.
+
+    `file` is the configuration's. With `appended`, a file of events that is followed, else a topic.
+    """
+
+    def arguments(partition: Partition) -> Sequence[str]:
+        settings = [] if file is None else ["--config", str(file)]
+        if appended is None:
+            return [*settings, "--topic", partition.topic, "--partition", str(partition.number)]
+        named = [] if config.event.key == "key" else ["--set", f"event.key={config.event.key}"]
+        return [*settings, *named, "--append", str(appended)]
+
+    return arguments
 
 
 def append(file: Path, record: bytes) -> None:

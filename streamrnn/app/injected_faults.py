@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 
 from streamrnn.app.fleet import Reading
+from streamrnn.monitor.known_faults import KnownFault
 from streamrnn.runtime.observer import Observer, Step
 
 AFTER = 3
 """Events after a fault in which an alert still counts as its own: the value that jumps back is a part of it."""
+
+_REMEMBERED = 50
+"""Faults of a series that the page can mark."""
 
 
 class InjectedFaults(Observer):
@@ -25,16 +30,19 @@ class InjectedFaults(Observer):
         self._fault_of: dict[tuple[str, int], int] = {}  # by key and time, of the events to come
         self._met: set[int] = set()
         self._found: set[int] = set()
+        self._spans: dict[str, deque[KnownFault]] = {}
         self.alerts = self.outside = 0
         """Alerts that opened, and those of them that opened in no fault."""
 
     def note(self, reading: Reading) -> None:
         """A reading that will be an event."""
         number, left = self._last.get(reading.key, (None, 0))
+        begins = False
         if reading.fault is None:
             left -= 1
         else:
-            if number is None or left < AFTER or self._kinds[number] != reading.fault:
+            begins = number is None or left < AFTER or self._kinds[number] != reading.fault
+            if begins:
                 number = len(self._kinds)
                 self._kinds.append(reading.fault)
             left = AFTER
@@ -42,6 +50,21 @@ class InjectedFaults(Observer):
         if number is not None and left >= 0:
             with self._lock:
                 self._fault_of[reading.key, reading.time * 1000] = number
+                self._extend(reading, begins)
+
+    def _extend(self, reading: Reading, begins: bool) -> None:
+        spans, time = self._spans.setdefault(reading.key, deque(maxlen=_REMEMBERED)), reading.time * 1000
+        if reading.fault is None:
+            spans[-1] = spans[-1]._replace(until=time)
+        elif begins:
+            spans.append(KnownFault(reading.fault, time, time, time))
+        else:
+            spans[-1] = spans[-1]._replace(ended=time, until=time)
+
+    def of(self, key: str) -> Sequence[KnownFault]:
+        """See `KnownFaults.of`."""
+        with self._lock:
+            return tuple(self._spans.get(key, ()))
 
     def step(self, step: Step) -> None:
         """See `Observer.step`."""

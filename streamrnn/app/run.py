@@ -18,6 +18,7 @@ from types import FrameType
 from rich.console import Console
 
 from streamrnn.app.dead_letter_log import DeadLetterLog
+from streamrnn.app.feedback import command
 from streamrnn.app.refusals import RefusalLog
 from streamrnn.app.spread_keys import SpreadKeys
 from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
@@ -29,7 +30,7 @@ from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.connectors.rows_to_come import look_ahead
 from streamrnn.evaluation import Scorecard
 from streamrnn.labelled.scorecard import LabelScorecard
-from streamrnn.monitor.launch import monitoring, with_demo_port
+from streamrnn.monitor.launch import DEMO_PORTS, can_serve, monitoring
 from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer, Observers
@@ -76,8 +77,9 @@ def run_file(
     alerts: Path | None,
     console: Console,
     quiet: bool,
+    settings: Path | None = None,
 ) -> Scorecard | LabelScorecard:
-    """Process files (none: standard input) to their end, or until asked to stop."""
+    """Process files (none: standard input) to their end, or until asked to stop; `settings` is the configuration's."""
     state = config.state.directory
     connector = FileConnector(
         sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts
@@ -99,7 +101,9 @@ def run_file(
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
             observers.append(stack.enter_context(FileProgress(console, progress[1], connector.delivered)))
-        monitor = stack.enter_context(monitoring(task))
+        answered = follow and len(sources) == 1 and not config.labelled  # by feedback on alerts
+        feedback = command(config, settings, sources[0]) if answered else None
+        monitor = stack.enter_context(monitoring(task, feedback=feedback))
         observers.append(monitor)
         prepare(task, console, quiet=quiet, decoder=decoder)
         stop = stack.enter_context(stopping())  # before it a signal ends the process at once: nothing has begun
@@ -136,13 +140,18 @@ def run_file(
     return scoring.scorecard
 
 
-def run_service(config: Config, *, console: Console, quiet: bool) -> None:
-    """Serve the configured topics, or what `connector.name` connects to, until asked to stop."""
+def run_service(config: Config, *, console: Console, quiet: bool, settings: Path | None = None) -> None:
+    """Serve the configured topics, or what `connector.name` connects to, until asked to stop.
+
+    `settings` is the file of the configuration.
+    """
     from streamrnn.connectors.schema_registry import reader_of
 
     make, what = _service(config)
     task = task_of(config)
-    with stopping() as stop, monitoring(task) as monitor:
+    answered = config.connector.name is None and not config.labelled  # by feedback on alerts
+    feedback = command(config, settings) if answered else None
+    with stopping() as stop, monitoring(task, feedback=feedback) as monitor:
         scoring = Scoring(task.scorecard())
         decoder = task.decoder(read=reader_of(config))
         prepare(task, console, quiet=quiet, decoder=decoder)
@@ -217,15 +226,15 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     from streamrnn.app.injected_faults import InjectedFaults
 
     memory, faults = MemoryLog("demo"), InjectedFaults()
-    if not headless:
-        config = with_demo_port(config)
-        if config.monitor.port is None:
-            console.print("without its live page, which needs: pip install 'streamrnn[live]'", markup=False)
+    ports = () if headless or not can_serve() else DEMO_PORTS
+    if not headless and not ports and config.monitor.port is None:
+        console.print("without its live page, which needs: pip install 'streamrnn[live]'", markup=False)
     with stopping() as stop, ExitStack() as stack:
         task = task_of(config)
         prepare(task, console, quiet=False)
         scoring = Scoring(task.scorecard())
-        monitor = stack.enter_context(monitoring(task, None if headless else console))
+        browse = None if headless else console
+        monitor = stack.enter_context(monitoring(task, browse, ports=ports, faults=faults))
         observers: list[Observer] = [scoring, monitor, faults]
 
         def play() -> None:

@@ -20,12 +20,13 @@ import numpy as np
 
 from streamrnn import __version__
 from streamrnn.anomaly.detector import CHANNEL_NAMES
-from streamrnn.monitor import frames, newest
+from streamrnn.monitor import frames, known_faults, newest
 from streamrnn.monitor.batch_queue import Backlog
 from streamrnn.monitor.downsampling import Curve
 from streamrnn.monitor.frames import Selection
 from streamrnn.monitor.health import Health
 from streamrnn.monitor.history import History, Identity
+from streamrnn.monitor.known_faults import KnownFaults
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.newest import OpenAlerts
 from streamrnn.monitor.streams import Streams, event
@@ -72,6 +73,8 @@ class Feed:
         backlog: Backlog,
         streams: Streams,
         tally: Tally,
+        faults: KnownFaults | None = None,
+        feedback: Callable[[Partition], Sequence[str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._names = tuple(names)
@@ -81,6 +84,7 @@ class Feed:
         self._backlog = backlog
         self._streams = streams
         self._tally = tally
+        self._faults, self._feedback = faults, feedback
         self._clock = clock
         self._boot = f"{os.getpid()}-{time.time_ns()}"
         self.history = History(len(self._names), horizon)
@@ -118,7 +122,9 @@ class Feed:
         self._forget_lost(now)
         while time.thread_time() < enough and (batch := self._backlog.take()) is not None:
             total = self.history.add(batch, now)
-            self._alerts += frames.alerts(batch, self._names, CHANNEL_NAMES)
+            self._alerts += [
+                self._told(alert, batch.partition) for alert in frames.alerts(batch, self._names, CHANNEL_NAMES)
+            ]
             self._open.add(batch)
             self._recent *= (1 - FORGETTING) ** len(batch.keys)
             self._recent += total
@@ -137,6 +143,16 @@ class Feed:
         while len(self._counts) > 2 and now - self._counts[1][0] > RATE_WINDOW:
             self._counts.popleft()
         self._watch()
+
+    def _told(self, alert: dict[str, Any], partition: Partition) -> dict[str, Any]:
+        """An alert that opened, with what to answer it with, and which known fault it is of."""
+        if alert["state"] != "opened":
+            return alert
+        if self._feedback is not None:
+            alert["feedback"] = list(self._feedback(partition))
+        if self._faults is not None:
+            alert["injected"] = known_faults.at(self._faults.of(alert["key"]), alert["time"] * 1e6)
+        return alert
 
     def _forget_lost(self, now: float) -> None:
         owned = self._health.partitions()
@@ -236,7 +252,19 @@ class Feed:
             return {"key": selection.key, "partition": selection.partition, "missing": True}
         experts = self._experts.get(identity)
         frame = frames.chart(self.history, row, selection, CHANNEL_NAMES, experts, time.time() - now, now)
-        return frame | {"targets": self._names, "level": self._level, "expert_names": self._tally.experts}
+        frame |= {"targets": self._names, "level": self._level, "expert_names": self._tally.experts}
+        if self._faults is None:
+            return frame
+        faults = self._faults.of(identity.key)
+        for episode in frame["episodes"]:
+            episode["injected"] = known_faults.at(faults, episode["began"] * 1e6)
+        newest_time = float(frame["times"][-1]) if len(frame["times"]) else 0.0
+        injected = [
+            {"kind": fault.kind, "began": fault.began / 1e6, "ended": min(fault.ended / 1e6, newest_time)}
+            for fault in faults
+            if fault.began / 1e6 <= newest_time
+        ]
+        return frame | {"injected": injected}
 
     def overview(self, search: str, now: float) -> dict[str, Any]:
         """The frame of the header and the list."""

@@ -5,44 +5,68 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import socket
 import sys
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
 
-from streamrnn.config.tree import Config
 from streamrnn.errors import ConfigurationError
+from streamrnn.monitor.known_faults import KnownFaults
+from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer
 from streamrnn.runtime.task import Task
 
 log = logging.getLogger(__name__)
 
 REMEDY: Final = "pip install 'streamrnn[live]'"
-DEMO_PORT: Final = 8321
+DEMO_PORTS: Final = (*range(8321, 8331), 0)
+"""Tried in this order: other demos may run; 0 is any free one."""
 
 
 @contextmanager
-def monitoring(task: Task, browse: Console | None = None) -> Iterator[Observer]:
+def monitoring(
+    task: Task,
+    browse: Console | None = None,
+    *,
+    ports: Sequence[int] = (),
+    faults: KnownFaults | None = None,
+    feedback: Callable[[Partition], Sequence[str]] | None = None,
+) -> Iterator[Observer]:
     """Serve the page while inside, if `monitor.port` is set; the observer watches nothing otherwise.
 
     Args:
         task: what runs.
         browse: open a browser, and say so here.
+        ports: to serve it on the first free one of these.
+        faults: those that are known to be in the data, to be marked.
+        feedback: what stands behind `streamrnn feedback VERDICT KEY ALERT` for a series of a partition.
 
     Raises `ConfigurationError` when what it needs is not installed or the address is taken.
     """
-    if task.config.monitor.port is None:
+    settings = task.config.monitor
+    if settings.port is None and not ports:
         yield Observer()
         return
     try:
         from streamrnn.monitor.monitor import Monitor
+        from streamrnn.monitor.server import bind
     except ImportError as error:
         raise ConfigurationError(f"the live page (monitor.port) needs more than is installed: {REMEDY}") from error
-    with Monitor(task) as monitor:
+    tried = [settings.port] if settings.port is not None else list(ports)
+    while True:
+        try:
+            listening = bind(settings.host, tried[0])
+            break
+        except ConfigurationError:
+            if len(tried) == 1:
+                raise
+            del tried[0]
+    with Monitor(task, listening=listening, faults=faults, feedback=feedback) as monitor:
+        if settings.port is None and tried[0] != ports[0] and browse is not None:
+            browse.print(f"port {ports[0]} is taken, perhaps by another demo", highlight=False)
         log.info("live page, metrics and health at %s", monitor.url)
         if browse is not None:
             browse.print(f"live page: {monitor.url}", highlight=False)
@@ -51,19 +75,9 @@ def monitoring(task: Task, browse: Console | None = None) -> Iterator[Observer]:
         yield monitor
 
 
-def with_demo_port(config: Config) -> Config:
-    """With a port for the page, `DEMO_PORT` if that is free; as it is where the page cannot be served at all."""
-    needed = ("prometheus_client", "starlette", "uvicorn")
-    if config.monitor.port is not None or not all(map(importlib.util.find_spec, needed)):
-        return config
-    port = DEMO_PORT
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.monitor.host, port))
-        except OSError:
-            port = 0
-    return config.model_copy(update={"monitor": config.monitor.model_copy(update={"port": port})})
+def can_serve() -> bool:
+    """Whether what the page needs is installed."""
+    return all(map(importlib.util.find_spec, ("prometheus_client", "starlette", "uvicorn")))
 
 
 def _graphical() -> bool:

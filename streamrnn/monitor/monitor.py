@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 
@@ -23,6 +24,7 @@ from streamrnn.monitor.access import Access
 from streamrnn.monitor.batch_queue import Backlog, Batch
 from streamrnn.monitor.feed import FORGETTING, Feed, Tally
 from streamrnn.monitor.health import Health
+from streamrnn.monitor.known_faults import KnownFaults
 from streamrnn.monitor.metrics import Metrics
 from streamrnn.monitor.pages import application
 from streamrnn.monitor.server import Server, bind
@@ -61,7 +63,16 @@ class Monitor(Observer):
     Raises `ConfigurationError` when the address cannot be bound.
     """
 
-    def __init__(self, task: Task, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        task: Task,
+        *,
+        listening: socket.socket | None = None,
+        faults: KnownFaults | None = None,
+        feedback: Callable[[Partition], Sequence[str]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`listening`: a socket for the page, else one is bound. For the others see `launch.monitoring`."""
         self._task, config = task, task.config
         settings = config.monitor
         self._clock = clock
@@ -82,6 +93,8 @@ class Monitor(Observer):
             backlog=self.backlog,
             streams=self.streams,
             tally=self.tally,
+            faults=faults,
+            feedback=feedback,
             clock=clock,
         )
         self._connector: Connector | None = None
@@ -92,7 +105,7 @@ class Monitor(Observer):
         self._untold: set[Partition] = set()
         self._tell_at = float("-inf")
 
-        listening = bind(settings.host, settings.port or 0)
+        listening = bind(settings.host, settings.port or 0) if listening is None else listening
         self.host, self.port = settings.host, int(listening.getsockname()[1])
         token = settings.token.get_secret_value() if settings.token is not None else None
         if token is None and not is_loopback(self.host):

@@ -145,10 +145,11 @@ class Heard(Observer):
 class Stage:
     """`with Stage(config) as stage`: the pipeline runs, `stage.feed` gives it events, `stage.get` asks the server."""
 
-    def __init__(self, config: Config, *, partitions: int = 1) -> None:
+    def __init__(self, config: Config, *, partitions: int = 1, **known: Any) -> None:
+        """`known`: the `faults` and the `feedback` of a `Monitor`."""
         self.config = config
         self.log = MemoryLog("events", partitions)
-        self.monitor = Monitor(task_of(config))
+        self.monitor = Monitor(task_of(config), **known)
         self.stop = threading.Event()
         self.heard = Heard()
         observers = Observers(self.monitor, self.heard)

@@ -16,6 +16,7 @@ from streamrnn.app.fleet import Reading
 from streamrnn.app.injected_faults import AFTER, InjectedFaults
 from streamrnn.app.terminal import LiveView
 from streamrnn.forecasting.answers import blank_answers
+from streamrnn.monitor.known_faults import at
 from streamrnn.records.events import Decoded
 from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Step
@@ -88,3 +89,12 @@ def test_faults_that_follow_each_other_are_counted_one_by_one() -> None:
         faults.note(reading)
     faults.step(step(readings, [1, 4]))
     assert faults.summary().startswith("injected faults found: 2 of 3\n")
+    told = [(fault.kind, fault.began, fault.ended, fault.until) for fault in faults.of("pump-1")]
+    second = 1_000_000
+    assert told == [
+        ("spike", 0, 0, 0),
+        ("noise", second, 2 * second, 3 * second),
+        ("spike", 4 * second, 4 * second, (4 + AFTER) * second),
+    ]
+    assert [at(faults.of("pump-1"), time * second) for time in (0, 3, 4, 8)] == ["spike", "noise", "spike", None]
+    assert faults.of("pump-2") == ()

@@ -46,6 +46,8 @@ const newest = (plot) => {
   const now = Date.now() / 1000 + skew, { max } = plot.scales.x;
   return now - max < 3 ? max : now;
 };
+// One moment alone is no span: without this a chart would reach over years.
+const sinceRange = (_, min, max) => [Math.min(min, max - 2), max];
 const sinceSplits = (plot, _, min, max) => {
   const most = Math.max(2, plot.bbox.width / devicePixelRatio / 64), now = newest(plot), splits = [];
   const step = AGES.find((age) => (max - min) / age <= most) ?? Math.ceil((max - min) / most / 86400) * 86400;
@@ -175,6 +177,28 @@ const drawMarks = (plot, marks) => {
   ctx.restore();
 };
 
+// What the demo put into the series: a bar at the bottom, with its kind where there is room.
+const drawInjected = (plot, faults) => {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio, right = bbox.left + bbox.width, bottom = bbox.top + bbox.height;
+  const step = plot.data[0].length > 1 ? plot.data[0][1] - plot.data[0][0] : 0;
+  const place = (time) => Math.min(right, Math.max(bbox.left, plot.valToPos(time, "x", true)));
+  ctx.save();
+  ctx.fillStyle = color("injected");
+  ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = "left";
+  let free = bbox.left;
+  for (const { kind, began, ended } of faults) {
+    const left = place(began - step / 2), width = Math.max(3 * ratio, place(ended + step / 2) - left);
+    ctx.fillRect(left, bottom - 5 * ratio, width, 5 * ratio);
+    const long = ctx.measureText(kind).width, start = Math.min(left, right - long);
+    if (start < free) continue;
+    ctx.fillText(kind, start, bottom - 9 * ratio);
+    free = start + long + 6 * ratio;
+  }
+  ctx.restore();
+};
+
 // The moment that a link names.
 const drawMoment = (plot, time) => {
   if (!finite(time) || time < plot.scales.x.min || time > plot.scales.x.max) return;
@@ -214,7 +238,7 @@ const mainOptions = (chart, _) => ({
     { series: [4, 3], fill: color("band") },
     { series: [7, 6], fill: color("band-next") },
   ],
-  hooks: { draw: [(plot) => drawMarks(plot, chart.extra.marks || []), (plot) => drawMoment(plot, chart.extra.at)] },
+  hooks: { draw: [(plot) => drawMarks(plot, chart.extra.marks || []), (plot) => drawInjected(plot, chart.extra.injected || []), (plot) => drawMoment(plot, chart.extra.at)] },
 });
 
 const levelLine = (plot, value, name) => {
@@ -237,7 +261,7 @@ const ratioOptions = (name, range) => (chart, _) => ({
   legend: { show: false },
   cursor: { show: false },
   padding: [6, 18, 0, 0],
-  scales: { x: { time: true }, y: { range } },
+  scales: { x: { time: true, range: sinceRange }, y: { range } },
   axes: [
     axis({ values: sinceLabels, splits: sinceSplits, size: 26, grid: { show: false } }),
     axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`.replace("-", "−")), size: 46, space: 26 }),
@@ -261,7 +285,7 @@ const expertOptions = (_, data) => {
     legend: { show: false },
     cursor: { show: false },
     padding: [6, 18, 0, 0],
-    scales: { x: { time: true }, y: { range: () => [0, 1] } },
+    scales: { x: { time: true, range: sinceRange }, y: { range: () => [0, 1] } },
     axes: [
       axis({ values: sinceLabels, splits: sinceSplits, size: 26, grid: { show: false } }),
       axis({ values: (_, ticks) => ticks.map((tick) => `${Math.round(100 * tick)}%`.replace("-", "−")), size: 46, space: 26 }),

@@ -89,40 +89,10 @@ const showOverview = (frame) => {
     at("status").title = frame.reasons.join("\n");
   }
   showSeries(frame.series);
-  showAlerts(frame.alerts);
+  alertList.show(frame.alerts);
 };
 
-// "alert 3 opened: value 7.3 above usual (error)", "alert 3 closed", "alert 3 was said to be expected"
-const alertWords = ({ alert, state, target, channel, size }) => {
-  if (state === "closed") return `alert ${alert} closed`;
-  if (state !== "opened") return `alert ${alert} was said to be ${state}`;
-  const off = finite(size) ? `${short(Math.abs(size))} ${size > 0 ? "above" : "below"} usual` : "";
-  const what = [target ?? "", off, channel ? `(${channel})` : ""].filter(Boolean).join(" ");
-  return `alert ${alert} opened${what ? `: ${what}` : ""}`;
-};
-
-let shownAlerts = "";
-const showAlerts = (alerts) => {
-  const text = JSON.stringify(alerts);
-  if (text === shownAlerts || at("alerts").contains(document.activeElement)) return;
-  shownAlerts = text;
-  at("alerts").replaceChildren(...alerts.map((alert) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = alert.key;
-    button.addEventListener("click", () => choose(alert.key, alert.partition, finite(alert.time) ? alert.time : NaN));
-    const why = document.createElement("span");
-    why.className = alert.state === "opened" ? "why" : "when";
-    why.textContent = alertWords(alert);
-    const when = document.createElement("span");
-    when.className = "when";
-    when.textContent = finite(alert.time) ? moment(alert.time) : "";
-    item.append(button, when, why);
-    return item;
-  }));
-  at("no-alerts").hidden = alerts.length > 0;
-};
+const alertList = new AlertList(at("alerts"), at("no-alerts"), (...chosen) => choose(...chosen));
 
 const rows = new Map();  // identity -> { item, button, key, figure, path }
 let order = [];
@@ -255,7 +225,10 @@ const showChart = (frame) => {
   say("interval", finite(frame.lower[last]) ? `${short(frame.lower[last])} to ${short(frame.upper[last])}` : "–");
   say("next", short(frame.next.mean[0]));
   say("in-view", whole(frame.marks.length));
-  charts.main.update(joined(frame), { marks: frame.marks, at: frame.time });
+  const injected = (frame.injected ?? []).filter((fault) => fault.ended >= frame.times[0] && fault.began <= frame.times[last]);
+  at("injected").hidden = frame.injected === undefined;
+  say("injected-in-view", injected.length ? injected.map((fault) => fault.kind).join(", ") : "none");
+  charts.main.update(joined(frame), { marks: frame.marks, at: frame.time, injected });
   const seen = `${frame.marks.length} anomalies in view`;
   at("chart").setAttribute("aria-label", `${frame.key}: observed ${short(frame.observed[last])}, expected ${short(frame.expected[last])}, next ${short(frame.next.mean[0])}; ${seen}. The values are in the table below.`);
   at("chart").dataset.events = frame.events;
@@ -315,7 +288,8 @@ const showTables = (frame) => {
   const items = [...frame.episodes].reverse().map((episode) => line("li",
     ["span", reason(episode), "why"],
     ["span", `${short(episode.value)} instead of ${short(episode.expected)}`, "score"],
-    ["span", `${moment(episode.began)}${episode.events > 1 ? `, ${episode.events} events` : ""}`, "when"]));
+    ["span", `${moment(episode.began)}${episode.events > 1 ? `, ${episode.events} events` : ""}`, "when"],
+    ...injectedWords(episode.injected)));
   at("marks").replaceChildren(...items);
   at("no-marks").hidden = items.length > 0;
   const table = [];
@@ -435,16 +409,6 @@ const asCSV = (frame) => {
   return [["time", ...columns], ...past, ...ahead].map((row) => row.join(",")).join("\n") + "\n";
 };
 
-const copied = async (text) => {
-  try { await navigator.clipboard.writeText(text); return true; } catch { /* not over plain HTTP from elsewhere */ }
-  const area = Object.assign(document.createElement("textarea"), { value: text });
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  return done;
-};
-
 const told = (id, text, usual) => { say(id, text); setTimeout(() => say(id, usual), 1500); };
 at("copy").addEventListener("click", async () => {
   if (chosen) told("copy", await copied(asCSV(chosen)) ? "copied" : "not allowed", "copy CSV");
@@ -470,7 +434,8 @@ const showZone = () => {
 at("zone").addEventListener("click", () => {
   local = !local;
   try { localStorage.setItem("streamrnn-zone", local ? "local" : "utc"); } catch { /* storage may be forbidden */ }
-  shownAlerts = tables = "";
+  tables = "";
+  alertList.redraw();
   showZone();
   if (chosen) showChart(chosen);
 });
