@@ -1,9 +1,11 @@
 """The load of a small grid follows the temperature: what does it help to say so?
 
-python examples/energy_load.py
+python examples/energy_load.py [--plot load.svg]
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import pandas as pd
@@ -49,6 +51,27 @@ def mean_squared_errors(
     return float(errors[0]), float(errors[-1])
 
 
+def plot(frame: pd.DataFrame, path: str) -> None:
+    """The last twelve hours: forecast without the temperature, and with what it will be."""
+    import matplotlib.pyplot as plt
+
+    steps = 12
+    past, last = frame[:-steps], frame[-steps:]
+    known = frame.assign(load=frame["load"].where(frame.index < len(past)))
+    figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
+    axes.plot(frame["time"][-72:], frame["load"][-72:], color="0.3", label="load")
+    for name, rows, future, color in (
+        ("forecast without the temperature", past[["time", "load"]], (), "tab:orange"),
+        ("forecast with the temperature known ahead", known, ("temperature",), "tab:blue"),
+    ):
+        made = streamrnn.forecast(rows, horizon=steps, target="load", future=future, time="time")
+        axes.plot(last["time"], made["mean"], color=color, label=name)
+        axes.fill_between(last["time"], made["lower"], made["upper"], color=color, alpha=0.15)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize="small")
+    figure.savefig(path)
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     frame = load()
     print("mean squared error            1 hour ahead    12 hours ahead")
@@ -59,3 +82,5 @@ if __name__ == "__main__":
     ):
         one, twelve = mean_squared_errors(frame, features, future)
         print(f"{name:<24} {one:17.1f} {twelve:17.1f}")
+    if "--plot" in sys.argv:
+        plot(frame, sys.argv[sys.argv.index("--plot") + 1])

@@ -3,7 +3,7 @@
 An event that comes again after a crash is learned twice; who minds keeps the message's offset beside the state, and
 skips what is not newer.
 
-pip install "faststream.kafka]" streamrnn
+pip install 'faststream[kafka]' streamrnn
 faststream run examples.fast_stream:app
 """
 

@@ -1,9 +1,11 @@
 """A fleet of pumps. One sensor sticks, one pump starts to leak: which alerts come, and when?
 
-python examples/fleet.py
+python examples/fleet.py [--plot fleet.svg]
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import pandas as pd
@@ -39,5 +41,25 @@ def alerts(frame: pd.DataFrame) -> pd.DataFrame:
     return said[opened][["key", "time", "observed", "expected", "lower", "upper"]]
 
 
+def plot(frame: pd.DataFrame, found: pd.DataFrame, path: str) -> None:
+    """The two pumps with a fault, and where alerts opened."""
+    import matplotlib.pyplot as plt
+
+    figure, rows = plt.subplots(2, figsize=(9, 4.5), sharex=True, layout="constrained")
+    for axes, (key, begin) in zip(rows, (STUCK, LEAK), strict=True):
+        pump, opened = frame[frame["key"] == key], found[found["key"] == key]
+        axes.plot(pump["time"], pump["pressure"], color="0.3", linewidth=0.8)
+        axes.axvspan(pump["time"].iloc[begin], pump["time"].iloc[-1], color="tab:purple", alpha=0.12)
+        axes.plot(opened["time"], opened["observed"], "o", color="tab:red")
+        axes.set(ylabel=key)
+    rows[0].set(title="Pressure; shaded from the fault on, a dot where an alert opened")
+    figure.savefig(path)
+    plt.close(figure)
+
+
 if __name__ == "__main__":
-    print(alerts(pressures()).to_string(index=False, float_format="%.2f"))
+    frame = pressures()
+    found = alerts(frame)
+    print(found.to_string(index=False, float_format="%.2f"))
+    if "--plot" in sys.argv:
+        plot(frame, found, sys.argv[sys.argv.index("--plot") + 1])

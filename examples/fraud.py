@@ -1,11 +1,12 @@
 """Payments are judged at once; whether one was fraud is known a day later, under the same id.
 
-python examples/fraud.py
+python examples/fraud.py [--plot fraud.svg]
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 
 import numpy as np
@@ -33,20 +34,47 @@ def payments(seed: int = 0) -> list[tuple[dict[str, float], bool]]:
     return found[:PAYMENTS]
 
 
-def judge(stream: list[tuple[dict[str, float], bool]]) -> tuple[float, float]:
-    """Share of the frauds that were called so at once, and share of the calls that were right, over the second half."""
+def suspicions(stream: list[tuple[dict[str, float], bool]]) -> list[float]:
+    """The probability of fraud that each payment was given when it was made, before anybody knew the truth."""
     model, waiting = RNNClassifier(), deque[tuple[dict[str, float], bool]]()
-    caught = called = frauds = 0
-    for number, (features, fraud) in enumerate(stream):
-        suspected = model.predict_proba_one(features).get(True, 0.0) > 0.5
-        if number >= len(stream) // 2:
-            frauds, called, caught = frauds + fraud, called + suspected, caught + (fraud and suspected)
+    found = []
+    for features, fraud in stream:
+        found.append(model.predict_proba_one(features).get(True, 0.0))
         waiting.append((features, fraud))
         if len(waiting) > DELAY:  # the truth arrives
             model.learn_one(*waiting.popleft())
-    return caught / frauds, caught / max(called, 1)
+    return found
+
+
+def judge(stream: list[tuple[dict[str, float], bool]], suspected: list[float]) -> tuple[float, float]:
+    """Share of the frauds that were called so at once, and share of the calls that were right, over the second half."""
+    half = len(stream) // 2
+    pairs = [(fraud, probability > 0.5) for (_, fraud), probability in zip(stream, suspected, strict=True)][half:]
+    caught = sum(fraud and call for fraud, call in pairs)
+    return caught / sum(fraud for fraud, _ in pairs), caught / max(sum(call for _, call in pairs), 1)
+
+
+def plot(stream: list[tuple[dict[str, float], bool]], suspected: list[float], path: str) -> None:
+    """How the share of frauds that are called at once grows with what was learned."""
+    import matplotlib.pyplot as plt
+
+    frauds = [i for i, (_, fraud) in enumerate(stream) if fraud]
+    figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
+    for kind, color in ((False, "0.6"), (True, "tab:red")):
+        places = [i for i, (_, fraud) in enumerate(stream) if fraud is kind]
+        axes.plot(places, [suspected[i] for i in places], ".", color=color, markersize=3)
+    called = np.convolve([suspected[i] > 0.5 for i in frauds], np.ones(50) / 50, "valid")
+    axes.plot(frauds[49:], called, color="tab:red")
+    axes.set(xlabel="payment", ylabel="probability of fraud")
+    axes.set(title="Red dots: frauds, grey dots: all others, line: share of the last 50 frauds that were called")
+    figure.savefig(path)
+    plt.close(figure)
 
 
 if __name__ == "__main__":
-    recall, precision = judge(payments())
+    stream = payments()
+    suspected = suspicions(stream)
+    recall, precision = judge(stream, suspected)
     print(f"{recall:.0%} of the frauds called at once, {precision:.0%} of the calls right")
+    if "--plot" in sys.argv:
+        plot(stream, suspected, sys.argv[sys.argv.index("--plot") + 1])

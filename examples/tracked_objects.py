@@ -65,13 +65,14 @@ def plot(frame: pd.DataFrame, path: str) -> None:
 
     said = streamrnn.StreamModel(1, target=["x", "y"], key="key", time="time").update(frame)["expected"].to_numpy()
     frame = frame.assign(said_x=said[: len(frame)], said_y=said[len(frame) :])
-    figure, axes = plt.subplots(figsize=(7, 5))
+    figure, axes = plt.subplots(figsize=(7, 5), layout="constrained")
     for key in frame["key"].unique()[-12:]:
         track = frame[frame["key"] == key]
         axes.plot(track["x"], track["y"], color="0.6", linewidth=3)
         axes.plot(track["said_x"][2:], track["said_y"][2:], "b.", markersize=3)
     axes.set(title="Tracks (grey) and where each object was expected (blue)", aspect="equal")
     figure.savefig(path)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

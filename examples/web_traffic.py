@@ -38,6 +38,20 @@ def found(frame: pd.DataFrame) -> pd.DataFrame:
     return said[said["is_anomaly"]]
 
 
+def plot(frame: pd.DataFrame, alerts: pd.DataFrame, path: str) -> None:
+    """The weeks around the two faults, and the rows inside an alert."""
+    import matplotlib.pyplot as plt
+
+    begin, end = pd.Timestamp("2026-02-09"), pd.Timestamp("2026-03-09")
+    shown, marked = (table[(table["time"] >= begin) & (table["time"] < end)] for table in (frame, alerts))
+    figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
+    axes.plot(shown["time"], shown["requests"], color="0.3", linewidth=0.8)
+    axes.plot(marked["time"], marked["observed"], "o", color="tab:red", markersize=4)
+    axes.set(title="Requests per hour; a dot where an alert was open")
+    figure.savefig(path)
+    plt.close(figure)
+
+
 if __name__ == "__main__":
     frame, faults = traffic()
     alerts = found(frame)
@@ -47,10 +61,4 @@ if __name__ == "__main__":
     columns = ["time", "observed", "expected", "lower", "upper", "score"]
     print(alerts[columns].to_string(index=False, float_format="%.2f"))
     if "--plot" in sys.argv:
-        import matplotlib.pyplot as plt
-
-        figure, axes = plt.subplots(figsize=(10, 4))
-        axes.plot(frame["time"], frame["requests"], linewidth=0.7)
-        axes.plot(alerts["time"], alerts["observed"], "r.")
-        axes.set(title="Requests per hour, alerts in red")
-        figure.savefig(sys.argv[sys.argv.index("--plot") + 1])
+        plot(frame, alerts, sys.argv[sys.argv.index("--plot") + 1])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from streamrnn.config.tree import Config
@@ -17,7 +18,9 @@ from streamrnn.connectors.reading.missing import spellings
 from streamrnn.connectors.reading.numbers import is_plain
 from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.connectors.reading.tables import cells_of
+from streamrnn.connectors.rows_to_come import rows_to_come
 from streamrnn.errors import EventInvalid
+from streamrnn.records.future import FUTURE
 from streamrnn.records.log import Message
 
 
@@ -28,12 +31,14 @@ def messages(
 
     A row of a table becomes an object of its columns, numbers as numbers and the time in UTC. A JSON line is sent as
     it is, broken ones too, unless its numbers or times are written in a way that only files have. With
-    `rewrite_times` the event time becomes the moment of sending.
+    `rewrite_times` the event time becomes the moment of sending. What `event.future` names is looked up in the next
+    rows of the series and sent with each row, as `run --input` does; where the lines say it themselves, they are sent.
     """
     with FileConnector(source, None) as connector:
         found = connector.look(config)
         for note in found.notes:
             say(note)
+        ahead = rows_to_come([source], config, found) if found.event.future else None
         sender = _Sender(found, row_reader(found.layout, found.event, config.file), config, rewrite_times)
         for partition in connector.poll(0).assigned:
             connector.start(partition, 0)
@@ -42,8 +47,9 @@ def messages(
             polled = connector.poll(1.0)
             finished = polled.finished
             for records in polled.records.values():
-                for record in records:
-                    yield sender.message(record.value or b"")
+                known = None if ahead is None else ahead(np.array([record.offset for record in records], np.int64))
+                for place, record in enumerate(records):
+                    yield sender.message(record.value or b"", None if known is None else known[place].tolist())
 
 
 class _Sender:
@@ -62,8 +68,8 @@ class _Sender:
             len(self._layout.keys) < 2 and self._layout.kind == "json"
         )  # fmt: skip
 
-    def message(self, line: bytes) -> Message:
-        """One row."""
+    def message(self, line: bytes, known: list[float] | None = None) -> Message:
+        """One row; `known` is what the steps to come will be of every feature in turn, NaN where that is not known."""
         try:
             fields = self._rows(line)
         except EventInvalid:
@@ -75,13 +81,28 @@ class _Sender:
             return Message(None, line)
         numbers = [whole.get(column) for column in (*self._layout.targets, *self._layout.features)]
         plain = all(number is None or (isinstance(number, int | float)) for number in numbers)
-        if self._as_it_is and plain and not self._rewrite:
+        future = {} if known is None else self._future(known)
+        if self._as_it_is and plain and not self._rewrite and not future:
             return Message(name, line)
         for column, value in fields.items():
             whole[column] = _utc(value) if isinstance(value, datetime) else value
         if self._rewrite:
             whole[self._event.time] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if future:
+            whole[FUTURE] = future
         return Message(name, orjson.dumps(whole))
+
+    def _future(self, known: list[float]) -> dict[str, list[float | None]]:
+        """As an event says it: no step behind the last one that is known of a feature."""
+        names, found = self._event.future, {}
+        horizon = len(known) // len(names)
+        for place, name in enumerate(names):
+            steps = known[place * horizon : (place + 1) * horizon]
+            while steps and steps[-1] != steps[-1]:
+                steps.pop()
+            if steps:
+                found[name] = [None if step != step else step for step in steps]
+        return found
 
     def _whole(self, line: bytes) -> dict[str, Any] | None:
         """Every column of a row that is used or may be of use to others."""

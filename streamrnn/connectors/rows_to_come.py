@@ -54,7 +54,7 @@ def look_ahead(
             "event.future: it is looked up in the rows to come, by their number; name the files that were read before, "
             f"too ({went_on})"
         )
-    rows = None if went_on is not None else _rows_to_come(paths, config, found)
+    rows = None if went_on is not None else rows_to_come(paths, config, found)
     if rows is None:
         return [own]
     decoder.rows_to_come = rows
@@ -64,8 +64,8 @@ def look_ahead(
     ]
 
 
-def _rows_to_come(paths: Sequence[Path], config: Config, found: Look) -> RowsToCome | None:
-    """Read the files once; None where the events say themselves what is known."""
+def rows_to_come(paths: Sequence[Path], config: Config, found: Look) -> RowsToCome | None:
+    """What the next rows of each series say, read once from the files; None where the events say it themselves."""
     event = found.event.model_copy(update={"future": ()})
     columns = [event.features.index(name) for name in found.event.future]
     decoder = RowDecoder(event, row_reader(found.layout, event, config.file))

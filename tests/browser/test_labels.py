@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from streamrnn.records.log import Message
+from streamrnn.runtime.task import task_of
 from tests.labelled.streams import configured, stream
 from tests.monitor.stage import Stage
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_a_labelled_stream_is_listed_and_drawn(task: str, page: Page, screenshots: Path) -> None:
     config = configured(task, monitor__port=0)
+    task_of(config).model().warm_up()  # nothing below waits for a compiler
     with Stage(config) as stage:
         for record in stream(config, 1500):
             stage.log.append(0, Message(record.key, record.value))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +31,18 @@ def test_every_example_is_listed_and_tested() -> None:
     for name in names:
         assert f"[{name}.py]({name}.py)" in listed
         assert f'"{name}"' in tested
+
+
+@pytest.mark.parametrize("name", ["energy_load", "fleet", "fraud", "tracked_objects", "web_traffic"])
+def test_every_example_is_drawn_from_the_command_line(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib; pip install matplotlib")
+    path = tmp_path / "picture.svg"
+    environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(FOLDER.parent)}
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--plot", str(path)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "</svg>" in path.read_text(encoding="utf-8")
+    assert (FOLDER.parent / "docs" / "images" / "examples" / f"{name}.png").is_file()
 
 
 def test_web_traffic_finds_the_outage() -> None:
@@ -64,7 +79,9 @@ def test_the_temperature_helps_where_it_is_known_ahead() -> None:
 
 
 def test_most_frauds_are_called() -> None:
-    recall, precision = example("fraud").judge(example("fraud").payments())
+    module = example("fraud")
+    stream = module.payments()
+    recall, precision = module.judge(stream, module.suspicions(stream))
     assert recall > 0.5
     assert precision > 0.4
 

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 import streamrnn
+from streamrnn.app.produce import messages
+from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError
 from streamrnn.records.future import RowsToCome
 from streamrnn.runtime.stepper import Stepper
@@ -162,3 +164,22 @@ def test_a_frame_without_a_value_is_refused(events: Events) -> None:
     model = streamrnn.StreamModel(HORIZON, preset="lite", target="load", future=["temperature"])
     with pytest.raises(ConfigurationError, match="no row has a target"):
         model.update(frame(events).assign(load=np.nan))
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.jsonl"])
+def test_produce_sends_what_is_known_ahead_with_every_row(name: str, events: Events, tmp_path: Path) -> None:
+    config = load(None, {"event.targets": ["load"], "event.future": ["temperature"], "model.horizon": HORIZON}, {})
+    path, said = written(tmp_path / name, events), []
+    sent = [json.loads(message.value or b"") for message in messages(path, config, False, said.append)]
+    assert [event.get("future", {"temperature": []}) for event in sent] == [event["future"] for event in saying(events)]
+    assert [event["load"] for event in sent] == pytest.approx([event["load"] for event in events], nan_ok=True)
+    told = written(tmp_path / "told.jsonl", saying(events))
+    assert [message.value for message in messages(told, config, False)] == told.read_bytes().splitlines()
+
+
+def test_a_step_that_is_not_known_is_null_and_nothing_stands_behind_the_last_known(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("time,load,t\n" + "".join(f"{i},1,{cell}\n" for i, cell in enumerate(("1", "", "3", "", ""))))
+    config = load(None, {"event.targets": ["load"], "event.future": ["t"], "model.horizon": HORIZON}, {})
+    sent = [json.loads(message.value or b"") for message in messages(path, config, False)]
+    assert [event.get("future") for event in sent] == [{"t": [None, 3.0]}, {"t": [3.0]}, None, None, None]
