@@ -128,7 +128,8 @@ class FileOutputs:
 
 
 def _lines(messages: Sequence[Message]) -> bytes:
-    return b"".join([message.value + b"\n" for message in messages if message.value])
+    lines = [message.value for message in messages if message.value]
+    return b"\n".join([*lines, b""])
 
 
 def _dead_letter_line(message: Message) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -47,6 +49,10 @@ class FileRecord(NamedTuple):
     value: bytes
     key: bytes | None = None
     timestamp: int | None = None  # milliseconds; made up from the row number where the file has no time
+
+
+_MADE = partial(tuple.__new__, FileRecord)
+"""A record of its fields, in a third of the time: no code of Python is called for it."""
 
 
 class FileConnector(FileOutputConnector):
@@ -354,12 +360,21 @@ class FileConnector(FileOutputConnector):
             taken = self._lines[begin : self._taken]
             if self._taken >= len(self._lines):
                 self._lines, self._taken = [], 0
-            for line, self._delivered in taken:
-                if self._is_row(line):
-                    stamp = (self._clock_base + self._next) * 1000 if self.row_clock else None
-                    records.append(FileRecord(self._next, line, self._file, stamp))
-                    self._next += 1
+            if taken:
+                self._delivered = taken[-1][1]
+            records = self._records([line for line, _ in taken])
         return Polled(records={self.partition: records})
+
+    def _records(self, lines: list[bytes]) -> list[FileRecord]:
+        """The rows among the lines as the next records."""
+        header, sure = self._skipped[0], b"\xff" if self._ruled else b"$"
+        # Most lines need no closer look: what begins with one of these bytes is neither blank nor a comment nor a mark.
+        rows = [line for line in lines if (sure <= line < _MARK and line != header) or self._is_row(line)]
+        first, self._next = self._next, self._next + len(rows)
+        offsets = range(first, self._next)
+        base = self._clock_base
+        stamps = [(base + offset) * 1000 for offset in offsets] if self.row_clock else repeat(None)
+        return list(map(_MADE, zip(offsets, rows, repeat(self._file), stamps)))
 
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """See `Connector.bounds`; the end of a file is known only when it is reached, so it is the next row."""

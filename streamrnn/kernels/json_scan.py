@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.json_text import copied
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -273,9 +274,7 @@ def _event(names: Names, longest_key: int, text: Bytes, at: int, end: int, start
 @kernel
 def _put(text: Bytes, start: int, end: int, out: Bytes, at: int) -> int:
     """Copy, and a comma."""
-    for i in range(start, end):
-        out[at] = text[i]
-        at += 1
+    at = copied(text, start, end, out, at)
     out[at] = _COMMA
     return at + 1
 

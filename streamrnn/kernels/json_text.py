@@ -53,11 +53,13 @@ class Contents(NamedTuple):
 
 
 @kernel
-def _copy(source: Bytes, start: int, end: int, out: Bytes, at: int) -> int:
-    for i in range(start, end):
-        out[at] = source[i]
-        at += 1
-    return at
+def copied(source: Bytes, start: int, end: int, out: Bytes, at: int) -> int:
+    """Copy source[start:end] to out[at:]; returns where it ends."""
+    # Of an index without a sign compiled code does not ask whether it counts from the end: a sixth of the time.
+    read, write = np.uint64(start), np.uint64(at)
+    for i in range(np.uint64(end - start)):
+        out[write + i] = source[read + i]
+    return at + end - start
 
 
 @kernel
@@ -136,24 +138,24 @@ def write(slots: Slots, contents: Contents, out: Bytes, ends: Int64) -> None:
         for slot in range(len(slots.kinds)):
             kind, end = slots.kinds[slot], slots.ends[slot]
             if not skip:
-                at = _copy(slots.text, piece, end, out, at)
+                at = copied(slots.text, piece, end, out, at)
             piece = end
             if kind == NUMBER:
                 first = number
                 while numbers[number] != 44 and numbers[number] != 93:
                     number += 1
                 if not skip:
-                    at = _copy(numbers, first, number, out, at)
+                    at = copied(numbers, first, number, out, at)
                 number += 1
             elif kind == EXTRA:
                 last = contents.extra_ends[i, nth]
                 if not skip:
-                    at = _copy(contents.extra, extra, last, out, at)
+                    at = copied(contents.extra, extra, last, out, at)
                 extra, nth = last, nth + 1
             elif skip:
                 continue
             elif kind == KEY:
-                at = _copy(keys, key, key_end, out, at)
+                at = copied(keys, key, key_end, out, at)
             elif kind == TIME:
                 at = _time(contents.times[i], out, at)
             elif kind == OFFSET:

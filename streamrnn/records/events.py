@@ -214,8 +214,10 @@ class EventDecoder:
         """Which `times` are too far ahead of their record's own timestamp, (records,)."""
         if self._max_ahead is None:
             return np.zeros(len(records), np.bool_)
-        own = np.fromiter((own_time(record) or 0 for record in records), np.int64, len(records))
-        ahead: npt.NDArray[np.bool_] = (own > 0) & (times - own > self._max_ahead)
+        stamps = [record.timestamp for record in records]
+        claimed = np.array([-1 if one is None or not 0 <= one <= _LAST_TIMESTAMP else one for one in stamps], np.int64)
+        own = claimed * 1000
+        ahead: npt.NDArray[np.bool_] = (claimed > 0) & (times - own > self._max_ahead)
         return ahead
 
     def _each(self, records: Sequence[Record]) -> Decoded:

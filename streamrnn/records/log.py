@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -48,9 +48,6 @@ def headers_of(record: Record) -> Sequence[tuple[str, bytes]]:
     return found
 
 
-def offsets_after(records: Iterable[Record]) -> int:
+def offsets_after(records: Sequence[Record]) -> int:
     """The offset to commit after `records` (not empty, in order)."""
-    last = -1
-    for record in records:
-        last = record.offset
-    return last + 1
+    return records[-1].offset + 1

@@ -9,8 +9,7 @@ from streamrnn.records.events import Int64, format_times
 _DAY = 86_400_000_000  # microseconds
 _CALENDAR = ((29, 31, 1), (89, 92, 3), (365, 366, 12))
 """Usual intervals in days, from and to, that mean so many months."""
-_FEW_STEPS = 50
-_UNKNOWN = np.iinfo(np.int64).min  # numpy's NaT
+_UNKNOWN = int(np.iinfo(np.int64).min)  # numpy's NaT
 _LAST = 253_402_300_799_999_999  # end of the year 9999: RFC 3339 has no later one
 
 
@@ -21,8 +20,6 @@ def step_times(times: Int64, intervals: Int64, horizon: int) -> Int64:
     the event. Months differ in length: where the event is the first or the last day of one and the interval that of a
     month, a quarter or a year, the step is due on the first or the last day too.
     """
-    if len(times) == 1 and horizon < _FEW_STEPS and 0 < intervals[0] < _CALENDAR[0][0] * _DAY:
-        return _of_one(int(times[0]), int(intervals[0]), horizon)
     steps = np.arange(1, horizon + 1, dtype=np.int64)
     # What does not fit the calendar would not fit 64 bits either: leave it out before it is multiplied.
     reach = times[:, None] + intervals[:, None].astype(np.float64) * steps
@@ -35,12 +32,14 @@ def step_times(times: Int64, intervals: Int64, horizon: int) -> Int64:
     return np.where(fits & (due <= _LAST), due, _UNKNOWN)
 
 
-def _of_one(time: int, interval: int, horizon: int) -> Int64:
+def steps_of_one(time: int, interval: int, horizon: int) -> list[int]:
     """The same of one event, of which a dozen arrays would take longer than the arithmetic."""
+    if not 0 < interval < _CALENDAR[0][0] * _DAY:
+        found: list[int] = step_times(np.array([time]), np.array([interval]), horizon)[0].tolist()
+        return found
     reach = [time + float(interval) * step for step in range(1, horizon + 1)]
     due = [time + interval * step for step in range(1, horizon + 1)]
-    known = [one if far <= _LAST and one <= _LAST else _UNKNOWN for far, one in zip(reach, due, strict=True)]
-    return np.array([known], np.int64)
+    return [one if far <= _LAST and one <= _LAST else _UNKNOWN for far, one in zip(reach, due, strict=True)]
 
 
 def _by_calendar(times: Int64, due: Int64, months: Int64) -> Int64:

@@ -7,8 +7,10 @@ the JSON library writes the example's text and all numbers, and `kernels/json_te
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,6 @@ NUMBER, KEY, TIME, OFFSET, DUE, EXTRA = (f"\0slot:{kind}" for kind in _KINDS)
 """Values that stand for a slot in the example. EXTRA is a name, with any value: its text may add fields there."""
 
 _SLOTS = dict(enumerate((NUMBER, KEY, TIME, OFFSET, DUE, EXTRA)))
-_FEW_SLOTS = 100
 _EPOCH = datetime(1970, 1, 1)
 _UNKNOWN = int(np.iinfo(np.int64).min)
 
@@ -44,12 +45,38 @@ class Template:
             start = mark.end()
         pieces.append(text[start:])
         kinds.append(len(_KINDS))
-        self.pieces = list(zip(pieces, (_SLOTS.get(kind, "") for kind in kinds), strict=True))
-        """Text, and what comes after it."""
+        self.parts = [part for piece in pieces for part in (piece, b"")]
+        """Text and slots in turns."""
+        self.places = {
+            name: [2 * at + 1 for at, one in enumerate(kinds) if one == kind] for kind, name in _SLOTS.items()
+        }
+        """Where the slots of each kind are among the parts."""
         self.text = np.frombuffer(b"".join(pieces), np.uint8)
         self.ends = np.cumsum([len(piece) for piece in pieces])
         self.kinds = np.array(kinds, np.int64)
         self.extras = kinds.count(_KINDS.index("extra"))
+
+
+class Extras(NamedTuple):
+    """The texts of the EXTRA slots."""
+
+    usual: Sequence[bytes]  # (EXTRA slots) of an event
+    others: Mapping[int, bytes]  # those that differ, by event x EXTRA slots + slot
+
+    def joined(self, events: int) -> tuple[bytes, Int64]:
+        """All texts of so many events, and where each ends, `(events, EXTRA slots)`."""
+        if not self.others:  # nearly always
+            lengths = np.tile(np.array([len(one) for one in self.usual], np.int64), events)
+            return b"".join(self.usual) * events, lengths.cumsum().reshape(events, len(self.usual))
+        texts = self.of(events)
+        return b"".join(texts), np.cumsum([len(one) for one in texts]).reshape(events, len(self.usual))
+
+    def of(self, events: int) -> list[bytes]:
+        """The texts of so many events."""
+        texts = [*self.usual] * events
+        for place, text in self.others.items():
+            texts[place] = text
+        return texts
 
 
 class Contents(NamedTuple):
@@ -60,7 +87,7 @@ class Contents(NamedTuple):
     offsets: Int64  # (events,)
     due: Int64  # (events, DUE slots), the smallest integer where it is not known
     numbers: Float64  # (events, NUMBER slots), null where not finite
-    extras: Sequence[bytes]  # (events x EXTRA slots)
+    extras: Extras
     skip: npt.NDArray[np.bool_]  # (events,) without a record
 
 
@@ -69,12 +96,9 @@ def fill(template: Template, contents: Contents) -> list[bytes]:
     from streamrnn.kernels import json_text  # compiled code is loaded when it is needed
 
     events = len(contents.times)
-    if events == 1 and len(template.pieces) < _FEW_SLOTS:
-        return [] if contents.skip[0] else [_fill_one(template, contents)]
     numbers = orjson.dumps(np.ascontiguousarray(contents.numbers), option=orjson.OPT_SERIALIZE_NUMPY)
     keys = orjson.dumps(contents.keys)
-    extra = b"".join(contents.extras)
-    lengths = np.fromiter(map(len, contents.extras), np.int64, len(contents.extras))
+    extra, extra_ends = contents.extras.joined(events)
     times = json_text.LONGEST_TIME * (1 + contents.due.shape[1]) + json_text.LONGEST_INTEGER
     out = np.empty(events * (len(template.text) + times) + len(numbers) + len(keys) + len(extra), np.uint8)
     ends = np.empty(events, np.int64)
@@ -87,33 +111,35 @@ def fill(template: Template, contents: Contents) -> list[bytes]:
             contents.offsets,
             contents.due,
             np.frombuffer(extra or b" ", np.uint8),
-            lengths.cumsum().reshape(events, template.extras),
+            extra_ends,
             contents.skip,
         ),
         out,
         ends,
     )
     whole = out[: ends[-1] if events else 0].tobytes()
-    bounds = ends.tolist()
-    skip = contents.skip.tolist()
-    return [whole[start:end] for start, end, left in zip([0, *bounds], bounds, skip, strict=False) if not left]
+    bounds = ends[~contents.skip].tolist()  # those that are skipped end where the one before them does
+    return [whole[start:end] for start, end in pairwise([0, *bounds])]
 
 
-def _fill_one(template: Template, contents: Contents) -> bytes:
-    """The document of one event, whose few texts are joined before compiled code has its arrays."""
-    numbers = orjson.dumps(np.ascontiguousarray(contents.numbers[0]), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
-    slots = {
-        NUMBER: iter(numbers.split(b",")),
-        KEY: iter([orjson.dumps(contents.keys[0])]),
-        TIME: iter([_time_text(contents.times.item(0))]),
-        OFFSET: iter([b"%d" % contents.offsets[0]]),
-        DUE: map(_time_text, contents.due[0].tolist()),
-        EXTRA: iter(contents.extras),
-        "": iter([b""]),
-    }
-    return b"".join([text for piece, slot in template.pieces for text in (piece, next(slots[slot]))])
+def fill_one(
+    template: Template, key: str, time: int, offset: int, due: Iterable[int], numbers: Sequence[float], extras: Extras
+) -> bytes:
+    """The document of one event, whose few texts are joined before compiled code has its arrays; as `Contents`."""
+    parts, places = [*template.parts], template.places
+    for at, text in zip(places[NUMBER], orjson.dumps(numbers)[1:-1].split(b","), strict=True):
+        parts[at] = text
+    for at, moment in zip(places[DUE], due, strict=True):
+        parts[at] = _time_text(moment)
+    for at, text in zip(places[EXTRA], extras.of(1), strict=True):
+        parts[at] = text
+    for kind, text in ((KEY, orjson.dumps(key)), (TIME, _time_text(time)), (OFFSET, b"%d" % offset)):
+        for at in places[kind]:
+            parts[at] = text
+    return b"".join(parts)
 
 
+@lru_cache(1 << 12)  # a time comes again: as that of other series, and when the step that it was of is there
 def _time_text(time: int) -> bytes:
     """RFC 3339 in UTC, with a fraction only where there is one."""
     if time == _UNKNOWN:

@@ -137,6 +137,14 @@ def test_every_byte_is_the_json_librarys(explain: bool) -> None:
             same(list(document["anomaly"]["channels"].values()), said.channels[i])
         assert ("warning" in document) == (not np.isnan(said.warning[i, 0]))
 
+    alone = []
+    for i in range(count):
+        only = slice(i, i + 1)
+        event = Decoded(keys[only], times[only], decoded.targets[only], np.zeros((1, 0)), records[only], [])
+        own = type(said)._make(array[only] for array in said)
+        alone += encode(Partition('to"pic', 3), names, channels, event, own, levels=levels, explain=explain)
+    assert alone == messages  # one event is written without arrays
+
 
 def same(read: object, written: object) -> None:
     """Null stands for what is not finite."""

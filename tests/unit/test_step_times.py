@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamrnn.records.step_times import format_steps, step_times
+from streamrnn.records.step_times import format_steps, step_times, steps_of_one
 
 DAY = 86_400
 
@@ -31,3 +31,4 @@ def test_when_steps_are_due(time: str, seconds: float, due: list[str | None]) ->
     intervals = np.array([round(seconds * 1e6)])
     assert format_steps(step_times(times, intervals, 3)) == [due]
     assert format_steps(step_times(times.repeat(2), intervals.repeat(2), 3)) == [due] * 2
+    assert format_steps(np.array([steps_of_one(int(times[0]), int(intervals[0]), 3)])) == [due]

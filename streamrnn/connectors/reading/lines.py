@@ -8,6 +8,7 @@ import os
 import select
 import sys
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, TextIO
 
@@ -99,13 +100,11 @@ class LineReader:
         self._parts, self._held = [], 0
         if rest:
             self._keep(rest)
-        found = []
-        position = self.position
-        for line in whole:
-            position += len(line) + 1
-            found.append((line.rstrip(b"\r"), position))
-        self.position = position
-        return found
+        _, *positions = accumulate([len(line) + 1 for line in whole], initial=self.position)
+        self.position = positions[-1]
+        if b"\r" in data:
+            whole = [line.rstrip(b"\r") for line in whole]
+        return list(zip(whole, positions, strict=True))
 
     def _ended(self, timeout: float) -> Found:
         self.at_end = True
