@@ -28,7 +28,7 @@ def compile_kernels(config: Config, console: Console) -> str:
         )
     before = _kept(folder)
     task = task_of(config)
-    prepare(task, console, quiet=False, decoder=task.decoder())
+    prepare(task, console, quiet=False, decoder=task.decoder(), kafka=True)
     made = _kept(folder).keys() - before.keys()
     if not _kept(folder):
         raise StreamRNNError(f"nothing could be kept in {folder}: is it full, or not to be written?")

@@ -82,8 +82,9 @@ def run_file(
     """Process files (none: standard input) to their end, or until asked to stop; `settings` is the configuration's."""
     state = config.state.directory
     connector = FileConnector(
-        sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts
-    )
+        sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts,
+        max_poll_records=rows_at_once(config),
+    )  # fmt: skip
     with connector, ExitStack() as stack:
         found = connector.look(config)
         asked, config = config, config.model_copy(update={"event": found.event})
@@ -140,6 +141,11 @@ def run_file(
     return scoring.scorecard
 
 
+def rows_at_once(config: Config) -> int:
+    """Of a file: more where a batch is cut into pieces, each of which costs some calls (`split_model.PIECES`)."""
+    return 1000 if config.workers == 1 else 4000
+
+
 def run_service(config: Config, *, console: Console, quiet: bool, settings: Path | None = None) -> None:
     """Serve the configured topics, or what `connector.name` connects to, until asked to stop.
 
@@ -154,7 +160,7 @@ def run_service(config: Config, *, console: Console, quiet: bool, settings: Path
     with stopping() as stop, monitoring(task, feedback=feedback) as monitor:
         scoring = Scoring(task.scorecard())
         decoder = task.decoder(read=reader_of(config))
-        prepare(task, console, quiet=quiet, decoder=decoder)
+        prepare(task, console, quiet=quiet, decoder=decoder, kafka=config.connector.name is None)
 
         def connect() -> Connector:
             return monitor.watch(make())
@@ -260,10 +266,12 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     console.print(faults.summary())
 
 
-def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder | None = None) -> None:
+def prepare(
+    task: Task, console: Console, *, quiet: bool, decoder: EventDecoder | None = None, kafka: bool = False
+) -> None:
     """Compile what the configuration needs, or load it from the cache; says so when that takes a while.
 
-    With a decoder also what reads events and writes records.
+    With a decoder also what reads events and writes records; for Kafka what reads and writes its batches, too.
     """
     from streamrnn.kernels.announcer import TEXT
     from streamrnn.kernels.jit import announcer, compiling
@@ -281,6 +289,10 @@ def prepare(task: Task, console: Console, *, quiet: bool, decoder: EventDecoder 
         if decoder is not None:
             nothing = decoder.decode([])
             model.encode(Partition("", 0), nothing, model.process(nothing))
+        if kafka:
+            from streamrnn.connectors.kafka.record_batches import warm_up
+
+            warm_up()
         model.warm_up()
     if not quiet:
         most = max(1, (task.config.state.max_memory or default_budget()) // model.bytes_per_series)

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "records": BOTTOM | {"config", "kernels.json_scan", "kernels.json_text"},
     "state": BOTTOM | {"config", "records"},
     "connectors": BOTTOM | {"config", "records", "state.snapshot_folder"},
+    "connectors.kafka.record_batches": BOTTOM | {"records", "kernels.record_batch"},
     "learning": BOTTOM | {"kernels", "cells"},
     "anomaly": BOTTOM | {"kernels"},
     "forecasting.model": BOTTOM | {"config", "records", "state"} | NUMERICS,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import kafka.record.default_records
 import pytest
 from kafka import codec
 from kafka.protocol.metadata.find_coordinator import CoordinatorType
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from kafka.record.memory_records import MemoryRecordsBuilder
 
 from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.connectors.kafka.writer import Writer
+from streamrnn.records.log import Message
 
 
 def crash(connector: KafkaConnector) -> None:
@@ -63,3 +66,25 @@ def take_away_codec(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
 def replace_decoder(monkeypatch: pytest.MonkeyPatch, kind: str, decode: Callable[[bytes], bytes]) -> None:
     """Batches that are compressed with `kind` are unpacked by `decode`."""
     monkeypatch.setattr(kafka.record.default_records, f"{kind}_decode", decode)
+
+
+def client_batches(messages: Sequence[Message], size: int) -> list[bytes]:
+    """The messages as the client itself puts them into batches of at most so many bytes."""
+    found, records = [], None
+    for message in messages:
+        record = (message.timestamp, message.key, message.value, message.headers)
+        if records is None or records.append(*record) is None:
+            if records is not None:
+                records.close()
+                found.append(bytes(records.buffer()))
+            records = MemoryRecordsBuilder(2, 0, size)
+            records.append(*record)
+    if records is not None:
+        records.close()
+        found.append(bytes(records.buffer()))
+    return found
+
+
+def client_records(batch: bytes) -> list[DefaultRecord]:
+    """The records of a batch as the client itself takes them apart."""
+    return list(DefaultRecordBatch(batch))

@@ -38,6 +38,7 @@ from streamrnn.connectors.kafka.internals import (
     go_to,
     has_assignment,
     place,
+    read_whole_batches,
     rejoin,
     take_up_forgotten_join,
     wait_for_metadata,
@@ -138,6 +139,7 @@ class KafkaConnector(Connector):
                 self._plain = self._new_writer(None, topics)
             with translated(config, "connecting the consumer"):
                 self._consumer = self._new_consumer()
+                read_whole_batches(self._consumer)
                 self._rebalances.consumer = self._consumer
                 pattern = None if config.input_pattern is None else f"(?:{config.input_pattern})$"
                 self._consumer.subscribe(config.inputs, pattern=pattern, listener=self._rebalances)

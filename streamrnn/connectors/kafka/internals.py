@@ -8,26 +8,31 @@ no other's (`tests/architecture/test_kafka_internals.py`); the tests with a real
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
-from kafka.consumer.fetcher import OffsetSpec
+from kafka.consumer.fetcher import Fetcher, IsolationLevel, OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.base import MemberState
-from kafka.errors import KafkaConnectionError, KafkaTimeoutError
+from kafka.errors import CorruptRecordError, KafkaConnectionError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.partitioner.default import murmur2
 from kafka.producer.producer_batch import ProducerBatch
 from kafka.protocol.metadata import MetadataRequest
+from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import OffsetAndMetadata
+
+from streamrnn.connectors.kafka.record_batches import Fetched, packed, unpacked
+from streamrnn.records.log import Message
 
 __all__ = ["AbstractTokenProvider", "CooperativeStickyAssignor", "KafkaNetClient", "murmur2"]
 
 MAGIC = 2  # the record format of every broker since 0.11
+FEW, MANY = 4, 100_000  # records of a batch that are read one by one: what one call costs, what memory may
 UNREADY_PAUSE = 0.05  # seconds between attempts to reach a broker that is gone
 
 
@@ -166,6 +171,82 @@ def take_up_forgotten_join(consumer: Any) -> None:
         coordinator.request_rejoin()
 
 
+class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """What the broker sent of one partition, taken apart a batch at a time instead of a record at a time."""
+
+    _within = False  # a batch of which not all was taken
+
+    def take(self, n: int | None = None) -> list[Any]:
+        """At most `n` records."""
+        found: list[Any] = super().take(n)
+        if found and self._within:
+            self.next_fetch_offset = found[-1].offset + 1
+        return found
+
+    def _unpack_records(self, tp: TopicPartition, records: Any, *deserializers: Any) -> Iterator[Any]:
+        """As the client's own, to which is left what cannot be read here: it may say why.
+
+        In a batch of format 2 records may be missing at the end, and the next one to ask for is behind the batch.
+        """
+        last: Any = None
+        while (batch := records.next_batch()) is not None:
+            last = batch
+            if self.check_crcs and not batch.validate_crc():
+                raise CorruptRecordError(
+                    f"Record batch for partition {tp} at offset {batch.base_offset} failed crc check"
+                )
+            if batch.magic == MAGIC and self._is_left_out(batch):
+                self.next_fetch_offset = batch.next_offset
+                continue
+            self.bytes_read += batch.size_in_bytes
+            found = _unpacked(tp, batch) if batch.magic == MAGIC else None
+            self._within = True
+            yield from self._one_by_one(tp, batch) if found is None else found
+            self._within = False
+            if found:
+                self.next_fetch_offset = found[-1].offset + 1
+        if last is not None and last.magic == MAGIC:
+            self.next_fetch_offset = last.next_offset
+        self.drain()
+
+    def _is_left_out(self, batch: Any) -> bool:
+        """Whether it is of an aborted transaction, or no more than the mark of a transaction's end."""
+        self.leader_epoch = batch.leader_epoch
+        if self.isolation_level == IsolationLevel.READ_COMMITTED and batch.has_producer_id():
+            self._consume_aborted_transactions_up_to(batch.last_offset)
+            if self._contains_abort_marker(batch):
+                self.aborted_producer_ids.discard(batch.producer_id)
+            elif self._is_batch_aborted(batch):
+                return True
+        return bool(batch.is_control_batch)
+
+    def _one_by_one(self, tp: TopicPartition, batch: Any) -> Iterator[Fetched]:
+        for record in batch:
+            if self.check_crcs and not record.validate_crc():
+                raise CorruptRecordError(f"Record for partition {tp} at offset {record.offset} failed crc check")
+            self.next_fetch_offset = record.offset + 1
+            yield Fetched(
+                tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+            )
+
+
+def read_whole_batches(consumer: Any) -> None:
+    """Let a consumer that has read nothing yet take batches apart as `_Records` does."""
+    consumer._fetcher.PartitionRecords = _Records
+
+
+def _unpacked(tp: TopicPartition, batch: Any) -> list[Fetched] | None:
+    """The records of a batch of format 2; None where that does not pay, or where they cannot be read."""
+    batch._maybe_uncompress()
+    if not FEW <= batch.records_count <= MANY:
+        return None
+    appended = batch.timestamp_type == batch.LOG_APPEND_TIME
+    return unpacked(
+        tp.topic, tp.partition, bytes(memoryview(batch._buffer)[batch._pos :]), batch.records_count, batch.base_offset,
+        batch.max_timestamp if appended else batch.first_timestamp, appended=appended,
+    )  # fmt: skip
+
+
 # -- a producer --------------------------------------------------------------------------------------------------------
 
 
@@ -229,9 +310,16 @@ class BatchProducer:
         if self._transactions is not None:
             self._transactions.maybe_add_partition_to_transaction(partition)
 
-    def new_batch(self, size: int) -> Any:
-        """An empty batch of at most `size` bytes; its `append(timestamp, key, value, headers)` is None when full."""
-        return MemoryRecordsBuilder(MAGIC, self._producer.config["compression_attrs"], size)
+    def batches(self, messages: Sequence[Message], size: int) -> Iterator[Any]:
+        """The messages as batches of at most `size` bytes, each of one message at least."""
+        for some in packed(messages, size - DefaultRecordBatch.HEADER_STRUCT.size):
+            records = MemoryRecordsBuilder(MAGIC, self._producer.config["compression_attrs"], size)
+            inside = records._builder
+            inside._buffer += some.body
+            inside._first_timestamp, inside._max_timestamp = some.first_stamp, some.last_stamp
+            inside._num_records, inside._last_offset = some.records, some.records - 1
+            records._next_offset = some.records
+            yield records
 
     def queue(self, partition: TopicPartition, records: Any) -> Any:
         """Hand a batch to the sender's thread; what `outcome` waits for."""

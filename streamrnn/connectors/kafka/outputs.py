@@ -62,7 +62,7 @@ class Outputs:
 
     def _date(self, messages: Sequence[Message]) -> Sequence[Message]:
         if self._by_clock:
-            return [message._replace(timestamp=None) for message in messages]
+            return [Message(one.key, one.value, one.headers) for one in messages]
         return _dated(messages)
 
     def snapshots(self, commit: Commit) -> list[Batch]:
@@ -136,7 +136,8 @@ def _headers_size(message: Message) -> int:
 def _dated(messages: Sequence[Message]) -> Sequence[Message]:
     """Without timestamps that a broker refuses: before 1970, or more than an hour ahead (event times may be)."""
     latest = int(time.time() * 1000) + AHEAD
-    if all(message.timestamp is None or 0 <= message.timestamp <= latest for message in messages):
+    stamps = [message.timestamp for message in messages if message.timestamp is not None]
+    if not stamps or (min(stamps) >= 0 and max(stamps) <= latest):
         return messages
     return [
         message if message.timestamp is None or 0 <= message.timestamp <= latest else message._replace(timestamp=None)

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
+from streamrnn.connectors.kafka.internals import read_whole_batches
 from streamrnn.errors import BrokerUnavailable
 from streamrnn.records.log import Record
 
@@ -39,7 +40,7 @@ class Reader:
 
     def _open(self, isolation_level: str) -> Any:
         with translated(self._config, "connecting a reader"):
-            return made(
+            consumer = made(
                 KafkaConsumer,
                 **client_options(self._config, f"{self._client_id}-reader"),
                 group_id=None,
@@ -50,6 +51,8 @@ class Reader:
                 max_partition_fetch_bytes=FETCH,
                 metrics_enabled=False,
             )
+            read_whole_batches(consumer)
+            return consumer
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """(first offset in the log, end of what is committed): the last stable offset, not the high watermark."""

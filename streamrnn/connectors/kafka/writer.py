@@ -134,18 +134,8 @@ class Writer:
             self._producer.partitions_for(batch.topic)  # a topic that was never asked for has no leaders to send to
             self._known.add(batch.topic)
         self._inside.join_transaction(partition)
-        queued: list[Any] = []
-        records: Any = None
-        for message in batch.messages:
-            record = (message.timestamp, message.key, message.value, message.headers)
-            if records is None or records.append(*record) is None:
-                if records is not None:
-                    queued.append(self._inside.queue(partition, records))
-                records = self._inside.new_batch(self._batch_sizes[batch.topic])
-                records.append(*record)
-        if records is not None:
-            queued.append(self._inside.queue(partition, records))
-        return queued
+        batches = self._inside.batches(batch.messages, self._batch_sizes[batch.topic])
+        return [self._inside.queue(partition, records) for records in batches]
 
     @staticmethod
     def _explained(error: Exception, partition: TopicPartition) -> Exception:
