@@ -21,7 +21,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from streamrnn.connectors.base import Commit, Connector
@@ -180,10 +179,13 @@ class Worker:
         steps = []
         for partition, records, decoded, answered, started in self._folds(batches):
             model, answers = self._models[partition], answered()
-            commit.outputs[partition] = model.encode(partition, decoded, answers)
-            commit.alerts[partition] = model.alerts(partition, decoded, answers)
             unusable = model.unusable(decoded, answers)
-            commit.dead_letters[partition] = [dead_letter(partition, record, error) for record, error in unusable]
+            for found, messages in (
+                (commit.outputs, model.encode(partition, decoded, answers)),
+                (commit.alerts, model.alerts(partition, decoded, answers)),
+                (commit.dead_letters, [dead_letter(partition, record, error) for record, error in unusable]),
+            ):
+                found[partition] = [*found[partition], *messages] if partition in found else messages
             offset = commit.offsets[partition] = offsets_after(records)
             steps.append(Step(partition, decoded, answers, unusable, model, offset, self._clock() - started))
         started = self._clock()
@@ -199,16 +201,18 @@ class Worker:
         A partition's state is its own, so which thread folds it, and when, changes nothing.
         """
         folds: list[Fold] = []
-        for partition, records in batches.items():
-            started = self._clock()
-            decoded = self._decoder.decode(records)
-            process = self._models[partition].process
-            answered: Callable[[], Any]
-            if self._threads is None or len(batches) == 1:
-                answered = partial(_itself, process(decoded))
-            else:
-                answered = self._threads.submit(process, decoded).result
-            folds.append((partition, records, decoded, answered, started))
+        for partition, every in batches.items():
+            model = self._models[partition]
+            size = -(-len(every) // model.pieces)
+            for start in range(0, len(every), size):
+                started, records = self._clock(), every[start : start + size]
+                decoded = self._decoder.decode(records)
+                answered: Callable[[], Any]
+                if self._threads is None or len(batches) == 1:
+                    answered = model.begin(decoded)
+                else:
+                    answered = self._threads.submit(model.process, decoded).result
+                folds.append((partition, records, decoded, answered, started))
         return folds
 
     @property
@@ -290,11 +294,7 @@ def _size(message: Message) -> int:
 
 
 Fold = tuple[Partition, Sequence[Record], Decoded, Callable[[], Any], float]
-"""A batch of a partition, its events, what waits for their answers, and when work on it began."""
-
-
-def _itself(answers: Any) -> Any:
-    return answers
+"""A batch of a partition or a piece of one, its events, what waits for their answers, and when work on it began."""
 
 
 def _place(partition: Partition, offset: int | None = None) -> dict[str, object]:

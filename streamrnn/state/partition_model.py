@@ -135,6 +135,14 @@ class PartitionModel(ABC, Generic[Answers]):
         self._sweep()
         return answers
 
+    pieces = 1
+    """Into how many a batch is best cut, so that some are folded while others are decoded and encoded."""
+
+    def begin(self, decoded: Decoded) -> Callable[[], Answers]:
+        """Begin to `process` the events; returns what waits for the answers. Batches are folded as they were begun."""
+        answers = self.process(decoded)
+        return lambda: answers
+
     def _fold_span(self, decoded: Decoded, start: int, stop: int, answers: Answers) -> None:
         """Fold the events from `start` on."""
         keys, times = decoded.keys, decoded.times

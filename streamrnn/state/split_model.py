@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import crc32c
@@ -23,6 +24,9 @@ from streamrnn.state.partition_model import PartitionModel
 from streamrnn.state.snapshot import PART
 
 SETTING = "partitions"
+
+PIECES = 4
+"""Of a batch: while one is folded by other threads, the worker's decodes the next and encodes the one before."""
 
 
 def part_of(key: str, parts: int) -> int:
@@ -74,7 +78,9 @@ class SplitModel(PartitionModel[Any]):
         for part in self.parts:
             part._settings[SETTING] = parts
         self._places: dict[str, int] = {}  # of the keys that came last
-        self._pool = ThreadPoolExecutor(min(workers, parts), "streamrnn-fold") if workers > 1 else None
+        threads = min(workers, parts) if workers > 1 else 0
+        self._threads = [ThreadPoolExecutor(1, f"streamrnn-fold-{number}") for number in range(threads)]
+        self.pieces = PIECES if threads else 1
         self.series = _Series(self.parts)  # type: ignore[assignment]
         self.store_folder = self.parts[0].store_folder
 
@@ -82,25 +88,33 @@ class SplitModel(PartitionModel[Any]):
 
     def process(self, decoded: Decoded) -> Any:
         """See `PartitionModel.process`."""
+        return self.begin(decoded)()
+
+    def begin(self, decoded: Decoded) -> Callable[[], Any]:
+        """See `PartitionModel.begin`. A part is always folded by the same thread, batch after batch."""
         places = self._deal(decoded.keys)
         said = self._deal([told.key for told in decoded.feedback])
-        answers = self._blank_answers(decoded)
-        some = [
-            (part, indices, said == number)
-            for number, part in enumerate(self.parts)
-            if len(indices := (places == number).nonzero()[0]) or (said == number).any()
-        ]
-        jobs = [(part, _taken(decoded, indices, own)) for part, indices, own in some]
-        if self._pool is None:
-            found = [part.process(events) for part, events in jobs]
-        else:
-            found = list(self._pool.map(lambda job: job[0].process(job[1]), jobs))
-        for _, events in jobs:
-            decoded.rejected.extend(events.rejected)  # feedback that was refused
-        for (_, indices, _), own in zip(some, found, strict=True):
-            for whole, array in zip(answers, own, strict=True):
-                whole[indices] = array
-        return answers
+        begun: list[tuple[npt.NDArray[np.int64], Decoded, Callable[[], Any]]] = []
+        for number, part in enumerate(self.parts):
+            indices, own = (places == number).nonzero()[0], said == number
+            if len(indices) or own.any():
+                events = _taken(decoded, indices, own)
+                fold: Callable[[], Any]
+                if self._threads:
+                    fold = self._threads[number % len(self._threads)].submit(part.process, events).result
+                else:
+                    fold = partial(_itself, part.process(events))
+                begun.append((indices, events, fold))
+
+        def finish() -> Any:
+            answers = self._blank_answers(decoded)
+            for indices, events, fold in begun:
+                for whole, array in zip(answers, fold(), strict=True):
+                    whole[indices] = array
+                decoded.rejected.extend(events.rejected)  # feedback that was refused
+            return answers
+
+        return finish
 
     def _deal(self, keys: Sequence[str]) -> npt.NDArray[np.int64]:
         known, count = self._places, len(self.parts)
@@ -225,10 +239,14 @@ class SplitModel(PartitionModel[Any]):
 
     def close(self) -> None:
         """See `PartitionModel.close`."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        for thread in self._threads:
+            thread.shutdown()
         for part in self.parts:
             part.close()
+
+
+def _itself(answers: Any) -> Any:
+    return answers
 
 
 def split_otherwise(stored: int, asked: int) -> SnapshotMismatch:
