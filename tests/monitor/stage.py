@@ -86,6 +86,7 @@ class FreeModel:
     bytes_per_series = 100
     wants_snapshot = False
     expert_names = ()
+    pieces = 1
 
     def __init__(self, config: Config) -> None:
         self._horizon = config.model.horizon
@@ -96,6 +97,10 @@ class FreeModel:
         self.counters["events"] += len(decoded.keys)
         self.series.keys.update(decoded.keys)
         return answers(decoded, self._horizon)
+
+    def begin(self, decoded: Decoded) -> Callable[[], Answers]:
+        found = self.process(decoded)
+        return lambda: found
 
     def encode(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         return encode(partition, ("value",), CHANNEL_NAMES, decoded, answers)
