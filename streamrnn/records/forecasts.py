@@ -214,9 +214,7 @@ def _numbers(decoded: Decoded, answers: Answers, levels: int, explain: bool) -> 
         answers.forecast, answers.forecast_median, answers.forecast_lower[:, 0], answers.forecast_upper[:, 0],
         *(part[:, level] for level in range(levels) for part in (answers.forecast_lower, answers.forecast_upper)),
     ]  # fmt: skip
-    once = [answers.score]
-    if explain:
-        once += [answers.strength, *answers.channels.T]
+    once = _once(answers, explain)
     first, last = len(now), len(now) + horizon * len(ahead)  # of what comes per step
     width = last + len(every)
     numbers = np.empty((events, targets * width + len(once)))
@@ -246,10 +244,15 @@ def _numbers_of_one(decoded: Decoded, answers: Answers, levels: int, explain: bo
                 numbers += (below[level][step][target], above[level][step][target])
         for level in range(levels):
             numbers += (lower[level][target], upper[level][target])
-    numbers.append(answers.score.item(0))
+    return [*numbers, *(float(part[0]) for part in _once(answers, explain))]
+
+
+def _once(answers: Answers, explain: bool) -> list[Float64]:
+    """The numbers that a record has once, behind those of the targets, `(events,)` each."""
+    once = [answers.score]
     if explain:
-        numbers += (answers.strength.item(0), *answers.channels[0].tolist())
-    return numbers
+        once += [answers.strength, *answers.channels.T]
+    return once
 
 
 _QUIET = b',"is_anomaly":false'
