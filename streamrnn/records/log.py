@@ -12,6 +12,10 @@ class Partition(NamedTuple):
     topic: str
     number: int
 
+    def __str__(self) -> str:
+        """`events[0]`, as messages name it."""
+        return f"{self.topic}[{self.number}]"
+
 
 class Record(Protocol):
     """One raw input record. Kafka's own consumer record fits as it is."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaError
 
-from streamrnn.errors import CommitFailed
+from streamrnn.errors import CommitFailed, StateError
+from streamrnn.records.log import Partition
 from tests.broker.client import Client
 from tests.broker.process import Broker, Cluster
 from tests.kafka.client_inside import coordinating_node
-from tests.kafka.helpers import Pipeline, echo, take_over
+from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 from tests.kafka.test_outages import take_with_changes
 
 pytestmark = [
@@ -55,3 +59,43 @@ def test_a_broker_of_three_is_killed_under_load_and_nothing_is_lost_or_doubled(c
                     continue
         assert commits > 40
         assert made.outputs() == {number: [b"%d:%d" % (i, i) for i in range(count)] for number in range(3)}
+
+
+def leader(client: Client, topic: str) -> int:
+    """Node of the leader; -1 while there is none."""
+    with suppress(KafkaError):
+        [described] = client.admin.describe_topics([topic])
+        return int(described["partitions"][0]["leader_id"])
+    return -1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_unclean_election_stops_the_worker_by_name(cluster: Cluster) -> None:
+    """The replica that leads now was away when the last records were written, acknowledged, read and committed."""
+    with Client(cluster.bootstrap) as client:
+        topic = client.unique("unclean")
+        settings = {"min.insync.replicas": "1", "unclean.leader.election.enable": "true"}
+        client.admin.create_topics(
+            {topic: {"num_partitions": 1, "replication_factor": 2, "configs": settings}}, wait_for_metadata=True
+        )
+        made = Pipeline(client, 1, input_topic=topic, broker_timeout=60.0)
+        made.partitions = [Partition(topic, 0)]
+        [described] = client.admin.describe_topics([topic])
+        first = leader(client, topic)
+        [second] = [node for node in described["partitions"][0]["replica_nodes"] if node != first]
+        with made.connector() as connector:
+            take_over(connector)
+            made.feed(0, [(b"k", b"both have it")] * 5)
+            connector.commit(echo(take(connector, 5)))
+            cluster.brokers[second - 1].stop()
+            made.feed(0, [(b"k", b"one has it")] * 5)
+            connector.commit(echo(take(connector, 5)))
+            cluster.brokers[first - 1].kill()
+            cluster.brokers[second - 1].start()
+            deadline = time.monotonic() + 60
+            while leader(client, topic) != second:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            with pytest.raises(StateError, match=r"no longer in the broker's log: .*was cut at offset 5 .an unclean"):
+                poll_until(connector, lambda _: False, seconds=90)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 
 from streamrnn.errors import ConnectorError, TopicMissing
 from tests.broker.client import Client
@@ -52,6 +53,32 @@ def test_an_output_that_is_deleted_while_it_is_written_is_named(
         made.feed(0, [(b"k", b"2")])
         with pytest.raises(TopicMissing, match=f"topic '{topic}' was deleted while this worker ran: .*{mend}"):
             connector.commit(echo(take(connector, 1), b"state"))
+
+
+def test_an_open_transaction_of_somebody_else_is_named_once(
+    client: Client, pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Readers of committed records stand still behind it, and everything else looks well."""
+    made = pipeline(broker_timeout=2.0)
+    made.feed(0, [(b"k", b"0")])
+    with closing(KafkaProducer(bootstrap_servers=client.bootstrap, transactional_id="somebody-else")) as other:
+        other.init_transactions()
+        with made.connector() as connector:
+            take_over(connector)
+            connector.commit(echo(take(connector, 1)))
+            other.begin_transaction()
+            other.send(made.config.input_topic, b"held").get(30)
+            made.feed(0, [(b"k", b"behind")])
+            poll_until(connector, lambda _: bool(caplog.records))
+            [warning] = caplog.records
+            said = f"{made.config.input_topic}[0]: 2 offsets wait behind a transaction that somebody has left open at "
+            assert f"{said}offset 1" in warning.getMessage()
+            polls = iter(range(20))  # five seconds without a second warning
+            poll_until(connector, lambda _: next(polls, None) is None)
+            assert len(caplog.records) == 1
+            other.abort_transaction()
+            [record] = take(connector, 1)[made.partitions[0]]
+            assert record.value == b"behind"
 
 
 def test_a_group_that_another_application_uses_is_named(client: Client, pipeline: Callable[..., Pipeline]) -> None:

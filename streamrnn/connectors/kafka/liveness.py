@@ -6,6 +6,8 @@ while one partition makes no progress. This watches for all three without blocki
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from typing import Any
 
@@ -16,6 +18,8 @@ from streamrnn.connectors.kafka.clients import milliseconds
 from streamrnn.connectors.kafka.internals import ask_for_ends, ask_for_metadata, is_member, place
 from streamrnn.errors import BrokerUnavailable
 from streamrnn.records.log import Partition
+
+log = logging.getLogger(__name__)
 
 
 class Liveness:
@@ -33,6 +37,7 @@ class Liveness:
         self._asked: Any = None
         self._question: frozenset[TopicPartition] = frozenset()
         self._stuck: dict[TopicPartition, tuple[int, float]] = {}  # position and since when, of those that lag
+        self._behind: dict[TopicPartition, tuple[int, float]] = {}  # the same, of those behind an open transaction
 
     def check(self, records: bool, running: set[TopicPartition]) -> None:
         """Raise BrokerUnavailable when the brokers, the group or a partition have been silent for too long."""
@@ -73,11 +78,16 @@ class Liveness:
 
     def _compare(self, ends: dict[TopicPartition, Any], running: set[TopicPartition], now: float) -> None:
         stuck: dict[TopicPartition, tuple[int, float]] = {}
+        behind: dict[TopicPartition, tuple[int, float]] = {}
         for partition, end in ends.items():
             at = place(self._consumer, partition)
-            if partition not in running or at is None or end is None or at.position >= end.offset:
+            if partition not in running or at is None or end is None:
                 continue
             position = at.position
+            if position >= end.offset:
+                if at.high_watermark is not None and at.high_watermark > position:
+                    behind[partition] = self._waits(partition, position, at.high_watermark, now)
+                continue
             before = self._stuck.get(partition)
             since = before[1] if before is not None and before[0] == position else now
             stuck[partition] = (position, since)
@@ -86,7 +96,21 @@ class Liveness:
                     f"{Partition(*partition)} has not moved from offset {position} for {self._timeout:g} s "
                     f"(kafka.broker_timeout) although the log reaches {end.offset}"
                 )
-        self._stuck = stuck
+        self._stuck, self._behind = stuck, behind
+
+    def _waits(self, partition: TopicPartition, position: int, end: int, now: float) -> tuple[int, float]:
+        """Says once what a reader of committed records waits for: as long as it is open, nothing else shows."""
+        before, since = self._behind.get(partition, (-1, now))
+        if before != position:
+            return position, now
+        if now - since > self._timeout:
+            log.warning(
+                "%s: %d offsets wait behind a transaction that somebody has left open at offset %d for more than %g s; "
+                "they are read when it ends (`kafka-transactions.sh find-hanging` says whose it is)",
+                Partition(*partition), end - position, position, self._timeout,
+            )  # fmt: skip
+            return position, math.inf
+        return position, since
 
     def _check_group(self, now: float) -> None:
         if is_member(self._consumer):
