@@ -1,12 +1,16 @@
-"""streamrnn beside a bare pass-through: the same client, the same transactions, and nothing computed.
+"""streamrnn beside two pass-throughs, which compute nothing: the same client, transactions of the same records.
+
+    plain   a program of kafka-python as its documentation has it: poll, send each record, commit
+    bare    streamrnn's own connector, which reads and writes whole batches, and nothing else
 
     python benchmarks/passthrough.py                          # throughput and latency, lite and standard
     python benchmarks/passthrough.py --events 200000 --series 100000 --presets lite
     python benchmarks/passthrough.py --only latency --seconds 75 --series 4000 --partitions 1 --presets standard --whole
 
 Starts a broker of its own. Throughput: the topic is full, one worker reads it to the end; events per second between the
-first and the last output. Latency: events come at `--rate`, and each is timed from when it was sent to when a reader of
-committed records has its answer, with snapshots on. What counts is the ratio to the pass-through in the same run.
+first and the last output, and the processor time of the worker's process, which is what holds on a busy machine.
+Latency: events come at `--rate`, and each is timed from when it was sent to when a reader of committed records has its
+answer, with snapshots on. What counts is the ratio to a pass-through in the same run.
 """
 
 from __future__ import annotations
@@ -22,7 +26,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from kafka import KafkaConsumer
+import psutil
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.structs import OffsetAndMetadata
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -32,7 +38,7 @@ from tests.broker.client import Client
 from tests.broker.process import Broker
 from tests.kafka.helpers import echo
 
-BARE = "bare"
+PLAIN, BARE = "plain", "bare"
 START = 1_767_225_600
 
 
@@ -61,11 +67,33 @@ def bare(bootstrap: str, topic: str) -> None:
                 connector.commit(echo({partition: [*some] for partition, some in polled.records.items()}))
 
 
+def plain(bootstrap: str, topic: str) -> None:
+    """The same by kafka-python alone, with its defaults but for as many records of a poll."""
+    name = f"{topic}-{PLAIN}"
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=bootstrap, group_id=name, isolation_level="read_committed", enable_auto_commit=False,
+        auto_offset_reset="earliest", max_poll_records=KafkaConfig().max_poll_records,
+    )  # fmt: skip
+    producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=name)
+    producer.init_transactions()
+    while True:
+        polled = consumer.poll(timeout_ms=250)
+        if not polled:
+            continue
+        producer.begin_transaction()
+        for partition, records in polled.items():
+            for record in records:
+                producer.send(name, record.value, record.key, partition=partition.partition)
+        ends = {one: OffsetAndMetadata(records[-1].offset + 1, "", -1) for one, records in polled.items()}
+        producer.send_offsets_to_transaction(ends, consumer.group_metadata())
+        producer.commit_transaction()
+
+
 @contextmanager
-def worker(name: str, bootstrap: str, topic: str) -> Iterator[None]:
-    """A process that answers the topic: `bare`, or streamrnn with a preset."""
-    if name == BARE:
-        command = [sys.executable, __file__, "--bare", bootstrap, topic]
+def worker(name: str, bootstrap: str, topic: str) -> Iterator[psutil.Process]:
+    """A process that answers the topic: a pass-through, or streamrnn with a preset."""
+    if name in (PLAIN, BARE):
+        command = [sys.executable, __file__, f"--{name}", bootstrap, topic]
     else:
         preset, _, whole = name.partition("-")
         command = [sys.executable, "-m", "streamrnn", "run", "--quiet", "--set", f"model.preset={preset}"]
@@ -76,7 +104,7 @@ def worker(name: str, bootstrap: str, topic: str) -> Iterator[None]:
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(command, stdout=told, stderr=told)
         try:
-            yield
+            yield psutil.Process(process.pid)
             if process.poll() is not None:
                 told.seek(0)
                 raise SystemExit(f"{name} ended: {told.read().decode()[-2000:]}")
@@ -128,17 +156,20 @@ class Reader:
         self._consumer.close()
 
 
-def throughput(client: Client, name: str, events: int, series: int, partitions: int) -> float:
-    """Events per second."""
+def throughput(client: Client, name: str, events: int, series: int, partitions: int) -> tuple[float, float]:
+    """Events per second, and microseconds of processor time per event."""
     topic = client.create_topic(client.unique("full"), partitions)
     client.create_topic(f"{topic}-{name}", partitions)
     client.produce(topic, ((hash_of(key, partitions), key, value) for key, value in map_events(events, series)))
     reader = Reader(client.bootstrap, f"{topic}-{name}")
-    with worker(name, client.bootstrap, topic):
-        reader.wait(events, 600)
-    reader.close()
     warm = events // 10  # what the start costs is not counted
-    return (events - warm) / (reader.arrived[-1] - reader.arrived[warm])
+    with worker(name, client.bootstrap, topic) as process:
+        reader.wait(warm, 600)
+        begun, before = len(reader.arrived), sum(process.cpu_times()[:2])
+        reader.wait(events, 600)
+        spent = sum(process.cpu_times()[:2]) - before
+    reader.close()
+    return (events - warm) / (reader.arrived[-1] - reader.arrived[warm]), spent / (events - begun) * 1e6
 
 
 def latency(client: Client, name: str, rate: int, seconds: float, series: int, partitions: int) -> list[float]:
@@ -187,22 +218,24 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["lite", "standard"])
     parser.add_argument("--whole", action="store_true", help="also with snapshots that are not spread over commits")
     parser.add_argument("--only", choices=["throughput", "latency"])
-    parser.add_argument("--bare", nargs=2, metavar=("BOOTSTRAP", "TOPIC"), help=argparse.SUPPRESS)
+    for kind in (PLAIN, BARE):
+        parser.add_argument(f"--{kind}", nargs=2, metavar=("BOOTSTRAP", "TOPIC"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.bare:
-        bare(*asked.bare)
+    if asked.plain or asked.bare:
+        plain(*asked.plain) if asked.plain else bare(*asked.bare)
         return
     with tempfile.TemporaryDirectory() as folder:
         broker = Broker(Path(folder))
         broker.start()
         try:
             with Client(broker.bootstrap) as client:
-                names = [BARE, *asked.presets, *(f"{name}-whole" for name in asked.presets if asked.whole)]
+                names = [PLAIN, BARE, *asked.presets, *(f"{name}-whole" for name in asked.presets if asked.whole)]
                 if asked.only != "latency":
                     rates = [throughput(client, name, asked.events, asked.series, asked.partitions) for name in names]
-                    for name, found in zip(names, rates, strict=True):
+                    for name, (found, micros) in zip(names, rates, strict=True):
                         print(
-                            f"{name:14} {found:10,.0f} events/s   {found / rates[0]:.2f} of the pass-through",
+                            f"{name:14} {found:10,.0f} events/s   {found / rates[0][0]:.2f} of plain, "
+                            f"{found / rates[1][0]:.2f} of bare   {micros:5.1f} us of processor time an event",
                             flush=True,
                         )
                 if asked.only != "throughput":
@@ -213,7 +246,7 @@ def main() -> None:
                     for name, (p50, p99, longest) in zip(names, rows, strict=True):
                         print(
                             f"{name:14} p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   longest {longest:7.1f} ms   "
-                            f"{p99 / rows[0][1]:.2f} times the p99 of the pass-through",
+                            f"{p99 / rows[0][1]:.2f} times the p99 of plain, {p99 / rows[1][1]:.2f} of bare",
                             flush=True,
                         )
         finally:

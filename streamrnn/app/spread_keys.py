@@ -35,6 +35,8 @@ class SpreadKeys(Observer):
         if topic in self._told:
             return
         seen = self._seen.setdefault(step.partition, set())
+        if len(seen) >= SAMPLE:
+            return
         for key, record in zip(step.decoded.keys, step.decoded.records, strict=True):
             if len(seen) >= SAMPLE:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -88,6 +89,7 @@ class SeriesFold:
         self._through = held == 0
         self._waiting: list[StepEvent] = []
         self._keys: set[str] = set()
+        self._begun = False
         self._cache = StateCache(Stepper(config), self._load, states.put, max(1, held))
 
     def add(self, key: str, event: StepEvent) -> int:
@@ -101,6 +103,11 @@ class SeriesFold:
         if not self._waiting:
             return
         steps = self._cache.step_many(self._waiting)
+        if not self._begun:
+            # What the start has made stays to the end, and objects are made for each event: without this all of it is
+            # looked through for garbage again and again, a seventh of an event's time.
+            self._begun = True
+            gc.freeze()
         self._waiting = []
         self._keys.clear()
         if self._through:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import BaseModel, Field
 
 from streamrnn.errors import EventError, EventLate
-from streamrnn.records.events import format_times, own_time
+from streamrnn.records.events import own_time
 from streamrnn.records.log import Message, Partition, Record, headers_of
+from streamrnn.records.templates import time_text
 
 PREFIX = "streamrnn.error."
 FIELDS = ("class", "message", "topic", "partition", "offset", "time")
@@ -36,7 +36,7 @@ def dead_letter(partition: Partition, record: Record, error: EventError) -> Mess
         "partition": str(partition.number),
         "offset": str(record.offset),
         # The record's own time, not the clock's: a replay must write the same bytes.
-        "time": format_times(np.array([time]))[0] if time is not None else "",
+        "time": "" if time is None else time_text(time)[1:-1].decode(),
     }
     ours = [(PREFIX + name, headers[name].encode()) for name in FIELDS]
     return Message(record.key, record.value, [*headers_of(record), *ours], None if time is None else time // 1000)
@@ -50,5 +50,5 @@ def own_headers(message: Message) -> tuple[tuple[str, bytes], ...]:
 
 def late_event(key: str, time: int) -> EventError:
     """The reason a late event is a dead letter."""
-    moment = format_times(np.array([time]))[0]
+    moment = time_text(time)[1:-1].decode()
     return EventLate(f"series {key!r} already has an event newer than {moment} (event.late is dead-letter)")

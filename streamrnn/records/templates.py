@@ -130,17 +130,17 @@ def fill_one(
     for at, text in zip(places[NUMBER], orjson.dumps(numbers)[1:-1].split(b","), strict=True):
         parts[at] = text
     for at, moment in zip(places[DUE], due, strict=True):
-        parts[at] = _time_text(moment)
+        parts[at] = time_text(moment)
     for at, text in zip(places[EXTRA], extras.of(1), strict=True):
         parts[at] = text
-    for kind, text in ((KEY, orjson.dumps(key)), (TIME, _time_text(time)), (OFFSET, b"%d" % offset)):
+    for kind, text in ((KEY, orjson.dumps(key)), (TIME, time_text(time)), (OFFSET, b"%d" % offset)):
         for at in places[kind]:
             parts[at] = text
     return b"".join(parts)
 
 
 @lru_cache(1 << 12)  # a time comes again: as that of other series, and when the step that it was of is there
-def _time_text(time: int) -> bytes:
+def time_text(time: int) -> bytes:
     """RFC 3339 in UTC, with a fraction only where there is one."""
     if time == _UNKNOWN:
         return b"null"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kafka import KafkaProducer, TopicPartition
 
+from streamrnn.connectors.base import Commit
 from streamrnn.connectors.kafka.record_batches import Fetched, packed, unpacked
 from streamrnn.records.log import Message
+from tests.broker.client import Client
 from tests.kafka.client_inside import client_batches, client_records
+from tests.kafka.helpers import Pipeline, take_over
 
 BYTES = st.none() | st.binary(max_size=200)
 HEADERS = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=3)
@@ -86,3 +91,47 @@ def test_a_damaged_batch_is_left_to_the_client(messages: list[Message], seed: in
 @pytest.mark.parametrize("count", [-1, 1 << 31])
 def test_an_absurd_count_is_left_to_the_client(count: int) -> None:
     assert read(b"abc", count, 0) is None
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("leaky_client")
+@pytest.mark.parametrize("at_once", [3, 1000])
+def test_polls_bring_what_the_client_itself_reads(client: Client, at_once: int) -> None:
+    """Committed, aborted and plain records, some alone and some in long batches, cut by polls of any size."""
+    made = Pipeline(client, max_poll_records=at_once)
+    topic, written = (
+        made.config.input_topic,
+        KafkaProducer(bootstrap_servers=client.bootstrap, transactional_id=client.unique("writer"), linger_ms=50),
+    )
+    written.init_transactions()
+    for number, size in enumerate((40, 1, 25, 3, 60, 2, 30)):
+        written.begin_transaction()
+        for at in range(size):
+            headers = [("a", b"x"), ("é", b"")] if at % 7 == 3 else None
+            key = None if at % 5 == 0 else b"%d" % at
+            written.send(topic, b"%d of %d" % (at, number), key, headers, timestamp_ms=1_700_000_000_000 - 999 * at)
+        written.flush()
+        written.abort_transaction() if number % 2 else written.commit_transaction()
+    written.close()
+    client.produce(topic, [(0, b"plain", b"%d" % at) for at in range(50)])
+    reader = client.consumer()
+    reader.assign([TopicPartition(topic, 0)])
+    reader.seek_to_beginning()
+    wanted: list[Any] = []
+    while len(wanted) < 205:
+        wanted += [one for some in reader.poll(timeout_ms=250).values() for one in some]
+    reader.close()
+    found: list[Any] = []
+    with made.connector() as connector:
+        [partition] = take_over(connector)
+        while len(found) < len(wanted):
+            some = connector.poll(0.25).records.get(partition, ())
+            assert len(some) <= at_once
+            found += some
+            if some:
+                connector.commit(Commit(offsets={partition: some[-1].offset + 1}))
+        assert connector.lag(partition) in (0, 1)  # at most the mark of a transaction's end
+    assert all(isinstance(one, Fetched) for one in found)  # none went the client's own way
+    assert [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in found] == [
+        (one.offset, one.timestamp, one.key, one.value, one.headers) for one in wanted
+    ]
