@@ -88,10 +88,13 @@ def offsets_of(sizes: Mapping[str, int], total: str) -> dict[str, int]:
 
 def make_layout(
     *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, inputs: int, hidden: int, own: Blocks,
-    blend: int, stored: bool,
+    blend: int, stored: bool, far: bool,
 ) -> Layout:  # fmt: skip
-    """Lay everything out, one after the other; where `stored`, covariances take 16 bits a number."""
-    slow_bins = bins // 4
+    """Lay everything out, one after the other; where `stored`, covariances take 16 bits a number.
+
+    Far steps live on the slow levels: half as many cost them 2 to 3 % on 5-minute data, and the next step .3 %.
+    """
+    slow_bins = bins // 2 if far else bins // 4
     readout_stride, own_size = (heads_size(readout), heads_size(own)) if stored else (
         readout_size(readout), readout_size(own)
     )  # fmt: skip

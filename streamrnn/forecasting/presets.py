@@ -262,6 +262,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         own=config.pooled.own_blocks,
         blend=blend_size(step_experts),
         stored=not config.full_covariance,
+        far=config.ahead is not None,
     )
     return config._replace(
         inputs=inputs,

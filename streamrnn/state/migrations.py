@@ -204,6 +204,12 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 7, "0.1.0", "experts that know nothing yet are left out, and large steps have a record"),
     Migration("forecaster", 8, _without_future, _with_future),
     Refused("forecaster", 9, "0.1.0", "covariances take 16 bits a number, and the network's window 8"),
+    Refused(
+        "forecaster",
+        10,
+        "0.1.0",
+        "covariances of the far steps take 16 bits a number, too, and these have more slow levels",
+    ),
     Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""

@@ -33,7 +33,13 @@ from streamrnn.forecasting.experts.far_state import (
     AheadConfig,
     MultistepScratch,
 )
-from streamrnn.forecasting.experts.readout import find_gains, learn_blocks, start_blocks
+from streamrnn.forecasting.experts.readout import (
+    Stored,
+    find_loaded_gains,
+    learn_stored_blocks,
+    load_stored,
+    start_stored,
+)
 from streamrnn.forecasting.experts.season_tables import LEVELS_OF
 from streamrnn.forecasting.layout import Layout
 from streamrnn.forecasting.scaling import clip
@@ -167,8 +173,8 @@ def usual_change(config: AheadConfig, f: Float32, k: int) -> float:
 
 @kernel
 def learn_steps(
-    config: AheadConfig, n: int, f: Float32, origins: Halves, scratch: MultistepScratch, season: Season,
-    recent: Float64, inverse: float,
+    config: AheadConfig, n: int, f: Float32, origins: Halves, stored: Stored, scratch: MultistepScratch,
+    season: Season, recent: Float64, inverse: float,
 ) -> None:  # fmt: skip
     """Learn from the newest value as step k of the origin k events ago; before tables and origins move on."""
     out_of_line()
@@ -183,9 +189,9 @@ def learn_steps(
         if change > 0.0 and n - k > 20:
             e = min(e, 36.0 * change)
         f[config.changes + k] = change + max(1.0 / (n - k), 0.001) * (e - change)
-    covariance = f[config.covariance : config.joint_weights]
-    if not covariance[0] > 0.0:
-        start_blocks(covariance, config.blocks)
+    if stored.units[0] == 0:
+        start_stored(stored, config.blocks)
+    load_stored(stored)
     chosen = step_groups.scrambled(n, 0, config.knots)
     wave = wave_of(clock, phases, 0)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
@@ -203,7 +209,7 @@ def learn_steps(
         )
         change = usual_change(config, f, k)
         fill_features(config, scratch, origin, recent, k, base, has, wave, BOUND * max(change, 1.0), inverse)
-        q = find_gains(covariance, config.blocks, phi, gain)
+        q = find_loaded_gains(stored, config.blocks, phi, gain)
         weights_of(config, f, config.weights, m, scratch, k)
         error = clip((x - recent[k]) * inverse, BOUND * change) - least_squares.dot(weights, phi)
         variance = float(f[config.errors + knot])
@@ -212,7 +218,8 @@ def learn_steps(
         f[config.errors + knot] = variance + max(0.01, 1.0 / (n - k)) * (error * error - variance)
         _learn_weights(config, f, config.weights, m, scratch, k, error / (config.forgetting + q))
         if knot == chosen:
-            learn_blocks(covariance, config.blocks, phi, gain, config.forgetting)
+            learn_stored_blocks(stored, config.blocks, config.forgetting)
+            load_stored(stored)
 
 
 @kernel
@@ -232,20 +239,20 @@ def origin_of(config: AheadConfig, number: int) -> slice:
 
 @kernel
 def learn_joint(
-    config: AheadConfig, n: int, f: Float32, origins: Halves, scratch: MultistepScratch, recent: Float64,
-    inverse: float,
+    config: AheadConfig, n: int, f: Float32, origins: Halves, stored: Stored, scratch: MultistepScratch,
+    recent: Float64, inverse: float,
 ) -> None:  # fmt: skip
     """Learn from the origin H events ago, all of whose steps have come: one phi and one gain for all of them."""
     out_of_line()
     H, m = config.horizon, JOINT_FEATURES
     if n <= H + 1:
         return
-    covariance = f[config.joint_covariance : config.mixtures]
-    if not covariance[0] > 0.0:
-        start_blocks(covariance, config.joint_blocks)
+    if stored.units[0] == 0:
+        start_stored(stored, config.joint_blocks)
+    load_stored(stored)
     fill_joint(scratch, recent, whole(origins[origin_of(config, n - 1 - H)][STEP_ONE]), H, inverse)
     phi, gain, weights = scratch.phi[:m], scratch.gain[:m], scratch.weights[:m]
-    q = find_gains(covariance, config.joint_blocks, phi, gain)
+    q = find_loaded_gains(stored, config.joint_blocks, phi, gain)
     any_known = False
     for knot in range(config.knots):
         k = scratch.knots[knot]
@@ -262,7 +269,7 @@ def learn_joint(
         f[at] = variance + max(0.01, 1.0 / (n - H)) * (error * error - variance)
         _learn_weights(config, f, config.joint_weights, m, scratch, k, error / (config.forgetting + q))
     if any_known:
-        learn_blocks(covariance, config.joint_blocks, phi, gain, config.forgetting)
+        learn_stored_blocks(stored, config.joint_blocks, config.forgetting)
 
 
 @kernel

@@ -16,6 +16,8 @@ from streamrnn.kernels.half import Halves
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 KNOTS: Final = 24
@@ -57,12 +59,14 @@ class AheadConfig(NamedTuple):
     changes: int
     errors: int
     weights: int
-    covariance: int
     joint_weights: int
-    joint_covariance: int
     mixtures: int
     slots: int
     singles: int
+    # offsets into the shorts
+    covariance: int
+    joint_covariance: int
+    shorts: int
     # offsets into the halves
     origins: int
     waiting: int  # what the experts said in the slots
@@ -75,6 +79,8 @@ class MultistepSeries(NamedTuple):
     numbers: Float64  # (rows, targets, NUMBERS)
     singles: Float32  # (rows, targets, AheadConfig.singles)
     halves: Halves  # (rows, targets, AheadConfig.halves)
+    shorts: Int16  # (rows, targets, AheadConfig.shorts) covariances
+    units: UInt8  # (rows, targets, FEATURES + JOINT_FEATURES or 0) of their scales
 
 
 class MultistepScratch(NamedTuple):
@@ -89,6 +95,8 @@ class MultistepScratch(NamedTuple):
     phi: Float32
     joint_phi: Float32
     gain: Float32
+    covariance: Float32  # of the larger one
+    scaled: tuple[Float32, Float32, Float32]  # scales of its features, phi and gain in them
     weights: Float32
     seen: Float64  # (MOST_SEASONS, 1 + levels)
     here: Float64
@@ -107,6 +115,7 @@ def ahead_config(horizon: int) -> AheadConfig | None:
         return None
     knots, bounds = min(KNOTS, horizon - 1), step_groups.group_bounds(horizon)
     at = offsets_of(_singles(horizon, knots), "singles") | offsets_of(_halves(horizon), "halves")
+    at |= offsets_of(_SHORTS, "shorts")
     return AheadConfig(
         horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, make_blocks(*_BLOCKS),
         make_blocks(*_JOINT_BLOCKS), **at,
@@ -115,6 +124,10 @@ def ahead_config(horizon: int) -> AheadConfig | None:
 
 _BLOCKS = ((FEATURES, 0.05),)
 _JOINT_BLOCKS = ((JOINT_FEATURES, 0.05),)
+_SHORTS = {
+    "covariance": covariance_size(make_blocks(*_BLOCKS)),
+    "joint_covariance": covariance_size(make_blocks(*_JOINT_BLOCKS)),
+}
 
 
 def _halves(horizon: int) -> dict[str, int]:
@@ -130,9 +143,7 @@ def _singles(horizon: int, knots: int) -> dict[str, int]:
         "changes": horizon + 1,
         "errors": 2 * knots,
         "weights": knots * FEATURES,
-        "covariance": covariance_size(make_blocks(*_BLOCKS)),
         "joint_weights": knots * JOINT_FEATURES,
-        "joint_covariance": covariance_size(make_blocks(*_JOINT_BLOCKS)),
         "mixtures": (len(bounds) - 1) * step_groups.group_size(EXPERTS),
         "slots": int(step_groups.slots_of(bounds)[-1]) * step_groups.SLOT,
     }
@@ -144,17 +155,20 @@ def parts(config: AheadConfig) -> dict[str, int]:
     found = {name: 4 * size for name, size in _singles(config.horizon, config.knots).items()}
     found |= {name: 2 * size for name, size in _halves(config.horizon).items()}
     found["slots"] += found.pop("waiting")
+    found |= {"covariance": 2 * _SHORTS["covariance"] + FEATURES}
+    found |= {"joint covariance": 2 * _SHORTS["joint_covariance"] + JOINT_FEATURES}
     return {name.replace("_", " "): size for name, size in found.items()}
 
 
 def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[MultistepSeries, MultistepScratch]:
     """State of `rows` new series, and working room."""
     if config is None:
-        sizes, horizon, knots, groups = (0, 0, 0), 1, 1, 1
+        sizes, horizon, knots, groups = (0, 0, 0, 0, 0), 1, 1, 1
     else:
-        sizes = (NUMBERS, config.singles, config.halves)
+        sizes = (NUMBERS, config.singles, config.halves, config.shorts, FEATURES + JOINT_FEATURES)
         horizon, knots, groups = config.horizon, config.knots, config.groups
-    kinds = (np.float64, np.float32, np.uint16)
+    kinds = (np.float64, np.float32, np.uint16, np.int16, np.uint8)
+    most = max(FEATURES, JOINT_FEATURES)
     empty = MultistepSeries(*(np.zeros((rows, targets, n), kind) for n, kind in zip(sizes, kinds, strict=True)))
     at = knot_steps(horizon, knots)
     below = np.clip(np.searchsorted(at, np.arange(horizon + 1), "right") - 1, 0, knots - 1)
@@ -172,6 +186,8 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
         phi=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
         joint_phi=np.zeros(JOINT_FEATURES, np.float32),
         gain=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
+        covariance=np.zeros(max(_SHORTS.values()), np.float32),
+        scaled=(np.zeros(most, np.float32), np.zeros(most, np.float32), np.zeros(most, np.float32)),
         weights=np.zeros(max(FEATURES, JOINT_FEATURES), np.float32),
         seen=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),
         here=np.zeros((MOST_SEASONS, 1 + max(LEVELS_OF))),

@@ -62,6 +62,7 @@ from streamrnn.forecasting.experts.far_state import (
     MultistepScratch,
     MultistepSeries,
 )
+from streamrnn.forecasting.experts.readout import Stored
 from streamrnn.forecasting.experts.season_tables import MOST
 from streamrnn.forecasting.layout import AGO, FILLED, LEVELS, NOW_SIZE, SUM, Layout
 from streamrnn.forecasting.scaling import clip
@@ -116,10 +117,33 @@ def learn(
     slots = far[config.slots : config.singles]
     said = origins[config.waiting :]
     step_groups.come(far[config.mixtures :], slots, said, scratch.slots, EXPERTS, recent, inverse, known)
+    shorts, units, share = series.shorts[row, i], series.units[row, i], season_tables.rounding(z, at)
+    room, scaled = scratch.covariance, scratch.scaled
     if known:
-        learn_steps(config, int(own[COUNT]), far, origins, scratch, Season(z, t, v, at, clock, phases), recent, inverse)
+        stored = Stored(
+            shorts[: config.joint_covariance],
+            units[:FEATURES],
+            own[COUNT],
+            share,
+            room,
+            scaled[0],
+            scaled[1],
+            scaled[2],
+        )
+        season = Season(z, t, v, at, clock, phases)
+        learn_steps(config, int(own[COUNT]), far, origins, stored, scratch, season, recent, inverse)
     if sigma > 0.0:
-        learn_joint(config, int(own[COUNT]), far, origins, scratch, recent, inverse)
+        stored = Stored(
+            shorts[config.joint_covariance :],
+            units[FEATURES:],
+            own[COUNT],
+            share,
+            room,
+            scaled[0],
+            scaled[1],
+            scaled[2],
+        )
+        learn_joint(config, int(own[COUNT]), far, origins, stored, scratch, recent, inverse)
 
 
 @kernel

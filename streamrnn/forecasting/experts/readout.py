@@ -134,7 +134,8 @@ def learn_stored_readout(
     out_of_line()
     if f[at] == 0.0:
         start_stored(stored, blocks)
-    find_stored_gains(stored, blocks, phi, gain)
+    load_stored(stored)
+    find_loaded_gains(stored, blocks, phi, gain)
     if _learn_heads(f, at, blocks, phi, step, forgetting, gain):
         learn_stored_blocks(stored, blocks, forgetting)
 
@@ -181,9 +182,8 @@ def load_stored(stored: Stored) -> None:
 
 
 @kernel
-def find_stored_gains(stored: Stored, blocks: Blocks, phi: Float32, gain: Float32) -> float:
-    """Load the blocks, and g_b = P_b phi_b of all of them; returns phi . g."""
-    load_stored(stored)
+def find_loaded_gains(stored: Stored, blocks: Blocks, phi: Float32, gain: Float32) -> float:
+    """g_b = P_b phi_b of all blocks, which are loaded; returns phi . g."""
     m = stored.units.size
     for j in range(m):
         stored.phi[j] = phi[j] * stored.scales[j]
@@ -195,7 +195,7 @@ def find_stored_gains(stored: Stored, blocks: Blocks, phi: Float32, gain: Float3
 
 @kernel
 def learn_stored_blocks(stored: Stored, blocks: Blocks, forgetting: float) -> None:
-    """Move every block along the gain that `find_stored_gains` found last, and store them."""
+    """Move every block along the gain that `find_loaded_gains` found last, and store them."""
     o, p, due = 0, 0, scaled_covariance.is_due(stored.age, forgetting)
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]
