@@ -83,7 +83,7 @@ def test_no_name_is_of_two_months() -> None:
         ("date", lambda day: f"{day:%d%b%Y}".upper(), DAYS),
         ("Buchung;Valuta", lambda day: f"{day:%d.%m.%y};{day:%d.%m.%y}", DAYS),
         ("year;week;weekday", lambda day: "{};{};{}".format(*day.isocalendar()), WEEKS),
-        ("year;mmwr_week", lambda day: "{};{}".format(*day.isocalendar()), WEEKS[::7]),
+        ("year;iso_week", lambda day: "{};{}".format(*day.isocalendar()), WEEKS[::7]),
         ("time", since_1970(MS), earlier(20_000)),
         ("time", since_1970(MS), earlier(19_700)),
         ("time", since_1970(MS), earlier(19_000)),
@@ -92,7 +92,7 @@ def test_no_name_is_of_two_months() -> None:
     ],
     ids=[
         "days since 1970", "day, month, year in digits", "month, day, year in digits", "day of the year in digits",
-        "SAS", "two dates of points", "day of a week", "weeks of health", "ms before 1970", "ms around 1970",
+        "SAS", "two dates of points", "day of a week", "weeks of a year", "ms before 1970", "ms around 1970",
         "ms in 1971", "seconds around 1970", "before 1900",
     ],
 )  # fmt: skip
@@ -136,7 +136,9 @@ def test_a_first_row_whose_date_is_not_known_is_refused_and_no_units(unknown: st
     ("header", "says"),
     [
         ("time (UTC+01:00)", "times are in +01:00, as the name of time (UTC+01:00) says"),
-        ("time (CET/CEST)", "the name of time (CET/CEST) tells two zones, CET/CEST: times are taken as UTC"),
+        ("time (CET/CEST)", "times are in Europe/Brussels, as the name of time (CET/CEST) says"),
+        ("time (CST/CDT)", "times are in America/Chicago, as the name of time (CST/CDT) says"),
+        ("time (GMT/EST)", "the name of time (GMT/EST) tells two zones, GMT/EST: times are taken as UTC"),
     ],
 )
 def test_a_zone_in_a_name_is_said_and_a_flag_is_right_before_it(header: str, says: str, tmp_path: Path) -> None:

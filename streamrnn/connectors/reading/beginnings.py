@@ -38,7 +38,7 @@ class FilesBegin:
             return 0
         try:
             _, time, numbers = self._rows.read(first)
-        except EventInvalid as error:
+        except (EventInvalid, ConnectorError) as error:  # the latter: names of other columns
             raise self._other(name, first, str(error)) from None
         if (time is None) != (self._layout.time is None) or all(number != number for number in numbers):
             raise self._other(name, first, "it is no row")

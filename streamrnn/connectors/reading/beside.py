@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from streamrnn.config.event import EventConfig
@@ -12,7 +12,7 @@ from streamrnn.connectors.reading import clocks, key_choice
 from streamrnn.connectors.reading.clocks import Clock
 from streamrnn.connectors.reading.sample import Sample
 
-_PLACE_WORDS = "latitude longitude lat lon lng elevation altitude stn site zip postcode"
+_PLACE_WORDS = "latitude longitude lat lon lng elevation altitude stn wmo site zip postcode"
 _PLACE = frozenset(_PLACE_WORDS.split())
 _Part = Callable[[datetime], int]
 _LABELS = frozenset({"label", "is_anomaly", "anomaly", "is_outlier", "outlier", "anomaly_label", "ground_truth"})
@@ -30,7 +30,10 @@ _PARTS_OF_TIME: dict[str, tuple[_Part, ...]] = {
     **dict.fromkeys(("hour", "hr", "hourofday", "he", "hourending"), _HOURS),
     **dict.fromkeys(("quarter", "qtr"), (lambda time: (time.month + 2) // 3,)),
     **dict.fromkeys(("dayofyear", "doy", "yday"), (lambda time: time.timetuple().tm_yday,)),
-    **dict.fromkeys(("week", "weekofyear", "isoweek"), (lambda time: time.isocalendar().week,)),
+    **dict.fromkeys(
+        ("week", "weekofyear", "isoweek", "mmwrweek", "epiweek"),
+        (lambda time: time.isocalendar().week, lambda time: (time + timedelta(1)).isocalendar().week),
+    ),
     **dict.fromkeys(("minute", "min"), (lambda time: time.minute,)),
 }
 """What columns of these names may repeat of the time."""
@@ -43,6 +46,15 @@ def counts(sample: Sample, name: str) -> bool:
         return False
     values = list(map(int, cells))
     return all(b - a == 1 for a, b in itertools.pairwise(values))
+
+
+def numbers_the_rows(sample: Sample, name: str) -> bool:
+    """Whether a column of an identifier's name has another whole number in every row, and they go one way."""
+    cells = sample.cells(name)[: sample.head]
+    if not key_choice.is_id_name(name) or len(cells) < 5 or not all(map(str.isdigit, cells)):
+        return False
+    values = list(map(int, cells))
+    return len(set(values)) == len(values) and values in (sorted(values), sorted(values, reverse=True))
 
 
 def is_no_key(sample: Sample, event: EventConfig) -> bool:
@@ -60,6 +72,14 @@ def names_the_place(name: str) -> bool:
     """Whether a column's name says that its numbers tell where or by what was measured."""
     words = set(clocks.words_of(name))
     return key_choice.is_id_name(name) or bool(words & _PLACE)
+
+
+def belongs_to_the_key(sample: Sample, name: str, keys: Sequence[str]) -> bool:
+    """Whether a column has one number for each series, and each series another one: its id, its place, its size."""
+    series = [*zip(*(sample.cells(key) for key in keys), strict=True)] if keys else []
+    pairs = set(zip(series, sample.cells(name), strict=True)) if series else set()
+    numbers, names = {cell for _, cell in pairs}, {key for key, _ in pairs}
+    return 1 < len(pairs) == len(names) == len(numbers) <= len(series) / 3 and not numbers <= _ZERO_OR_ONE
 
 
 def is_label(sample: Sample, name: str) -> bool:

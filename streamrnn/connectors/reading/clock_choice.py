@@ -19,6 +19,12 @@ _COMMON = 0.5  # of the rows have the time
 _DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
 
 
+_IN_THREE = re.compile(
+    r"['\"\[]?[^\W\d_]{0,9}\d{1,4}([./:-]|[^\W\d_]{1,4})\d{1,2}([./:-]|[^\W\d_]{1,4})\d{1,2}\D{0,3}.{0,12}"
+)
+"""Three numbers, as a date has them: `R5.1.31`, `112/01/31`."""
+
+
 class Choice(NamedTuple):
     """The time that was found, and the other columns that hold times."""
 
@@ -49,6 +55,8 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
             )
             if clock is None:
                 continue
+        if clock is None and event.time_format is None and {"utc", "gmt"} & set(clocks.words_of(name)):
+            clock = clocks.by_size(name, sample.known(name))
         if clock is None:
             if event.time_format is not None and (whole := clock_columns.with_time_of_day(sample, name, of_day, event)):
                 clock = whole
@@ -89,13 +97,20 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
                 found.append(((0.0, 0.0, 0.0), clock))
                 break
     if not found:
+        for name in free:
+            if (clock := clocks.counted(name, sample.cells(name))) is not None:
+                found.append(((0.0, 0.0, 0.0), clock))
+                break
+    if not found:
         _refuse_what_says_time(sample, free)
         if sample.rows == 0:
             return Choice(None, (), ["no row yet, and so no time column"])
         return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
     _refuse_several_frequencies(sample, found[0][1])
+    _refuse_both_orders(sample, found[0][1])
+    _refuse_another_calendar(sample, found[0][1], event)
     best = clock_columns.in_its_zone(sample, found[0][1], free, event)
-    best, notes = zone_names.with_zone(best, event.time_zone, _is_naive(sample, best))
+    best, notes = zone_names.with_zone(best, event.time_zone, _is_naive(sample, best), sample.units)
     if best.how.columns != ("time",) or best.note:
         told = " and ".join(best.how.columns)
         notes.append(f"time column{'s' * (len(best.how.columns) > 1)}: {told}" + f" ({best.note})" * bool(best.note))
@@ -143,9 +158,12 @@ def _refuse_several_frequencies(sample: Sample, clock: Clock) -> None:
 
 
 def _finer_first(found: list[tuple[tuple[float, ...], Clock]]) -> list[tuple[tuple[float, ...], Clock]]:
-    """Of a date that repeats and a column of the same dates with the time of day, the latter is the time."""
+    """Of a date that repeats and a column of the same dates with the time of day, the latter is the time.
+
+    So it is of years that repeat and a column with more times.
+    """
     for at, (_, other) in enumerate(found[1:], 1):
-        if _is_finer(other, found[0][1]):
+        if _is_finer(other, found[0][1]) or _is_finer_than_years(other, found[0][1]):
             return [found[at], *found[:at], *found[at + 1 :]]
     return found
 
@@ -158,6 +176,57 @@ def _is_finer(other: Clock, date: Clock) -> bool:
         return False
     inside = sum(0 <= time - day <= _DAY for time, day in both)
     return inside >= 0.99 * len(both) and len({time for time, _ in both}) > 1.5 * len({day for _, day in both})
+
+
+def _is_finer_than_years(other: Clock, years: Clock) -> bool:
+    different = {second for second in other.seconds if second is not None}
+    return (
+        years.how.form == "year"
+        and other.how.form != "year"
+        and not other.since_start
+        and len(other.seconds) == len(years.seconds)
+        and len(different) > 1.5 * len(set(years.seconds))
+    )
+
+
+_OTHER_ORDER = {"DMY": "MDY", "MDY": "DMY"}
+
+
+def _refuse_both_orders(sample: Sample, clock: Clock) -> None:
+    """Some rows have the day first and some the month: those that read both ways would be wrong in silence."""
+    order = _OTHER_ORDER.get(clock.how.form)
+    if order is None:
+        return
+    cells = sample.joined(clock.how.columns)
+    other = clocks.read(cells, clock.how.model_copy(update={"form": order}))
+    here = clocks.read(cells, clock.how)
+    only = [[cell for cell, a, b in zip(cells, one, two, strict=True) if a is not None and b is None]
+            for one, two in ((here, other), (other, here))]  # fmt: skip
+    if min(map(len, only)) >= max(2, _SHARE_OF_OTHERS * len(cells)):
+        day, month = [one[0] for one in (only if clock.how.form == "DMY" else only[::-1])]
+        raise ConfigurationError(
+            f"column {clock.how.columns[0]!r} has the day first in {day!r:.60} and the month first in {month!r:.60}: "
+            "these are two files in one. Write all dates alike, as 2024-01-31"
+        )
+
+
+_SHARE_OF_OTHERS = 0.005
+_CALENDAR = (1600, 2400)
+
+
+def _refuse_another_calendar(sample: Sample, clock: Clock, event: EventConfig) -> None:
+    """Dates of the Iranian, Buddhist or Japanese calendar look like ours, and their months have other days."""
+    known = sorted(second for second in clock.seconds if second is not None)
+    if not known or clock.since_start or event.time_format is not None:
+        return
+    year = times.EPOCH.year + known[len(known) // 2] / (365.2425 * _DAY)
+    if not _CALENDAR[0] <= year < _CALENDAR[1]:
+        cell = next(iter(sample.joined(clock.how.columns)), "")
+        raise ConfigurationError(
+            f"column {clock.how.columns[0]!r}: {cell!r:.60} is in the year {int(year)}. Is it a date of another "
+            "calendar (Iranian, Buddhist ...)? Write dates of the Gregorian one, as 2024-01-31; a year that is meant "
+            "is read with --time-format"
+        )
 
 
 def _named(sample: Sample, event: EventConfig) -> Choice:
@@ -174,7 +243,9 @@ def _named(sample: Sample, event: EventConfig) -> Choice:
             f"column {name!r} is not read as a time: {_first_bad(name, cells, event)!r:.80}. Say how with "
             "--time-format '%d.%m.%Y %H:%M' (as strptime has it), or --time-unit s, ms, us or ns for numbers"
         )
-    clock, notes = zone_names.with_zone(clock, event.time_zone, _is_naive(sample, clock))
+    _refuse_both_orders(sample, clock)
+    _refuse_another_calendar(sample, clock, event)
+    clock, notes = zone_names.with_zone(clock, event.time_zone, _is_naive(sample, clock), sample.units)
     return Choice(clock, (), notes + ([f"times of {name}: {clock.note}"] if clock.note else []))
 
 
@@ -196,7 +267,8 @@ def _plain(name: str) -> TimeReading:
 def _ambiguous(name: str, cell: str) -> ConfigurationError:
     rest = " %H:%M" if ":" in cell else ""
     mark = next((character for character in cell if character in "/-. "), "/")
-    day_first, month_first = mark.join(("%d", "%m", "%Y")) + rest, mark.join(("%m", "%d", "%Y")) + rest
+    year = "%y" if re.match(r"\d{1,2}\D\d{1,2}\D\d\d(?!\d)", cell) else "%Y"
+    day_first, month_first = mark.join(("%d", "%m", year)) + rest, mark.join(("%m", "%d", year)) + rest
     return ConfigurationError(
         f"column {name!r}: is it day or month first in {cell!r:.60}? No row tells. Say so: --time-format "
         f"'{day_first}' or --time-format '{month_first}'"
@@ -213,6 +285,7 @@ def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
         named = plain in ("time", "timestamp", "datetime", "date", "date time")
         changes = len(set(cells)) > len(cells) / 4
         named |= (clocks.says_time(name) or plain == "elapsed") and changes and all(map(has_digit, cells))
+        named |= len(set(cells)) == len(cells) > 2 and all(map(_IN_THREE.fullmatch, cells))
         dated = changes and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
         if named or dated:
             raise ConfigurationError(

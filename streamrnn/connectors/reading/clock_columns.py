@@ -22,6 +22,9 @@ hour hr hours hh hourending he hhmm time stunde std hora heure ora uur tid godzi
 _HOURS = frozenset(_HOUR_NAMES.split())
 _BESIDE_WORDS = "ending beginning begin begins ends end utc gmt lst local cet mez of day the"
 _BESIDE_HOURS = frozenset(_BESIDE_WORDS.split())
+_OF_DAY = (
+    _HOURS | clocks.OF_DAY_WORDS | {"start", "begin", "von", "from", "clock", "utc", "gmt", "local", "時刻", "时间"}
+)
 _PERIODS = (48, 96, 144, 288, 24, 1440)
 """Parts of a day that are counted: half hours, quarters, ten and five minutes, hours, minutes."""
 _ZONE_CELL = re.compile(r"(?:UTC|GMT)?[+\-−]\d{1,2}(?::?\d{2})?$|[A-Z][A-Za-z]+/[A-Z][A-Za-z_/]+$")
@@ -93,16 +96,18 @@ def _with_periods(sample: Sample, clock: Clock, free: list[str]) -> Clock | None
         counted = [int(cell) for cell in cells]
         # From row to row it counts up, and it begins anew where the day does.
         pairs = list(zip(itertools.pairwise(days), itertools.pairwise(counted), strict=True))
-        steady = all(b == a + 1 if one == next_one else b == 1 for (one, next_one), (a, b) in pairs)
+        least = min(counted, default=1)
+        steady = least in (0, 1) and all(
+            b == a + 1 if one == next_one else b == least for (one, next_one), (a, b) in pairs
+        )
         if not steady or max(counted) <= 12 or len(set(days)) < 2:
             continue
         # Of whole days: the last one may be cut, and one with a clock that is changed has more or fewer.
         most = Counter(counted[at] for at, ((one, next_one), _) in enumerate(pairs) if one != next_one)
-        per_day = most.most_common(1)[0][0]
+        per_day = most.most_common(1)[0][0] + 1 - least
         if per_day in _PERIODS:
-            how = clock.how.model_copy(
-                update={"columns": (name, other), "parts": "date and period", "periods": per_day}
-            )
+            parts = "date and period" if least else "date and part"
+            how = clock.how.model_copy(update={"columns": (name, other), "parts": parts, "periods": per_day})
             seconds = clocks.read(sample.joined([name, other]), how)
             note = f"{clock.note}, {per_day} parts of a day".removeprefix(", ")
             return clock._replace(how=how, seconds=seconds, note=note)
@@ -154,9 +159,11 @@ def _is_zone(cell: str, name: str) -> bool:
 
 def with_time_of_day(sample: Sample, name: str, of_day: list[str], event: EventConfig) -> Clock | None:
     """A date with a time of day of one of these columns."""
+    days = sample.known(name)
+    moves = len(set(days)) == len(days) > 2
     for other in of_day:
-        if other == name:
-            continue
+        if other == name or (moves and not _OF_DAY & set(clocks.words_of(other))):
+            continue  # when the least of each day was measured is not the time of the row
         together = sample.joined([name, other])
         try:
             found = _recognised(name, together, "date and time", (name, other), event)
@@ -196,6 +203,10 @@ def _by_plain_name(free: list[str]) -> dict[str, str]:
 def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
     """Year and week, or year and quarter, in columns of their own."""
     known = _by_plain_name(free)
+    for before in ("mmwr", "epi", "cdc"):
+        if f"{before} week" in known and (year := known.get(f"{before} year") or known.get("year")) is not None:
+            columns: tuple[str, ...] = (year, known[f"{before} week"])
+            return clocks.recognise(year, sample.joined(columns), parts="year and week of Sundays", columns=columns)
     year = known.get("year") or known.get("yr") or known.get("jahr")
     for parts, names, most in (("year and week", _WEEKS, 53), ("year and quarter", _QUARTERS, 4)):
         other = next((known[name] for name in names if name in known), None)
@@ -203,7 +214,7 @@ def from_year_and(sample: Sample, free: list[str]) -> Clock | None:
             other = next((name for words, name in known.items() if _counts_weeks(sample, words, name)), None)
         if year is None or other is None or any(name in known for name in ("month", "monat", "tag")):
             continue
-        columns: tuple[str, ...] = (year, other)
+        columns = (year, other)
         if most == 53:
             columns += tuple(_weekday(sample, year, other, known))
         if "day" in known and known["day"] not in columns:

@@ -21,6 +21,7 @@ time timestamp date datetime ds ts epoch year month day period datum zeit uhrzei
 heure horodatage tijd dato aika время дата jahr when created updated logged recorded measured observed quarter week
 yearmonth yyyymm yyyymmdd yearweek unix jd julian datenum quartal trimestre kvartal woche semaine semana vecka uge
 unix mjd hjd bjd yyyyddd yyyydoy aika dátum idő 日時 時刻 时间 日期 일시 날짜
+日付 年月日 年月 期間 기간 monat mes mois mese maand месяц měsíc miesiąc mês تاريخ تاریخ التاريخ
 """
 _CALENDAR_WORDS = "date datum fecha dato дата ds datetime day month yearmonth yyyymm yyyymmdd period year jahr quarter"
 _WORDS, _CALENDAR = frozenset(_TIME_WORDS.split()), frozenset(_CALENDAR_WORDS.split())
@@ -36,12 +37,16 @@ KNOWN = ("time", "timestamp", "_time", "date", "datetime", "date_time", "ds", "t
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:[eE][+]?\d+)?|\d{5,},\d+)$|\d{9,}(?:\.\d*)?:$")
 _STAMPS = frozenset({"time", "timestamp", "ts", "epoch", "unix"})
 _LATEST = 7.3e9  # seconds since 1970: the year 2201
+_WEEK_WORDS = frozenset({"week", "yearweek", "yyyyww", "woche", "kw", "semaine", "vecka", "uge"})
+_WEEK_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|[1-4]\d|5[0-3])$")
+_MONTH_OF_YEAR = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$")
+_MONTH = 31  # days
 _MANY, _EVEN = 5, 100.0  # cells, and the largest step over the usual one
 _CLOCK = re.compile(
-    r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
+    r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp](?:\.?[Mm]\.?)?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
 )
 _CLOCK_WITH_POINT = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d$")
-_OF_DAY_WORDS = frozenset(
+OF_DAY_WORDS = frozenset(
     {"time", "tid", "ora", "orario", "kello", "klo", "klokkeslæt", "klokkeslett", "klockan", "uhrzeit", "aika"}
 )
 
@@ -77,7 +82,7 @@ def says_time(name: str) -> bool:
 def is_clock(cells: Sequence[str], name: str = "") -> bool:
     """Whether a column holds times of day and no dates; `14.30` is one where the column's name says so."""
     form = _CLOCK
-    if _OF_DAY_WORDS & set(words_of(name)) and all(_CLOCK_WITH_POINT.match(cell) for cell in cells):
+    if OF_DAY_WORDS & set(words_of(name)) and all(_CLOCK_WITH_POINT.match(cell) for cell in cells):
         form = _CLOCK_WITH_POINT
     fit = [form.match(cell) for cell in cells]
     # `25.01.24` is a date: no day has an hour of that number.
@@ -155,6 +160,10 @@ def recognise(
     numeric = sum(bool(_NUMBER.match(cell)) for cell in cells) >= ENOUGH * len(cells)
     if unit is not None:
         return made("epoch", f"{unit} since 1970", unit=unit) if numeric else None
+    if _WEEK_WORDS & set(words_of(name)) and parts == "whole" and all(map(_WEEK_OF_YEAR.match, cells)):
+        return made("week", "year and week")
+    if numeric and parts == "whole" and all(map(_MONTH_OF_YEAR.match, cells)) and any(cell[0] == "0" for cell in cells):
+        return made("iso", "months")  # `01.2024` is no number
     if numeric and parts == "whole":
         return _numeric(name, cells, made, named) if named or says_time(name) else None
     if parts in _OF_FIELDS:
@@ -168,6 +177,7 @@ _OF_FIELDS = {
     "fields": "year, month, day",
     "year and day": "year, day of the year",
     "year and week": "the Monday of each week",
+    "year and week of Sundays": "the Sunday of each week, as the CDC counts them",
     "year and quarter": "the first day of each quarter",
 }
 _MONTH_AND_TWO = re.compile(r"(?P<month>[^\W\d_]{3,10})[-/' ]\d{2}$")
@@ -230,7 +240,7 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
             return made(form, "modified Julian days" if form == "mjd" else "Julian days")
     if whole and len(lengths) == 1:
         (length,) = lengths
-        if length == 6 and {"week", "yearweek", "yyyyww", "woche", "kw", "semaine", "vecka", "uge"} & words:
+        if length == 6 and _WEEK_WORDS & words:
             return made("week", "year and week")
         sensible = length in (7, 8) or (length == 6 and calendar) or length in (10, 12, 14, 17)
         if sensible and (clock := made("digits")) is not None:
@@ -325,7 +335,7 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
         return None
     if {len(cell) for cell in cells} in ({8}, {12}, {14}) and all(map(str.isdigit, cells)):
         clock = recognise(name, cells, named=True)
-        if clock is not None and clock.how.form == "digits" and _mostly_rising(clock.seconds):
+        if clock is not None and clock.how.form == "digits" and _goes_one_way(clock.seconds):
             return clock
     numbers = [float(cell.rstrip(":")) for cell in cells]
     least, most = min(numbers), max(numbers)
@@ -334,6 +344,7 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
         return None
     steps = [b - a for a, b in itertools.pairwise(numbers) if b != a]
     rising = [step for step in steps if step > 0]
+    rising = rising if 2 * len(rising) > len(steps) else [-step for step in steps if step < 0]  # newest first
     if not rising or len(rising) < 0.9 * len(steps):
         return None
     usual = max(Counter(rising).values())
@@ -342,15 +353,41 @@ def by_size(name: str, cells: Sequence[str]) -> Clock | None:
     return recognise(name, cells, unit=unit, named=True)
 
 
-def _mostly_rising(seconds: Sequence[float | None]) -> bool:
+_COUNTED = {"secs": "s", "sec": "s", "seconds": "s", "second": "s", "s": "s", "x": "s", "elapsed": "s",
+            "minutes": "min", "minute": "min", "min": "min", "hours": "h", "hour": "h", "days": "d",
+            "day": "d"}  # fmt: skip
+_BESIDE_WORDS = "nth index no number nr elapsed since start of value total time run test relative"
+_BESIDE_COUNTED = frozenset(_BESIDE_WORDS.split())
+
+
+def counted(name: str, cells: Sequence[str]) -> Clock | None:
+    """A column such as `secs`, `X_Value` or `Nth day` that rises from the beginning on, in a file without a time."""
+    words = [word for word in words_of(name) if word not in _BESIDE_COUNTED]
+    unit = _COUNTED.get(words[0] if words else "elapsed" if "elapsed" in name.lower() else "")
+    if unit is None or len(words) > 1 or len(cells) < _MANY or not all(map(_NUMBER.match, cells)):
+        return None
+    numbers = [float(cell.replace(",", ".").rstrip(":")) for cell in cells]
+    steps = [b - a for a, b in itertools.pairwise(numbers)]
+    if min(steps) <= 0 or not 0 <= numbers[0] <= median(steps) or max(steps) > 100 * median(steps):
+        return None
+    how = TimeReading(columns=(name,), form="epoch", unit=unit)
+    spoken = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}[unit]
+    return Clock(how, read(cells, how), f"{spoken} counted from 1970 (another unit: --time-unit)", True)
+
+
+def _goes_one_way(seconds: Sequence[float | None]) -> bool:
     known = [second for second in seconds if second is not None]
     steps = [b - a for a, b in itertools.pairwise(known) if b != a]
-    return len(known) == len(seconds) and len(steps) > 1 and sum(step > 0 for step in steps) >= 0.9 * len(steps)
+    rising = sum(step > 0 for step in steps)
+    return len(known) == len(seconds) and len(steps) > 1 and max(rising, len(steps) - rising) >= 0.9 * len(steps)
 
 
 def _looks_like_excel(numbers: Sequence[float], calendar: bool) -> bool:
     if all(number.is_integer() for number in numbers):
-        return calendar
+        # Days go one way, or begin anew with another series; a load of 36,484 goes up and down.
+        steps = [b - a for a, b in itertools.pairwise(numbers)] or [0.0]
+        falls = sum(step < 0 for step in steps) / len(steps)
+        return calendar and not 0.2 < falls < 0.8 and median(map(abs, steps)) <= _MONTH
     # Seconds of a day are what a spreadsheet's fractions are made of.
     return (
         all(abs(number * 86_400 - round(number * 86_400)) < 0.1 for number in numbers)

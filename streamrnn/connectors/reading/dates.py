@@ -38,17 +38,20 @@ _DATES = (
     re.compile(r"(?P<y>\d{4})[\s/-]*[QqTK](?P<q>[1-4])$"),
     re.compile(r"[Qq](?P<q>[1-4])[\s/'-]*(?P<y>\d{4}|\d{2})$"),
     re.compile(r"T(?P<q>[1-4])[\s/-]+(?P<y>\d{4})$"),
-    re.compile(r"(?P<q>[1-4])[.\s]*(?:[QqT]|(?i:quartal|quarter|kvartal|trimestre))[\s/-]*(?P<y>\d{4}|\d{2})$"),
+    re.compile(r"(?P<q>[1-4])(?:er|ère|e|ème|st|nd|rd|th|[ºª°])?[.\s]*"
+               r"(?:[QqT]|(?i:quartal|quarter|kvartal|trimestre|trim)\.?)[\s/-]*(?:of\s|de\s)?(?P<y>\d{4}|\d{2})$"),
     re.compile(r"(?P<y>\d{4})[\s/-]*[SH](?P<half>[12])$"),
     re.compile(r"[SH](?P<half>[12])[\s/-]*(?P<y>\d{4})$"),
+    re.compile(r"(?P<half>[12])(?:er|e|st|nd|[ºª°])?[.\s]*(?:[SH]|(?i:halbjahr|half|semestre|semester)\.?)[\s/-]*"
+               r"(?:of\s|de\s)?(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})-?[Ww](?P<w>\d\d)(?:-?(?P<wd>[1-7]))?$"),
     re.compile(r"(?P<y>\d{4})[\s/-]*(?i:w|kw|cw|wk|week|v)[\s.]*(?P<w>\d{1,2})$"),
     re.compile(r"(?i:kw|cw|wk|week|w|v)[\s.]*(?P<w>\d{1,2})[\s/,.-]+(?P<y>\d{4})$"),
     re.compile(r"(?P<y>\d{4})[-/:](?P<yd>\d{3})(?!\d)"),
 )  # fmt: skip
 _CLOCK = re.compile(
-    r"(?:[T\s:,_-]*)(?P<H>\d{1,2})[:h.](?P<M>\d{2})(?:[:m.](?P<S>\d{2})s?(?:[.,:](?P<F>\d{1,9}))?)?\s*"
-    r"(?P<P>[AaPp]\.?[Mm]\.?(?![A-Za-z]))?"
+    r"(?:[TD\s:,_-]*)(?P<H>\d{1,2})[:h.](?P<M>\d{2})(?:[:m.](?P<S>\d{2})s?(?:[.,:](?P<F>\d{1,9}))?)?\s*"
+    r"(?P<P>[AaPp](?:\.?[Mm]\.?)?(?![A-Za-z]))?"
 )
 _CLOCK_DIGITS = re.compile(r"[T _-]?(?P<H>\d\d)(?P<M>\d\d)(?:(?P<S>\d\d)(?:[.,](?P<F>\d{1,9}))?)?(?P<P>(?!))?")
 _HOUR = re.compile(
@@ -64,7 +67,10 @@ _WEEKDAY = re.compile(r"[^\W\d_]{2,12}(?:-feira)?\.?,?\s+(?=\d)")
 _WEEKDAY_INSIDE = re.compile(r"(?<=\d)\s*\([^\W\d_]{1,10}\.?\)|(?<=\d\d)\s+[^\W\d_]{2,10}\.?,?(?=\s+\d{1,2}:\d\d)")
 _OF = re.compile(r"(?<=\d)\s+de\s+(?=[^\W\d])|(?<=[^\W\d_.])\.?\s+del?\s+(?=\d)")
 _NAMED_ZONE = re.compile(r"(?<=[Z\d])\[[\w/+-]+\]$")  # behind an offset, as Java writes it
-_BEHIND = re.compile(r"\s*(?:Uhr|uur|hrs?)\.?$", re.IGNORECASE)
+_BEHIND = re.compile(r"\s*(?:Uhr|uur|hrs?)\.?$|(?<=\d)\.$", re.IGNORECASE)
+_YEAR_BEHIND = re.compile(r"(?<=\d\d)\s*(?:г|года|р)\.?,?(?=\s|$)")
+_ORDINALS = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
+_ORDINAL = re.compile(r"(first|second|third|fourth)(?=\s+(?:quarter|half))", re.IGNORECASE)
 _CHARACTERS = str.maketrans(
     dict.fromkeys("年年년月월", "-") | dict.fromkeys("日일", " ") | dict.fromkeys("時时시点", ":")
 )
@@ -103,6 +109,8 @@ def general(text: str, order: str) -> datetime:
 def _plainer(text: str) -> str:
     """Without what people put around a date and a clock: a weekday, "o'clock", `@`, points behind ordinals."""
     text = _BETWEEN.sub(" ", text.strip("<>"))
+    text = _YEAR_BEHIND.sub("", text)
+    text = _ORDINAL.sub(lambda found: _ORDINALS[found[1].lower()], text)
     text = _HALF.sub(lambda found: f"{found['clock']} {_HALVES[found['half']]}", text)
     # `2024.03.25. 14:00` before `25. 3. 2024`: the point before a clock parts nothing.
     text = _POINT_BEHIND.sub(".", _POINTS.sub(" ", text))

@@ -19,7 +19,12 @@ _LATIN = {
 _PLAIN = str.maketrans(
     dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u2060\u2066\u2067\u2069\ufeff", "")
     | {"．": ".", "：": ":", "／": "/", "－": "-", "٫": ".", "٬": "'"}
+    | dict.fromkeys("│┆┃║", "|")
+    | dict.fromkeys("─━┄", "-")
+    | {"═": "="}
+    | dict.fromkeys("┌┬┐├┼┤└┴┘╞╪╡╭╮╰╯┏┳┓┡╇┩╔╦╗╠╬╣╚╩╝╤╧╟╫╢", "+")
 )
+_ONLY_SIGNS = re.compile(r"(?:[\x00-\x7f]|(?<![A-Za-z])[€£¥§°±²³µ½¼¾·–×\xa0]|[€£°²³](?![A-Za-z]))*")
 _Share = Callable[[bytes], float]
 _HIGH = re.compile(rb"[\x80-\xff]")
 _WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
@@ -31,6 +36,8 @@ _LIKELY = 0.7
 def find_encoding(lines: Sequence[bytes]) -> str:
     """The encoding of lines of which most with other letters than English ones are no UTF-8."""
     text = b"\n".join(line for line in lines if not line.isascii())[:_MOST]
+    if _ONLY_SIGNS.fullmatch(text.decode("cp1252", "replace")):
+        return "cp1252"  # `12,50 €`, `21 °C`: signs, and not a letter of any alphabet
     words = _WORD.findall(text)
     other = sum(len(_HIGH.findall(word)) for word in words)
     if sum(map(len, words)) - other < other:  # letters of other alphabets, and hardly a Latin one among them

@@ -13,6 +13,7 @@ from streamrnn.errors import ConfigurationError
 
 _BLANK = " \t\ufeff"
 _DIGITS = re.compile(r"\d")
+_ABOUT = 5  # rows of a table above that is none to read
 _PREAMBLE = 20  # lines with as many cells as rows have, before the first of them
 
 
@@ -54,6 +55,9 @@ def with_all_names(above: Sequence[str], rows: Sequence[Sequence[str]], width: i
     """
     if delimiter == " " and (at := _clock_of_two(above, rows)) is not None:
         return [*above[: at + 1], f"{above[at]} (time of day)", *above[at + 1 :]]  # one is over a date and its clock
+    if delimiter == " " and (at := _clock_of_two(["index", *above], rows)) is not None:
+        names = ["", *above]  # nor has the column of row names one, as R and pandas print it
+        return [*names[: at + 1], f"{names[at] or 'index'} (time of day)", *names[at + 1 :]]
     if _lacks_row_names(above, width) and not _names_its_first(above, rows):
         return ["", *above]  # the column of row names has none, as R writes it
     _refuse_short_header(above, rows, width, delimiter)
@@ -102,24 +106,30 @@ def _refuse_short_header(above: Sequence[str], rows: Sequence[Sequence[str]], wi
     )
 
 
-def refuse_another_header(
+def another_header(
     grid: Sequence[tuple[int, list[str]]], data: int, typed: dict[int, str], header: Sequence[str]
-) -> None:
-    """A line in the middle that names columns as the header does not: another table begins there."""
+) -> int | None:
+    """A line in the middle that names columns as the header does not, where what stands above it are a few rows.
+
+    They say what the file is about. Raises `ConfigurationError` where another table of many rows begins.
+    """
     timed = [at for at, kind in typed.items() if kind == "time"]
     if not timed:
-        return
+        return None
     known = [cell.strip(_BLANK) for cell in header]
-    for number, cells in grid[data:]:
+    for row, (number, cells) in enumerate(grid[data:]):
         if [cell.strip(_BLANK) for cell in cells] == known:
             continue
         texts = [cells[at].strip(_BLANK) if at < len(cells) else "" for at in typed]
         names = bool(texts) and all(kind_of_cell(text) == "text" for text in texts) and len(set(texts)) == len(texts)
         if names and len(texts) > 1 and _calls_it_time(cells[timed[0]]):
+            if row < _ABOUT and len(grid) - data > 4 * _ABOUT:
+                return number
             raise ConfigurationError(
                 f"line {number + 1} begins another table ({', '.join(cells)[:80]}): a file holds one. Write each into "
                 "a file of its own"
             )
+    return None
 
 
 def first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[int, str]) -> int:
@@ -130,7 +140,13 @@ def first_row(grid: Sequence[tuple[int, list[str]]], first: int, typed: dict[int
     timed = [at for at, kind in typed.items() if kind == "time"][:1]
     for number in range(first, min(len(grid), first + _PREAMBLE)):
         kinds = {at: kind_of_cell(cell) for at, cell in enumerate(grid[number][1]) if at in typed}
-        if timed and _is_time_like(grid[number][1], timed[0], kinds) and set(kinds.values()) - {"text", "missing"}:
+        others = {kind for at, kind in kinds.items() if at not in timed}
+        if (
+            timed
+            and _is_time_like(grid[number][1], timed[0], kinds)
+            and others != {"text"}
+            and set(kinds.values()) - {"text", "missing"}
+        ):
             return number
         if timed and _has_its_numbers(grid[number][1], timed[0], kinds, typed):
             return number  # its date is written in a way that is not known
@@ -155,6 +171,10 @@ def header_above(grid: Sequence[tuple[int, list[str]]], first: int, data: int, t
     Lines with a blank one below them are a preamble.
     """
     timed = next((at for at, kind in typed.items() if kind == "time"), None)
+
+    def names_over(number: int) -> int:
+        return sum(at < len(grid[number][1]) and kind_of_cell(grid[number][1][at]) == "text" for at in typed)
+
     if grid[0][1][:1] in (["TOA5"], ["TOACI1"]) and data > 1:
         return 1  # a logger of Campbell: units and how it was made of them stand below
     for number in range(data - 1, first, -1):
@@ -175,6 +195,8 @@ def header_above(grid: Sequence[tuple[int, list[str]]], first: int, data: int, t
     for number in range(first + 1, data):
         if grid[number][0] > grid[number - 1][0] + 1:
             begin = number
+    if names_over(begin) < 2:  # a sentence; the time may have no name
+        begin = max(range(begin, data), key=lambda number: (names_over(number), -number))
     return begin
 
 

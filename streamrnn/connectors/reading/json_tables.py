@@ -20,7 +20,7 @@ _DEEPEST = 12
 _LONG = 10  # items of a list that is no detail
 _LABELS = ("target", "label", "metric", "name", "scope", "series", "expression", "host", "instance")
 """Names of what tells series apart, the likeliest first."""
-_NAMES, _ROWS = ("columns", "names", "fields", "headers"), ("values", "data", "rows")
+_NAMES, _ROWS = ("columns", "names", "fields", "headers", "meta", "Columns"), ("values", "data", "rows")
 
 
 class Table(NamedTuple):
@@ -217,7 +217,9 @@ def _time_pairs(value: list[Any]) -> list[Row] | None:
 def _listed(rows: list[list[Any]]) -> Iterator[Row]:
     """Rows without names; of two columns of which one can only be a time, that is `time` and the other `value`."""
     names = [f"column{at}" for at in range(1, max(map(len, rows)) + 1)]
-    if len(names) == 2:
+    if _names_the_rest(rows):
+        names, rows = rows[0], rows[1:]
+    elif len(names) == 2:
         late = [all(_is_time(row[at]) for row in rows if len(row) == 2) for at in range(2)]
         if late == [True, True]:  # one of them is large, the other one rises
             late = [_rises([row[at] for row in rows if len(row) == 2]) for at in range(2)]
@@ -225,6 +227,15 @@ def _listed(rows: list[list[Any]]) -> Iterator[Row]:
             names = ["time", "value"] if late[0] else ["value", "time"]
     for row in rows:
         yield dict(zip(names, row, strict=False))
+
+
+def _names_the_rest(rows: list[list[Any]]) -> bool:
+    """Whether the first row has a name for every column, and others have numbers and times."""
+    named = len(rows) > 2 and len(set(map(str, rows[0]))) == len(rows[0]) >= len(rows[1])
+    texts = named and all(
+        isinstance(one, str) and one and not one[:1].isdigit() and not recognises(one) for one in rows[0]
+    )
+    return texts and any(not isinstance(one, str) or _is_time(one) for one in rows[1])
 
 
 def _rises(values: Sequence[Any]) -> bool:
@@ -246,11 +257,13 @@ def _is_time(value: Any) -> bool:
 
 def _rows_under_names(value: Mapping[str, Any]) -> list[Row] | None:
     """`{"columns": ["time", "mean"], "values": [[...], ...]}`, names as text or as objects with a name."""
-    names = next((value[name] for name in _NAMES if isinstance(value.get(name), list) and value[name]), None)
-    rows = next((value[name] for name in _ROWS if isinstance(value.get(name), list) and value[name]), None)
+    names = next((value[name] for name in _names_in(value)), None)
+    rows = next((one for name, one in value.items() if name.lower() in _ROWS and isinstance(one, list) and one), None)
     if names is None or rows is None or not all(isinstance(row, list) for row in rows):
         return None
-    said = [one.get("name") or one.get("text") if isinstance(one, dict) else one for one in names]
+    said = [
+        one.get("name") or one.get("text") or one.get("ColumnName") if isinstance(one, dict) else one for one in names
+    ]
     if any(len(row) > len(said) for row in rows):
         return None
     found = [dict(zip(map(str, said), row, strict=False)) for row in rows]
@@ -258,6 +271,17 @@ def _rows_under_names(value: Mapping[str, Any]) -> list[Row] | None:
     if isinstance(index, list) and len(index) == len(rows) and "index" not in found[0] and _are_times(index):
         return [{"index": time, **row} for time, row in zip(index, found, strict=True)]  # pandas, `split`
     return found
+
+
+def _names_in(value: Mapping[str, Any]) -> Iterator[str]:
+    """The lists beside the rows that may name their columns: those of the usual names, then `labels`, `columnNames`."""
+    lists = [name for name, one in value.items() if isinstance(one, list) and one]
+    yield from (name for name in _NAMES if name in lists)
+    for name in lists:
+        texts = value[name]
+        named = "name" in name.lower() or name == "labels" or name.lower() in _NAMES
+        if named and all(isinstance(one, str) for one in texts) and len(set(texts)) == len(texts):
+            yield name
 
 
 def _are_times(values: Sequence[Any]) -> bool:

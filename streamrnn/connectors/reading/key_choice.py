@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -22,6 +23,8 @@ _WORDS = "id ids no nr number num code key uid uuid sensor device station meter 
 _ID_WORDS = frozenset(_WORDS.split())
 _NO_SERIES = frozenset(("code", "no", "nr", "number", "num"))
 """Words of identifiers that as often say what happened, or count it."""
+_OF_DAY = re.compile(r"\d{1,2}(?:[:h]\d\d|\s*[-–]\s*\d{1,2}$)")
+"""A time of day, which is part of the time and no name of a series."""
 _MOST_COLUMNS = 12
 _REPEATED = 0.01
 _USUAL = 0.3  # two series with the same times repeat half of them
@@ -90,6 +93,8 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
     cells = sample.cells(name)
     values = [cells[at] for at in rows]
     distinct = len(set(values))
+    if all(map(_OF_DAY.match, values)):
+        return False
     if distinct < 2 or distinct > max(2, len(values) / 2) or sum(not value for value in values) > len(values) / 10:
         return False
     numeric = sum(parts_of(value) is not None and value[:1].isdigit() for value in values) >= 0.9 * len(values)

@@ -21,6 +21,8 @@ class NumberReading(Section):
     """The mark between groups of three digits; a space stands for every kind of space."""
     unit: str = ""
     """What stands before or behind every number and is taken off: `kW`, `%`, `$`."""
+    unit_behind: Literal["", "flags", "scales"] = ""
+    """What differs from cell to cell: a letter that says something of the number (`1.5 p`), or a thousand (`1.5k`)."""
     boolean: bool = False
     """true, yes and on are 1; false, no and off are 0."""
 
@@ -38,7 +40,7 @@ class TimeReading(Section):
     """What the column's name says of times that name none themselves: `Europe/Berlin`, `+01:00`; else they are UTC."""
     parts: Literal[
         "whole", "date and time", "date and hour", "date and period", "date and part",
-        "fields", "year and day", "year and week", "year and quarter",
+        "fields", "year and day", "year and week", "year and week of Sundays", "year and quarter",
     ] = "whole"  # fmt: skip
     """What the columns hold."""
     periods: int = 0

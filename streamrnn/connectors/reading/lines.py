@@ -15,6 +15,8 @@ from typing import IO, Any, NamedTuple, Self, TextIO
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 
 BLOCK = 1 << 20
+_PLACES = 12
+"""So many parts of a file, behind its first rows, are looked into."""
 LONGEST_LINE = 64 << 20
 _BOM = b"\xef\xbb\xbf"
 _MANY = 10  # lines that two files do not share by their headers
@@ -144,18 +146,20 @@ class LineReader:
         self.seek(0)
         head: list[bytes] = []
         taken = known = 0
+        begin = 0  # where what was not taken begins
         while not self.at_end and (taken < size or known < 3) and known < rows:
-            for line, _ in self.lines(60):
+            for line, behind in self.lines(60):
                 if known < rows and (taken < size or known < 3):
                     head.append(line)
+                    begin = behind
                     known += bool(line.strip())
                     taken += min(len(line), size // 8)  # one that is absurdly long does not stand for the others
-        end = self.size() if self._plain and not self.at_end else 0
+        apart = max(0, self.size() - begin) // _PLACES if self._plain else 0
         later: list[bytes] = []
-        for number in range(1, 13) if end > 2 * size else ():
-            self._file.seek(end * number // 13)
-            _, *whole, _ = [*self._file.read(1 << 16).split(b"\n"), b"", b""][:42]
-            later += [line.rstrip(b"\r") for line in whole if line]
+        for number in range(_PLACES) if apart else ():
+            self._file.seek(begin + apart * number)
+            _, *whole, _ = [*self._file.read(min(apart, 1 << 16)).split(b"\n"), b"", b""]
+            later += [line.rstrip(b"\r") for line in whole[:40] if line]
         self.seek(0)
         return Looked(head, later)
 

@@ -108,6 +108,11 @@ def look(
     findings.set_back = _set_back(sample, roles, findings)
     if findings.falling > 3 and not findings.rising and not file.sort:
         raise ConfigurationError("the newest row comes first: forecasts need the oldest first. Sort it with --sort")
+    if findings.late > max(3, 0.5 * findings.rows) and not file.sort:
+        raise ConfigurationError(
+            f"{findings.late} of the first {findings.rows} rows are older than one before them: --sort puts them in "
+            "order; where several series stand one behind the other, --key names the column that tells them apart"
+        )
     notes += roles.notes + _remarks(findings, file)
     layout = Layout(
         **base,
@@ -155,6 +160,7 @@ def _tabular(
     if found.header is None and names[:1] == ("column1",):
         names = _headless(names, rows, missing)
     sample = Sample(names, rows, len(head), missing)
+    sample.units = found.units
     base = {
         "kind": "csv",
         "encoding": encoding,

@@ -1,7 +1,11 @@
-"""Monash archive (.tsf): a series a line, with its attributes and its start, as forecasting benchmarks publish them."""
+"""Monash archive (.tsf): a series a line, with its attributes and its start, as forecasting benchmarks publish them.
+
+Its kin ARFF (Weka) has a row a line under attributes that name the columns.
+"""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +23,36 @@ _NO_START = datetime(1970, 1, 1)
 def is_monash(start: bytes) -> bool:
     """Whether a file's first bytes are a header of this archive; its kin ARFF has no `@frequency`."""
     return b"@frequency" in start and _HEAD.search(start.replace(b"\r", b"")) is not None
+
+
+_ARFF = re.compile(rb"^@attribute\s.*^@data\b", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"@attribute\s+(?:'((?:\\.|[^'])*)'|\"((?:\\.|[^\"])*)\"|(\S+))", re.IGNORECASE)
+
+
+def is_arff(start: bytes) -> bool:
+    """Whether a file's first bytes are a header of ARFF."""
+    return _ARFF.search(start) is not None
+
+
+def arff(open_file: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
+    """Every row as an object, its cells as text; `?` is None. Raises `ConnectorError` for a row of another length."""
+    names: list[str] = []
+    at_data = False
+    with open_file() as file:
+        for number, raw in enumerate(file, 1):
+            line = raw.decode("utf-8", "replace").strip()
+            if not line or line.startswith("%"):
+                continue
+            if not at_data:
+                if (found := _ATTRIBUTE.match(line)) is not None:
+                    names.append(next(name for name in found.groups() if name is not None))
+                at_data = line.lower().startswith("@data")
+                continue
+            quote = "'" if "'" in line else '"'
+            cells = next(csv.reader([line], quotechar=quote, escapechar="\\", skipinitialspace=True))
+            if len(cells) != len(names):
+                raise ConnectorError(f"line {number} has {len(cells)} cells for {len(names)} attributes: {line[:60]!r}")
+            yield {name: None if cell == "?" else cell for name, cell in zip(names, cells, strict=True)}
 
 
 def monash(open_file: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ _NAMES = (
     "янв январь января січень січня януари јануар ιαν ιανουάριος ιανουαρίου يناير",
     "feb february februar février fevrier febrero febbraio februari fevereiro févr fév fev lut luty lutego úno "
     "únor února helmi helmikuu helmikuuta feber február februára febr febrúar febrer februarie veebruar şubat "
-    "şub фев февраль февраля лютий лютого февруари фебруар φεβ φεβρουάριος φεβρουαρίου فبراير",
+    "şub фев февр февраль февраля лютий лютого февруари фебруар φεβ φεβρουάριος φεβρουαρίου فبراير",
     "mar march märz maerz mars marzo maart março marco mär mrz mrt marzec marca bře březen března maalis "
     "maaliskuu maaliskuuta marts maret március márc marec marcius març martie märts mart мар март марта "
     "березень березня μαρ μάρτιος μαρτίου مارس",

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from streamrnn.connectors.reading.layout import Decimal, NumberReading
 from streamrnn.records.event_schema import LARGEST_VALUE
@@ -21,11 +21,12 @@ TRUE, FALSE = frozenset({"true", "t", "yes", "y", "on"}), frozenset({"false", "f
 
 _SPACES = "\u00a0\u202f\u2009_"
 _DASHES = str.maketrans(dict.fromkeys("–‐‑‒﹣－", "−"))
-_UNIT = r"[A-Za-z%‰°ºµμΩ²³€$£¥₹₽₩/][^\s:;,()]*"
-_CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₿]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|NZD|Fr\.|kr\.?|zł)"
+_UNIT = r"(?![^\s]*\d{3})[A-Za-z%‰°ºµμΩ²³€$£¥₹₽₩/][^\s:;,()]*"
+_CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₿]|\\|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|NZD|Fr\.|kr\.?|zł)"
 _NUMBER = re.compile(
     rf"(?:(?P<before>{_CURRENCY})\s*(?=\())?(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<prefix>{_CURRENCY})?\s*(?P<sign2>[-+−])?\s*"
-    rf"(?P<core>\d[\d.,'’ ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*(?P<suffix>{_UNIT}(?: [A-Za-z][^\s:;,()\d]*)?)?\s*"
+    rf"(?P<core>\d[\d.,'’ ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*"
+    rf"(?P<suffix>{_UNIT}(?: [A-Za-z$€£¥][^\s:;,()\d]*)?)?\s*"
     r"(?P<close>\))?\s*(?P<behind>[-−])?[*#†‡]?$"  # a mark of a footnote says nothing about the number
 )
 _MARKS: tuple[tuple[Decimal, str], ...] = (
@@ -46,12 +47,12 @@ def _shape(decimal: str, thousands: str) -> re.Pattern[str]:
         # `1,23,456` is how lakhs are written.
         mark = re.escape(thousands)
         groups = rf"(?:{mark}\d{{3}})+|{mark}\d\d(?:{mark}\d\d)*{mark}\d{{3}}"
-        whole = rf"(?:\d{{1,3}}(?:{groups})|\d+)"
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{groups})|\d+)"  # `0,163` parts no thousands
     return re.compile(rf"(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)$")
 
 
 _SHAPES = {marks: _shape(*marks) for marks in _MARKS}
-_WHOLE = frozenset({"¥", "₩", "JPY", "KRW"})
+_WHOLE = frozenset({"¥", "\\", "₩", "JPY", "KRW"})
 """Currencies without parts: a mark before three digits parts thousands."""
 _CODED = re.compile(r"0\d+,\d+$")
 """`0231,1`: a number and a code of its quality, not one with a decimal comma."""
@@ -131,10 +132,16 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
     taken = [(cell, parts) for cell, parts in ((cell, parts_of(cell)) for cell in cells) if parts is not None]
     if len(taken) < ENOUGH * len(cells):
         return None
-    (unit, count), *_ = Counter(parts.unit for _, parts in taken).most_common(1)
-    if count < ENOUGH * len(cells):
+    units = Counter(parts.unit for _, parts in taken)
+    (unit, count), *_ = units.most_common(1)
+    behind: Literal["", "flags", "scales"] = ""
+    if len(units) > 1 and units[""] > len(taken) / 2 and all(map(_FLAG.match, units.keys() - {""})):
+        unit, behind = "", "flags"
+    elif len(units) > 1 and (chosen := _scaled(units)) is not None:
+        unit, behind = chosen, "scales"
+    elif count < ENOUGH * len(cells):
         return None
-    alike = [(cell, parts) for cell, parts in taken if parts.unit == unit]
+    alike = [(cell, parts) for cell, parts in taken if behind or parts.unit == unit]
     best: list[tuple[Decimal, str]] = []
     most = 0
     for marks in _MARKS:
@@ -150,15 +157,47 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
     if unit in _WHOLE and len(best) > 1:
         there = {mark for _, parts in alike for mark in ",." if mark in parts.core}
         best = [marks for marks in best if marks[1] in there and marks[0] not in there] or best
-    chosen = _chosen(best, alike, hint)
-    if chosen[0] == "," and sum(bool(_CODED.match(parts.core)) for _, parts in alike) > len(alike) / 2:
+    marks = _chosen(best, alike, hint)
+    if marks[0] == "," and sum(bool(_CODED.match(parts.core)) for _, parts in alike) > len(alike) / 2:
         return None
-    return NumberReading(decimal=chosen[0], thousands=chosen[1], unit=unit)
+    return NumberReading(decimal=marks[0], thousands=marks[1], unit=unit, unit_behind=behind)
+
+
+_FLAG = re.compile(r"[bcdefnprsuz]{1,2}$")
+"""What statistics offices write behind a number: `p` is provisional, `e` estimated."""
+_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "m": 1e-3, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "B": 1e9,
+           "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Tsd.": 1e3, "Tsd": 1e3, "Mio.": 1e6, "Mio": 1e6,
+           "Mrd.": 1e9, "Mrd": 1e9, "bn": 1e9}  # fmt: skip
+_TOO_SHORT = {"m", "n", "µ", "μ"}
+"""Alone they are no thousandths: `5 m` are meters, or minutes, or millions."""
+
+
+def _factor(unit: str, of: str) -> float | None:
+    """How many of one unit another is, where both are multiples of one: 1024 of `GiB` in `MiB`; else None."""
+    if unit == of:
+        return 1.0
+    bases = [unit[at:] for at in range(len(unit) + 1) if of.endswith(unit[at:])]
+    for base in bases:
+        scales = [1.0 if one == base else _SCALES.get(one.removesuffix(base)) for one in (unit, of)]
+        if base[:1] != "i" and None not in scales and (base or not _TOO_SHORT & {unit, of}):
+            return scales[0] / scales[1]  # type: ignore[operator]
+    return None
+
+
+def _scaled(units: Counter[str]) -> str | None:
+    """The unit of cells whose units are multiples of one another, as a dashboard writes them; None: they are not."""
+    chosen = "" if "" in units else units.most_common(1)[0][0]
+    return chosen if all(_factor(unit, chosen) is not None for unit in units) else None
 
 
 def has_digit(cell: str) -> bool:
     """Whether there is a digit anywhere in it."""
     return any(character.isdigit() for character in cell)
+
+
+def has_digit_first(cell: str) -> bool:
+    """Whether it begins as a number does, and not as a name."""
+    return cell.lstrip("-+−.,").strip()[:1].isdigit()
 
 
 def without_words(cells: Sequence[str]) -> list[str]:
@@ -216,14 +255,21 @@ def reader(
     if how.boolean:
         return lambda cell: _boolean(cell, missing)
     if how != NumberReading():
-        marks, unit = (how.decimal, how.thousands), how.unit
+        marks, unit, behind = (how.decimal, how.thousands), how.unit, how.unit_behind
 
         def marked(cell: str) -> float | None:
             if cell.strip().lower() in missing:
                 return None
             parts = parts_of(cell)
-            number = None if parts is None or parts.unit != unit else number_of(parts, *marks)
-            return _checked(cell, number, sentinels)
+            if parts is None:
+                return _checked(cell, None, sentinels)
+            factor: float | None = (
+                1.0 if parts.unit == unit or (behind == "flags" and _FLAG.match(parts.unit)) else None
+            )
+            if factor is None and behind == "scales":
+                factor = _factor(parts.unit, unit)
+            number = None if factor is None else number_of(parts, *marks)
+            return _checked(cell, number if number is None or factor is None else number * factor, sentinels)
 
         return marked
 

@@ -28,7 +28,8 @@ from streamrnn.connectors.reading.json_values import (
 )
 from streamrnn.connectors.reading.kinds import ends_with_returns, refuse_by_first_bytes
 from streamrnn.connectors.reading.lines import Forward, Found, LineReader
-from streamrnn.connectors.reading.monash import is_monash, monash
+from streamrnn.connectors.reading.monash import arff, is_arff, is_monash, monash
+from streamrnn.connectors.reading.records_apart import begins_records, records
 from streamrnn.errors import ConfigurationError, ConnectorError
 
 _LINES = {".jsonl", ".ndjson"}
@@ -64,7 +65,7 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         opener = _recoded(opener or _as_it_is(path), encoding)
         beginning = _beginning(path, opener)
     # Zeros at the end are what a loss of power leaves behind.
-    if opener is None and beginning.rstrip(b"\0").count(0) > len(beginning) // 10:
+    if _is_binary(beginning.rstrip(b"\0")):
         raise ConfigurationError(f"{path} is no text file: CSV, JSON, Parquet, Arrow or Excel is read")
     if opener is None and _is_markup(start.lstrip(b"\xef\xbb\xbf \r\n\t")):
         if is_green_button(path):
@@ -78,6 +79,10 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
     plain = opener or _as_it_is(path)
     if is_monash(beginning):
         return RowsOfDocument(path, lambda _: monash(plain))
+    if is_arff(beginning):
+        return RowsOfDocument(path, lambda _: arff(plain))
+    if begins_records(beginning):
+        return RowsOfDocument(path, lambda _: records(plain))
     if name.suffix.lower() not in _LINES or _are_no_lines(start):
         kind = _json_kind(path, opener, beginning)
         if kind == "values":
@@ -85,6 +90,14 @@ def open_input(path: Path | None, *, hold_back: bool = False) -> LineReader:
         if kind == "document":
             return json_document(path, plain)
     return LineReader(path, opener=opener, hold_back=hold_back and opener is None)
+
+
+_CONTROLS = bytes(sorted({*range(32)} - {*b"\x01\t\n\v\f\r\x1a\x1b\x1c\x1d\x1e\x1f"}))
+"""Bytes that stand in no text; `\\x01` and `\\x1f` part cells."""
+
+
+def _is_binary(text: bytes) -> bool:
+    return len(text) - len(text.translate(None, _CONTROLS)) > len(text) // 50
 
 
 def _is_markup(text: bytes) -> bool:

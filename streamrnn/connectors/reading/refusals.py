@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -14,8 +15,10 @@ _MONTHS = 12
 _LEAST_YEARS = 3
 _YEAR_NAME = re.compile(r"[Yy]?((?:1[789]|20|21)\d\d)(?:\s*\[.*\]|F|p|e)?\s*$")
 _HOUR_NAME = re.compile(r"(?:h|hh|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
+_SPAN = re.compile(r"(?P<begin>\d{1,2}[:.h]\d\d)\s*(?:-|–|to|bis|a)\s*\d")
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _HOURS = 20
+_HOURS_OF_A_DAY, _DAY = 24, 86_400
 _ONE_LINE = 20
 
 
@@ -34,7 +37,7 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
     years = [int(found[1]) for name in numeric if (found := _YEAR_NAME.match(name))]
     if len(years) >= _LEAST_YEARS and years == list(range(years[0], years[0] + len(years))):
         times = times or [name for name in numeric if _YEAR_NAME.match(name)]
-    of_day = [name for name in numeric if clocks.is_clock([name.strip()]) or _HOUR_NAME.match(name.strip())]
+    of_day = [name for name in numeric if clocks.is_clock([_begin(name)]) or _HOUR_NAME.match(name.strip())]
     if len(of_day) >= _HOURS:
         times = of_day
     months = {name.strip().lower().rstrip(".") for name in times} & MONTHS.keys()
@@ -50,6 +53,31 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
             f"every row has a name of its own in {texts[0]!r} and no time: if a row is a series, turn the table round "
             "(pandas: melt or transpose); if it is an event, leave that column out with --exclude"
         )
+
+
+def refuse_rows_of_a_day(sample: Sample, names: Sequence[str], seconds: Sequence[float | None]) -> None:
+    """Without names of columns: a year and its twelve months in a row, or a day and its hours."""
+    if sample.names[:1] != ("column1",) or sample.rows < 3:
+        return
+    numeric = [name for name in names if sample.known(name) and all(map(numbers.is_plain, sample.known(name)))]
+    first = [int(cell) for cell in sample.cells(sample.names[0])[: sample.head] if cell.isdigit()]
+    years = len(first) > 2 and first[0] >= 1700 and first == list(range(first[0], first[0] + len(first)))
+    known = [second for second in seconds[: sample.head] if second is not None]
+    daily = len(known) > 2 and all(b - a >= _DAY and (b - a) % _DAY == 0 for a, b in itertools.pairwise(known))
+    months = years and len(numeric) in (_MONTHS, _MONTHS + 1)
+    if months or (daily and len(numeric) >= _HOURS_OF_A_DAY):
+        of = "months of a year" if months else "hours of a day"
+        raise ConfigurationError(
+            f"{len(numeric) - months} numbers stand in a row, as the {of} do: a row for each time is needed, as "
+            "pandas' melt makes it. If they are columns, name them in a first line (or name the ones to forecast with "
+            "--target)"
+        )
+
+
+def _begin(name: str) -> str:
+    """`00:15` of `00:15-00:30`."""
+    found = _SPAN.match(name.strip())
+    return name.strip() if found is None else found["begin"]
 
 
 def _is_named_by_time(name: str) -> bool:

@@ -20,7 +20,7 @@ from streamrnn.records.event_schema import DEFAULT_TARGETS
 _COUNTING_WORDS = "index idx row row_id rownum no no. nr nr. # record level_0 seq sequence id _id n lfd"
 _COUNTING = (
     frozenset(_COUNTING_WORDS.split())
-    | {"entry_id", "record_id", "obs", "counter"}
+    | {"entry_id", "record_id", "obs", "counter", "sort_order", "order", "position", "rank"}
     | {"", "unnamed: 0", "row number", "lfd. nr."}
 )
 """Names of columns that, where they only count, are no measurement."""
@@ -82,6 +82,7 @@ def decide(
     if auto:
         moves = len({second for second in roles.seconds if second is not None}) > 1
         refusals.refuse_times_as_columns(sample, auto, dated=bool(times) and (moves or sample.rows < 2))
+        refusals.refuse_rows_of_a_day(sample, auto, roles.seconds)
         roles.targets = tuple(_automatic(sample, auto, readings, unnamed, roles, event.time_zone))
         if not roles.targets and sample.rows:
             _nothing_numeric(sample, roles)
@@ -195,6 +196,10 @@ def _spoken(how: NumberReading) -> str:
         said.append(f"thousands parted by {how.thousands!r}")
     if how.unit:
         said.append(f"{how.unit} taken off")
+    if how.unit_behind == "flags":
+        said.append("flags behind them taken off")
+    if how.unit_behind == "scales":
+        said.append(f"multiples counted in {how.unit}" if how.unit else "k, M and the like counted in")
     return ", ".join(said)
 
 
@@ -274,7 +279,11 @@ def _automatic(
             roles.left_out[name] = "true or false"
         else:
             targets.append(name)
-    counting = [name for name in targets if beside.counts(sample, name) and _index_name(name, unnamed)]
+    counting = [
+        name
+        for name in targets
+        if (beside.counts(sample, name) and _index_name(name, unnamed)) or beside.numbers_the_rows(sample, name)
+    ]
     lists = any(why.startswith("a list of objects") for why in roles.left_out.values())
     if len(counting) < len(targets) or lists:
         for name in counting:
@@ -288,10 +297,12 @@ def _automatic(
         for name in targets
         if sample.rows > 2 and len(set(sample.cells(name))) == 1 and beside.names_the_place(name)
     ]
+    of_key = [name for name in targets if beside.belongs_to_the_key(sample, name, roles.keys)]
     of_time = [name for name in targets if beside.is_part_of_the_time(sample, name, roles.seconds, zone)]
     labels = [name for name in targets if beside.is_label(sample, name)]
     for names, why in (
         (places, "one and the same in all rows; --key or --target takes it"),
+        (of_key, "one and the same in all rows of a series; --target takes it"),
         (of_time, "part of the time"),
         (labels, "a label of 0 and 1; --target takes it"),
     ):

@@ -23,7 +23,7 @@ from streamrnn.connectors.reading.point_lines import KINDS, SPOKEN
 from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import SPACES, cells_of, placed, trimmed
 from streamrnn.connectors.reading.times import EPOCH
-from streamrnn.errors import EventInvalid
+from streamrnn.errors import ConnectorError, EventInvalid
 from streamrnn.records.event_schema import LARGEST_VALUE, targets_of
 from streamrnn.records.scanning import TEXT, PlainFields
 
@@ -176,8 +176,32 @@ class TableRows(RowReader):
         return cells if len(cells) == self._width else self._fitted(cells)
 
     def read(self, line: bytes) -> tuple[str | None, int | None, list[float]]:
-        """See `RowReader.read`."""
-        return self._read(self._cells(line))
+        """See `RowReader.read`. Raises `ConnectorError` where another table begins."""
+        try:
+            return self._read(self._cells(line))
+        except EventInvalid:
+            self._refuse_another_header(line)
+            raise
+
+    def _refuse_another_header(self, line: bytes) -> None:
+        """A line of names, that of the time among them, which is not the header: what follows has other columns."""
+        cells = [cell.strip() for cell in trimmed(self._split(line), 1)]
+        names = [self.layout.names[at] for at in self._time_at]
+        header = self.layout.header
+        if header is None or not names or len(cells) < 2 or len(set(cells)) < len(cells) or not all(cells):
+            return
+        known = {name.strip() for name in self._split(header.encode(self.layout.encoding, "replace"))}
+        if set(names) <= set(cells) and set(names) <= known and not any(map(numbers.has_digit_first, cells)):
+            raise ConnectorError(
+                f"another table begins in the middle of the file ({', '.join(cells)[:100]}); its first one has the "
+                f"columns {', '.join(self.layout.names)[:100]}. Write each into a file of its own"
+            )
+
+    def _split(self, line: bytes) -> list[str]:
+        try:
+            return cells_of(text_of_line(line, self.layout.encoding), self.layout.delimiter)
+        except csv.Error:
+            return []
 
     def _read(self, cells: list[str]) -> tuple[str | None, int | None, list[float]]:
         time = key = None
@@ -231,6 +255,8 @@ class TableRows(RowReader):
             return cells
         if self.layout.short_rows and 1 < len(cells) < self._width:
             return cells + [""] * (self._width - len(cells))
+        if self._spaces and len(cells) > self._width and not any(map(numbers.has_digit, cells[self._width :])):
+            return cells[: self._width]  # a remark behind the row
         raise EventInvalid(f"the row has {len(cells)} cells, the header {self._width}")
 
 

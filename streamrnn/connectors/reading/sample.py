@@ -22,6 +22,8 @@ class Sample:
         self.head = min(head, self.rows)
         self._columns = {name: [row[at][:_LONGEST].strip() for row in rows] for at, name in enumerate(names)}
         self._missing = missing
+        self.units: dict[str, str] = {}
+        """What stands in the row of units under each name, where there is one."""
 
     def cells(self, name: str) -> list[str]:
         """Every cell of a column."""

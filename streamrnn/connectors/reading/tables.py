@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streamrnn.connectors.reading.headers import (
+    another_header,
     first_row,
     header_above,
     is_header,
     is_units,
     kind_of_cell,
     names_of,
-    refuse_another_header,
     typed_columns,
     with_all_names,
 )
+from streamrnn.errors import ConfigurationError
 
 DELIMITERS = ("\t", ";", ",", "|")
 _RARE = ("\x01", "\x1f", "^", "~", "¦")
@@ -33,6 +34,7 @@ _MOST_CELLS = 400_000  # in the sample, so that a look at a hundred thousand col
 
 Spans = tuple[tuple[int, int], ...]
 _WORD = re.compile(r"\S+")
+_TOO_NARROW = re.compile(r"(?:.*[;,\t|])?\s*\"?#{4,}\"?\s*[;,\t|]\s*\"?[\d.,-]")
 
 
 class Table(NamedTuple):
@@ -50,6 +52,7 @@ class Table(NamedTuple):
     spans: Spans
     """Where the cells of each column stand, where blanks part them and some are missing."""
     notes: list[str]
+    units: dict[str, str]  # by the names of the columns
 
 
 def cells_of(line: str, delimiter: str) -> list[str]:
@@ -104,6 +107,11 @@ def find_table(
     comments = any(line.lstrip().startswith("#") for _, line in lines[1:40]) or (
         lines[0][1].startswith("#") and len(lines) > 2
     )  # further down, where hardly any line does, and the rows begin otherwise
+    if any(_TOO_NARROW.match(line) for _, line in lines):
+        raise ConfigurationError(
+            "a cell is ########: a spreadsheet writes that where a column is too narrow for its dates. Make it wider, "
+            "and write the file again"
+        )
     comments |= 0 < sum(line.startswith("#") for _, line in lines[40:]) < 0.05 * len(lines)
     if comments:
         lines = _without_comments(lines)
@@ -149,6 +157,7 @@ def find_table(
         notes.append(f"line {grid[first][0] + 1} is {what}; {first} before it are none")
     texts = dict(lines)
     text = texts[grid[first][0]] if header else None
+    units: dict[str, str] = {}
     if header:
         names, more = names_of(names_at, max(width, len(names_at)))
         notes += more
@@ -161,6 +170,9 @@ def find_table(
             notes.append(
                 f"line {grid[begin][0] + 1} is no row but units: {', '.join(filter(None, grid[begin][1]))[:80]}"
             )
+            for name, cell in zip(names, cells_there, strict=False):
+                if cell.strip():
+                    units.setdefault(name, cell.strip())
             begin += 1
         data = begin
     else:
@@ -174,8 +186,8 @@ def find_table(
     skip = grid[data][0] if data < len(grid) else (grid[-1][0] + 1 if grid else len(head))
     if header and data == first + 1:
         skip = grid[first][0] + 1 + texts[grid[first][0]].count("\n")  # blank lines behind it are passed anyway
-    if header:
-        refuse_another_header(grid, data, typed, names_at)
+    if header and (begins := another_header(grid, data, typed, names_at)) is not None:
+        return find_table([""] * begins + [*head[begins:]], later, delimiter=delimiter, header=header)
     body = [row for _, row in grid[data:]]
     for line in later:
         if cells > _MOST_CELLS:
@@ -200,7 +212,7 @@ def find_table(
         if spans:
             notes.append("rows with fewer cells are read by where the cells stand in the line")
     rows = [row + [""] * (len(names) - len(row)) for row in body if row]
-    return Table(delimiter, names, unnamed, text, rows, skip, comments, shortened, ruled, spans, notes)
+    return Table(delimiter, names, unnamed, text, rows, skip, comments, shortened, ruled, spans, notes, units)
 
 
 def _spans(lines: Sequence[str], width: int) -> Spans:
@@ -283,7 +295,8 @@ def find_delimiter(lines: Sequence[str]) -> str:
             (at for at, line in enumerate(lines[:50]) if sizes[at] == size and _typing([line], delimiter, size) > 0.2),
             0,
         )
-        score = alike - (0.5 if first and sizes[first - 1] != size else 0.0)
+        other_above = first and sizes[first - 1] not in (size, len(_untrimmed(lines[first], delimiter)))
+        score = alike - (0.5 if other_above else 0.0)
         if (score, _typing(lines, delimiter, size)) > best:
             best, choice = (score, _typing(lines, delimiter, size)), delimiter
     if parted < 0.5:
@@ -321,4 +334,4 @@ def _width(sizes: Sequence[int]) -> int:
 
 
 def _begins(rows: Sequence[tuple[int, list[str]]], width: int) -> bool:
-    return len(rows) < 2 or abs(len(rows[1][1]) - width) <= 1 or len(rows[0][1]) == width
+    return len(rows) < 2 or abs(len(rows[1][1]) - width) <= 1 or len(rows[0][1]) in (width, len(rows[1][1]))

@@ -91,8 +91,8 @@ def year(text: str) -> datetime:
 
 
 def week(text: str) -> datetime:
-    """`202405`: the Monday of the fifth week."""
-    whole = text.removesuffix(".0")
+    """`202405`, `2024-05`: the Monday of the fifth week."""
+    whole = text.removesuffix(".0").replace("-", "")
     if len(whole) != 6 or not whole.isdigit():
         raise ValueError(f"{text!r:.60} is no year and week")
     return datetime.fromisocalendar(int(whole[:4]), int(whole[4:]), 1)
@@ -149,6 +149,8 @@ def reader(how: TimeReading, zone: str | None) -> Callable[[str], datetime]:
         parse = lambda text: EPOCH + of_day(text)  # noqa: E731
     elif form in _NUMERIC:
         parse = _with_point(_NUMERIC[form])
+    elif how.parts == "date and time" and _OF_A_CLOCK.search(form) is None:
+        parse = lambda text: _with_its_clock(text, form)  # noqa: E731
     else:
         parse = lambda text: datetime.strptime(text, form)  # noqa: E731
     if how.parts == "date and hour":
@@ -254,6 +256,14 @@ def _hour_last(text: str) -> str:
     return f"{day} {hour.zfill(2)}:00" if len(hour) <= 2 else f"{day} {hour.zfill(4)[:2]}:{hour[-2:]}"
 
 
+def _with_its_clock(text: str, form: str) -> datetime:
+    """A date in the form that was asked for, and behind it a time of day from another column."""
+    words = text.split(" ")
+    day = datetime.strptime(" ".join(words[: form.count(" ") + 1]), form)
+    return general(f"{day:%Y-%m-%d} {' '.join(words[form.count(' ') + 1 :])}", "YMD")
+
+
+_OF_A_CLOCK = re.compile(r"%[HIXcTMS]")
 _SHORT = re.compile(r"(\d{6}) (\d{4}(?:\d\d)?)$")
 
 
@@ -322,9 +332,22 @@ def _year_and_week(text: str) -> datetime:
     return datetime.fromisocalendar(year, week, day[0] if day else 1)
 
 
+def _year_and_mmwr_week(text: str) -> datetime:
+    """`2024 5` as epidemiologists in America count: weeks begin on Sunday, and the 4th of January is in the first."""
+    year, week = [_field(part) for part in text.split()]
+    first, next_first = (
+        day - timedelta(days=day.isoweekday() % 7) for day in (datetime(year, 1, 4), datetime(year + 1, 1, 4))
+    )
+    sunday = first + timedelta(weeks=week - 1)
+    if week < 1 or sunday >= next_first:
+        raise ValueError(f"there is no week {week} in {year}")
+    return sunday
+
+
 _OF_FIELDS: dict[str, Callable[[str], datetime]] = {
     "fields": _fields,
     "year and day": _year_and_day,
     "year and week": _year_and_week,
+    "year and week of Sundays": _year_and_mmwr_week,
     "year and quarter": _year_and_quarter,
 }

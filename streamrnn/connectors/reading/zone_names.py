@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from streamrnn.connectors.reading.clocks import Clock
@@ -39,8 +39,20 @@ def _zone(text: str) -> str | None:
     return None
 
 
-def with_zone(clock: Clock, asked: str | None, naive: bool) -> tuple[Clock, list[str]]:
-    """The time in the zone that the name of its column tells, and what to say of it.
+_ONE_PLACE = {
+    "cet/cest": "Europe/Brussels", "mez/mesz": "Europe/Berlin", "wet/west": "Europe/Lisbon",
+    "eet/eest": "Europe/Athens",
+    "est/edt": "America/New_York", "cst/cdt": "America/Chicago", "mst/mdt": "America/Denver",
+    "pst/pdt": "America/Los_Angeles", "aest/aedt": "Australia/Sydney", "acst/acdt": "Australia/Adelaide",
+    "nzst/nzdt": "Pacific/Auckland",
+}  # fmt: skip
+"""Where clocks show standard time in winter and summer time in summer, by the names of the two."""
+
+
+def with_zone(
+    clock: Clock, asked: str | None, naive: bool, units: Mapping[str, str] | None = None
+) -> tuple[Clock, list[str]]:
+    """The time in the zone that the name of its column tells, or the unit under it, and what to say of it.
 
     `asked` is `--time-zone`, which is right before it; `naive` says that the cells name no zone themselves.
     """
@@ -49,14 +61,17 @@ def with_zone(clock: Clock, asked: str | None, naive: bool) -> tuple[Clock, list
         return clock, []
     for name in clock.how.columns:
         both = _several(name)
-        if both:
+        zone = _ONE_PLACE.get(re.sub(r"\s", "", both).lower()) if both else None
+        if both and zone is None:
             return clock, [
                 f"the name of {name} tells two zones, {both}: times are taken as UTC (say which: --time-zone)"
             ]
-        zone = zone_in(name)
-        if zone:
+        unit = (units or {}).get(name, "")
+        zone = zone or zone_in(name)
+        where = "the name of " if zone else "the unit of "
+        if zone := zone or (zone_in(f"({unit})") or zone_in(unit) if unit else None):
             moved = clock._replace(how=clock.how.model_copy(update={"zone": zone}))
-            return moved, [f"times are in {zone}, as the name of {name} says (another zone: --time-zone)"]
+            return moved, [f"times are in {zone}, as {where}{name} says (another zone: --time-zone)"]
     return clock, []
 
 
