@@ -1,4 +1,4 @@
-"""Memory and disk of a run over keys that are all new, with default settings: nothing is lost, whatever there is room for.
+"""Memory and disk of a run over keys that are all new, with default settings: nothing is lost.
 
     python benchmarks/fresh_keys.py                               # 8,100 to 100,000 keys
     systemd-run --scope -p MemoryMax=2G python benchmarks/fresh_keys.py --keys 1000000     # in a limit of 2 GiB
@@ -10,6 +10,7 @@ memory of the run's process. Exit code 1 where a row has no answer.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -28,7 +29,8 @@ def write(file: Path, keys: int) -> int:
         for number in range(keys + back):
             key = number if number < keys else 10 * (number - keys)
             moment = START + number // 100 + 3600 * (number >= keys)
-            output.write('{"key":"device-%07d","time":%d,"value":%d}\n' % (key, moment, number * 7919 % 1000))
+            event = {"key": f"device-{key:07}", "time": moment, "value": number * 7919 % 1000}
+            output.write(json.dumps(event) + "\n")
     return keys + back
 
 
