@@ -45,6 +45,15 @@ def lose_membership(connector: KafkaConnector) -> None:
     connector._consumer._coordinator.reset_generation()
 
 
+def join_again(connector: KafkaConnector) -> None:
+    """The client joins behind the connector's back: the next commit comes before the connector has looked."""
+    for _ in range(200):
+        connector._consumer.poll(timeout_ms=100)
+        if connector._consumer.group_metadata().generation_id >= 0:
+            return
+    raise AssertionError("it does not join")
+
+
 def coordinating_node(connector: KafkaConnector) -> int:
     """Which broker coordinates the connector's transactions."""
     assert connector._transactions is not None

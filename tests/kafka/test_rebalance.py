@@ -12,7 +12,7 @@ from streamrnn.connectors.kafka import KafkaConnector
 from streamrnn.errors import CommitFailed, ConnectorError
 from streamrnn.records.log import Partition
 from tests.broker.client import Client
-from tests.kafka.client_inside import crash, lose_membership
+from tests.kafka.client_inside import crash, join_again, lose_membership
 from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 
 pytestmark = pytest.mark.kafka
@@ -168,6 +168,23 @@ def test_a_worker_whose_name_is_taken_ends_by_name(pipeline: Callable[..., Pipel
                 after()
             assert not isinstance(refused.value, CommitFailed)  # of that a worker recovers
             second.commit(echo(take(second, 1)))
+    assert made.outputs()[0] == [b"0:0"]
+
+
+def test_a_worker_that_joined_again_is_not_taken_for_another(pipeline: Callable[..., Pipeline]) -> None:
+    """After its session has ended it has the name as before and another id: it recovers, as after any failed commit."""
+    made = pipeline(1, group_instance_id="one")
+    made.feed(0, [(b"k", b"0")])
+    with made.connector() as connector:
+        take_over(connector)
+        commit = echo(take(connector, 1))
+        lose_membership(connector)
+        join_again(connector)
+        with pytest.raises(CommitFailed, match="no member of the consumer group any more"):
+            connector.commit(commit)
+    with made.connector() as connector:
+        take_over(connector)
+        connector.commit(echo(take(connector, 1)))
     assert made.outputs()[0] == [b"0:0"]
 
 

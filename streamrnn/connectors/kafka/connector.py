@@ -396,7 +396,7 @@ class KafkaConnector(Connector):
             raise self._explained(error) from error
         except CommitFailed:
             self._failed = True
-            self._twins.refuse(self._member)
+            self._twins.refuse(self._consumer, self._member)
             raise
         except ConnectorError:
             self._failed = True

@@ -36,11 +36,15 @@ class Twins:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + PAUSE
-            self.refuse(member)
+            self.refuse(consumer, member)
 
-    def refuse(self, member: str) -> None:
-        """Raise `ConnectorError` if the name of `member` (the id that the group gave) is another one's by now."""
-        if self._config.group_instance_id is not None and self._holder() not in (None, member):
+    def refuse(self, consumer: Any, member: str) -> None:
+        """Raise `ConnectorError` if this worker's name is another one's by now.
+
+        `member` is the id that the group gave it with its partitions; it has another one since if it joined again.
+        """
+        own = (None, member, consumer.group_metadata().member_id)
+        if self._config.group_instance_id is not None and self._holder() not in own:
             raise displaced(self._config)
 
     def _holder(self) -> str | None:
