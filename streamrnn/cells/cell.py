@@ -1,9 +1,7 @@
-"""The interface of every recurrent cell, and how a kernel finds the code of the one it was given.
+"""The interface of every recurrent cell.
 
-A cell is a small NamedTuple of sizes, such as `GRU(input_size=8, hidden_size=32)`. Its *type* picks the code: the
-functions below are placeholders which numba resolves while it compiles a kernel, so only the cell in use is ever
-compiled and there is nothing to dispatch at run time. (Passing functions as values would do the same but defeats
-numba's cache on disk.)
+A cell is a small NamedTuple of sizes, such as `GRU(input_size=8, hidden_size=32)`. Its *type* picks the code
+(`kernels/by_type.py`), so only the cell in use is ever compiled.
 
 All numbers live in flat arrays at offsets, so that optimizer, norm, finite check, copy and snapshot are one loop each:
 
@@ -18,19 +16,16 @@ in `catalog.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 from numpy.typing import NDArray
 
-from streamrnn.kernels.jit import CALLEE_OPTIONS, kernel
+from streamrnn.kernels.by_type import chosen_by_type, code_of
+from streamrnn.kernels.by_type import implements as implements
+from streamrnn.kernels.jit import kernel
 
 Floats = NDArray[np.floating]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_CODE: dict[tuple[str, type], Callable[..., Any]] = {}
 
 
 class Window(NamedTuple):
@@ -58,79 +53,55 @@ def unbroken_steps(window: Window, k: int) -> int:
     return min(window.steps - k, window.ring - (window.first + k) % window.ring)
 
 
-def implements(generic: Callable[..., Any], cell_type: type) -> Callable[[Function], Function]:
-    """Mark a function as what `generic` means for cells of `cell_type`, in Python and in kernels."""
-
-    def register(function: Function) -> Function:
-        _CODE[generic.__name__, cell_type] = function
-        return function
-
-    return register
-
-
-def resolved_by_cell(generic: Function) -> Function:
-    """Let kernels call `generic(cell, ...)`: its code is looked up by the type of `cell` while compiling."""
-
-    @overload(generic, strict=False, jit_options=CALLEE_OPTIONS)
-    def choose(cell: Any, *_: Any) -> Any:
-        return _CODE.get((generic.__name__, getattr(cell, "instance_class", type(None))))
-
-    return generic
-
-
-def _code(name: str, cell: Any) -> Callable[..., Any]:
-    return _CODE[name, type(cell)]
-
-
-@resolved_by_cell
+@chosen_by_type
 def parameter_count(cell: Any) -> int:
     """Number of weights and biases."""
-    count: int = _code("parameter_count", cell)(cell)
+    count: int = code_of(parameter_count, cell)(cell)
     return count
 
 
-@resolved_by_cell
+@chosen_by_type
 def state_size(cell: Any) -> int:
     """Number of elements carried from one event to the next."""
-    size: int = _code("state_size", cell)(cell)
+    size: int = code_of(state_size, cell)(cell)
     return size
 
 
-@resolved_by_cell
+@chosen_by_type
 def step_size(cell: Any) -> int:
     """Number of elements a step leaves on the tape."""
-    size: int = _code("step_size", cell)(cell)
+    size: int = code_of(step_size, cell)(cell)
     return size
 
 
-@resolved_by_cell
+@chosen_by_type
 def input_size(cell: Any) -> int:
     """Number of inputs."""
-    size: int = _code("input_size", cell)(cell)
+    size: int = code_of(input_size, cell)(cell)
     return size
 
 
-@resolved_by_cell
+@chosen_by_type
 def output_size(cell: Any) -> int:
     """Number of outputs."""
-    size: int = _code("output_size", cell)(cell)
+    size: int = code_of(output_size, cell)(cell)
     return size
 
 
-@resolved_by_cell
+@chosen_by_type
 def scratch_size(cell: Any, steps: int) -> int:
     """Number of scratch elements the way back over `steps` steps needs."""
-    size: int = _code("scratch_size", cell)(cell, steps)
+    size: int = code_of(scratch_size, cell)(cell, steps)
     return size
 
 
 def initial_parameters(cell: Any, random: np.random.Generator) -> NDArray[np.float64]:
     """Draw the initial weights, (parameter_count,), from `random`."""
-    drawn: NDArray[np.float64] = _code("initial_parameters", cell)(cell, random)
+    drawn: NDArray[np.float64] = code_of(initial_parameters, cell)(cell, random)
     return drawn
 
 
-@resolved_by_cell
+@chosen_by_type
 def forward(
     cell: Any, parameters: Floats, p: int, state: Floats, s: int, tape: Floats, t: int, outputs: Floats, o: int
 ) -> None:
@@ -138,13 +109,13 @@ def forward(
     raise NotImplementedError("only inside a kernel")
 
 
-@resolved_by_cell
+@chosen_by_type
 def rewind(cell: Any, tape: Floats, t: int, state: Floats, s: int) -> None:
     """Write the state a stored step began with to state[s]. Only inside kernels."""
     raise NotImplementedError("only inside a kernel")
 
 
-@resolved_by_cell
+@chosen_by_type
 def backward(
     cell: Any, parameters: Floats, p: int, tape: Floats, window: Window, d_outputs: Floats, o: int,
     d_inputs: Floats, i: int, wanted: bool, gradient: Floats, scratch: Floats, w: int,

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from river import base
 
 from streamrnn.estimators.network import ClassNetwork, Plan
-from streamrnn.estimators.parameters import FeedForward, Recurrent
+from streamrnn.estimators.parameters import FeedForward, Recurrent, RowByRow
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class _Classifier(base.MiniBatchClassifier):
+class _Classifier(RowByRow, base.MiniBatchClassifier):
     """Two classes or more."""
 
     learning_rate: float
@@ -40,11 +40,6 @@ class _Classifier(base.MiniBatchClassifier):
     def predict_proba_one(self, x: Mapping[Any, Any], **_: Any) -> dict[Any, float]:
         """The probability of every class seen so far; empty before the first."""
         return self._net.predict(x)
-
-    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
-        """Learn row after row, as `learn_one` does."""
-        for row, value in zip(X.to_dict("records"), y.tolist(), strict=True):
-            self.learn_one(row, value)
 
     def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:
         """The probabilities for every row from where the model is now: no row follows another."""

@@ -20,6 +20,8 @@ from streamrnn.errors import ConfigurationError
 from streamrnn.estimators import growing, kernels
 from streamrnn.estimators.encoding import FeatureEncoder, LastTarget, target_of
 from streamrnn.labelled import linear
+from streamrnn.labelled.classification import Classification
+from streamrnn.labelled.regression import Regression
 from streamrnn.learning.learner import Learner, make_settings
 from streamrnn.learning.losses import Loss, make_loss
 from streamrnn.learning.optimizers import OPTIMIZERS, STARTED, make_optimizer
@@ -70,32 +72,41 @@ def make_body(plan: Plan, inputs: int) -> Any:
 
 
 class OnlineNetwork:
-    """What regressors and classifiers have in common: encoder, learner, scales and line, all of one size."""
+    """What regressors and classifiers have in common: encoder, learner and predictor, all of one size."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.encoder = FeatureEncoder(plan.most_features)
         self.learner: Learner | None = None
-        self.scales = linear.new_scales(0, 0)
-        self.line: linear.LinearModel
-        self.room: kernels.Room
-
-    @property
-    def outputs(self) -> int:
-        """How many targets or classes there are."""
-        raise NotImplementedError
+        self.predictor: linear.Predictor
+        self.kind: Regression | Classification  # what is predicted, and how many outputs that takes by now
 
     def _loss(self) -> Loss:
         raise NotImplementedError
 
-    def _fit_line(self, inputs: int) -> None:
-        """Make or grow the line and the scales."""
-        raise NotImplementedError
+    def _inputs(self, x: Mapping[Any, Any]) -> Float64:
+        """The raw inputs of an event, (inputs,)."""
+        inputs = self.encoder.encode(x)
+        return inputs if inputs.size else np.full(1, math.nan)
+
+    def _predict(self, learner: Learner, x: Mapping[Any, Any]) -> Float64:
+        """What every output predicts, (outputs,); the next call overwrites it."""
+        kernels.predict(
+            self.kind, learner.cell, learner.weights.parameters[0], learner.series.state[0], self.predictor,
+            learner.scratch.state, learner.scratch.tape, self._inputs(x),
+        )  # fmt: skip
+        return self.predictor.predicted
+
+    def _learn(self, learner: Learner, inputs: Float64, observed: Float64) -> None:
+        kernels.learn(
+            self.kind, learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial,
+            learner.weights, learner.series, learner.scratch, self.predictor, inputs, observed,
+        )  # fmt: skip
 
     def _fit(self, rate: float) -> Learner:
         """The learner, made, grown and set to the learning rate as needed."""
-        learner, plan = self.learner, self.plan
-        inputs, outputs = max(self.encoder.capacity, 1), self.outputs
+        learner, plan, kind = self.learner, self.plan, self.kind
+        inputs, outputs = max(self.encoder.capacity, 1), kind.outputs
         if learner is None:
             learner = Learner(
                 Network(make_body(plan, inputs), Dense(plan.widths[-1], outputs)),
@@ -108,10 +119,14 @@ class OnlineNetwork:
                 make_optimizer(plan.optimizer, rate, clip_norm=CLIP_NORM),
                 seed=plan.seed,
             )
+            scales, line = linear.new_scales(inputs, outputs), linear.new_line(kind, inputs)
         elif interface.input_size(learner.cell) == inputs and interface.output_size(learner.cell) == outputs:
             if learner.optimizer.rate != rate:
                 learner.optimizer = learner.optimizer._replace(rate=rate)
             return learner
+        else:
+            scales = linear.grown_scales(self.predictor.scales, inputs, outputs)
+            line = linear.grown_line(kind, self.predictor.line, inputs)
         if interface.input_size(learner.cell) < inputs:
             learner = growing.grow_inputs(learner, inputs, plan.seed)
         if interface.output_size(learner.cell) < outputs:
@@ -121,10 +136,8 @@ class OnlineNetwork:
             weights.parameters[0, : learner.initial.size] = learner.initial
             weights.good[0, : learner.initial.size] = learner.initial
             weights.counters[0, STARTED] = 1
-        self.room = kernels.Room(
-            learner.scratch.tape, learner.scratch.state, learner.scratch.outputs.copy(), learner.scratch.inputs.copy()
-        )
-        self._fit_line(inputs)
+        network = learner.scratch.outputs.copy()
+        self.predictor = linear.Predictor(scales, line, network, np.zeros(outputs), np.zeros(outputs))
         self.learner = learner
         return learner
 
@@ -146,26 +159,12 @@ class TargetNetwork(OnlineNetwork):
         super().__init__(plan)
         self.feedback = feedback
         self.targets: dict[Any, int] = {}
+        self.kind = Regression(0)
         self.last = np.zeros(0)
         self._last_at = np.zeros(0, np.int64)
 
-    @property
-    def outputs(self) -> int:
-        """How many targets there are."""
-        return len(self.targets)
-
     def _loss(self) -> Loss:
         return make_loss("huber", len(self.targets))
-
-    def _fit_line(self, inputs: int) -> None:
-        outputs = self.outputs
-        first = self.learner is None
-        self.line = (
-            linear.new_regression_line(inputs, outputs)
-            if first
-            else linear.grown_regression_line(self.line, inputs, outputs)
-        )
-        self.scales = linear.grown_scales(self.scales, inputs, outputs)
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
         inputs = self.encoder.encode(x)
@@ -174,28 +173,14 @@ class TargetNetwork(OnlineNetwork):
         return inputs if inputs.size else np.full(1, math.nan)
 
     def predict(self, x: Mapping[Any, Any]) -> Float64:
-        """The prediction of every target so far, (targets,)."""
-        learner, predicted = self.learner, np.zeros(self.outputs)
-        if learner is not None:
-            kernels.predict_targets(
-                learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line,
-                self.room, self._inputs(x), predicted,
-            )  # fmt: skip
-        return predicted
+        """The prediction of every target so far, (targets,); the next call overwrites it."""
+        return np.zeros(len(self.targets)) if self.learner is None else self._predict(self.learner, x)
 
     def learn(self, x: Mapping[Any, Any], y: Mapping[Any, Any], rate: float) -> None:
         """Learn from an event; a target that is missing teaches nothing, but the state moves on."""
         y = {name: target_of(value) for name, value in y.items()}  # before anything is learned of the event
         if not y.keys() <= self.targets.keys():
-            for name in sorted(y.keys() - self.targets.keys(), key=repr):
-                self.targets[name] = len(self.targets)
-            if self.feedback:
-                self.encoder.add([LastTarget(name) for name in y if LastTarget(name) not in self.encoder.columns])
-                at = [self.encoder.columns[LastTarget(name)] for name in self.targets]
-                self._last_at = np.array(at, np.int64)
-            grown = np.full(len(self.targets), math.nan)
-            grown[: self.last.size] = self.last
-            self.last = grown
+            self._add_targets(y)
         if not self.targets:
             return
         self.encoder.learn(x)
@@ -204,13 +189,21 @@ class TargetNetwork(OnlineNetwork):
         for name, value in y.items():
             observed[self.targets[name]] = value
         inputs = self._inputs(x)
-        known = np.isfinite(observed)
         if self.feedback:
-            self.last = np.where(known, observed, self.last)
-        kernels.learn_targets(
-            learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial, learner.weights,
-            learner.series, learner.scratch, self.scales, self.line, self.room, inputs, observed,
-        )  # fmt: skip
+            self.last = np.where(np.isfinite(observed), observed, self.last)
+        self._learn(learner, inputs, observed)
+
+    def _add_targets(self, y: Mapping[Any, Any]) -> None:
+        for name in sorted(y.keys() - self.targets.keys(), key=repr):
+            self.targets[name] = len(self.targets)
+        self.kind = Regression(len(self.targets))
+        if self.feedback:
+            self.encoder.add([LastTarget(name) for name in y if LastTarget(name) not in self.encoder.columns])
+            at = [self.encoder.columns[LastTarget(name)] for name in self.targets]
+            self._last_at = np.array(at, np.int64)
+        grown = np.full(len(self.targets), math.nan)
+        grown[: self.last.size] = self.last
+        self.last = grown
 
 
 class ClassNetwork(OnlineNetwork):
@@ -219,50 +212,24 @@ class ClassNetwork(OnlineNetwork):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self.classes: dict[Any, int] = {}
-
-    @property
-    def outputs(self) -> int:
-        """How many classes the network tells apart; at least two."""
-        return max(len(self.classes), 2)
+        self.kind = Classification(2)  # the least that a network tells apart
 
     def _loss(self) -> Loss:
-        return make_loss("cross_entropy", classes=self.outputs)
-
-    def _fit_line(self, inputs: int) -> None:
-        outputs = self.outputs
-        first = self.learner is None
-        self.line = (
-            linear.new_classification_line(inputs, outputs)
-            if first
-            else linear.grown_classification_line(self.line, inputs, outputs)
-        )
-        self.scales = linear.grown_scales(self.scales, inputs, 0)
-
-    def _inputs(self, x: Mapping[Any, Any]) -> Float64:
-        inputs = self.encoder.encode(x)
-        return inputs if inputs.size else np.full(1, math.nan)
+        return make_loss("cross_entropy", classes=self.kind.outputs)
 
     def predict(self, x: Mapping[Any, Any]) -> dict[Any, float]:
         """The probability of every class seen so far."""
-        learner = self.learner
-        if learner is None or len(self.classes) < 2:
+        if self.learner is None or len(self.classes) < 2:
             return dict.fromkeys(self.classes, 1.0)
-        probabilities = np.zeros(self.outputs)
-        kernels.predict_classes(
-            learner.cell, learner.weights.parameters[0], learner.series.state[0], self.scales, self.line, self.room,
-            self._inputs(x), np.zeros(self.outputs), probabilities,
-        )  # fmt: skip
-        return dict(zip(self.classes, probabilities.tolist(), strict=True))
+        return dict(zip(self.classes, self._predict(self.learner, x).tolist(), strict=True))
 
     def learn(self, x: Mapping[Any, Any], y: Any, rate: float) -> None:
         """Learn from an event; a class that is not known (None) teaches nothing, but the state moves on."""
         label = np.full(1, math.nan)
         if y is not None and y == y:  # a missing label may also be NaN
             label[0] = self.classes.setdefault(y, len(self.classes))
+            if len(self.classes) > self.kind.outputs:
+                self.kind = Classification(len(self.classes))
         self.encoder.learn(x)
         learner = self._fit(rate)
-        kernels.learn_classes(
-            learner.cell, learner.settings, learner.loss, learner.optimizer, learner.initial, learner.weights,
-            learner.series, learner.scratch, self.scales, self.line, self.room, self._inputs(x), label,
-            np.zeros(self.outputs), np.zeros(self.outputs),
-        )  # fmt: skip
+        self._learn(learner, self._inputs(x), label)

@@ -5,12 +5,15 @@ River copies an estimator by the parameters of its `__init__`, each kept as an a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from streamrnn.estimators.network import FEED_FORWARD, Plan, make_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _OnNetwork:
@@ -21,6 +24,17 @@ class _OnNetwork:
     @property
     def _mutable_attributes(self) -> set[str]:
         return {"learning_rate"}
+
+
+class RowByRow:
+    """Mini-batches are learned one row after the other."""
+
+    learn_one: Callable[[Mapping[Any, Any], Any], None]
+
+    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
+        """Learn row after row, as `learn_one` does."""
+        for row, value in zip(X.to_dict("records"), y.tolist(), strict=True):
+            self.learn_one(row, value)
 
 
 class Recurrent(_OnNetwork):

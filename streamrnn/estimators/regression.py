@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from river import base
 
 from streamrnn.estimators.network import Plan, TargetNetwork
-from streamrnn.estimators.parameters import FeedForward, Recurrent
+from streamrnn.estimators.parameters import FeedForward, Recurrent, RowByRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ class _OnTargets:
         return TargetNetwork(plan, feedback=self.feedback)
 
 
-class _Regressor(_OnTargets, base.MiniBatchRegressor):
+class _Regressor(_OnTargets, RowByRow, base.MiniBatchRegressor):
     """One target, whose name is of no interest."""
 
     def learn_one(self, x: Mapping[Any, Any], y: float) -> None:
@@ -40,11 +40,6 @@ class _Regressor(_OnTargets, base.MiniBatchRegressor):
         """Predict the target of the features `x`; 0 before anything was learned."""
         predicted = self._net.predict(x)
         return float(predicted[0]) if predicted.size else 0.0
-
-    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:
-        """Learn row after row, as `learn_one` does."""
-        for row, value in zip(X.to_dict("records"), y.tolist(), strict=True):
-            self.learn_one(row, value)
 
     def predict_many(self, X: pd.DataFrame) -> pd.Series:
         """Predict every row from where the model is now: no row follows another."""

@@ -2,7 +2,7 @@
 
     prediction   z = scaled features, for a regression also the label that came last;  h, o = network(z, h)
                  Published is what line and network make of it (linear.py). z, the state before it, the id and what was
-                 published are kept in the next place of the series' ring.
+                 published are kept in the next place of the series' ring (ring.py).
     label        its place is found by the id. The window of predictions up to that place is run again with today's
                  weights from the state the oldest of them began with; the last one is learned from, and its error
                  flows back through the window (learner.py). The line learns from the same place.
@@ -10,48 +10,39 @@
 The window is run again because weights may have changed ten thousand times since: a derivative taken at the old
 prediction would push all those times in the same direction before its first effect is seen.
 
-A batch is one call, event by event in log order: where it was cut changes no bit of any answer or state.
+A batch is one call, event by event in log order: where it was cut changes no bit of any answer or state. Where
+regression and classification differ, the type of `config.kind` picks the code.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.kernels import least_squares
+from streamrnn.kernels.by_type import chosen_by_type, implements, overridden_by_type
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.linear import copy
 from streamrnn.kernels.vector import out_of_line
+from streamrnn.labelled import linear
 from streamrnn.labelled.answers import Predictions
-from streamrnn.labelled.linear import (
-    COUNT,
-    INITIAL,
-    LEAST,
-    LinearModel,
-    fill,
-    learn_classification,
-    learn_moments,
-    learn_regression,
-    learn_trust,
-    left_over,
-    predict_number,
-    weigh,
-)
+from streamrnn.labelled.classification import LEAST, Classification
+from streamrnn.labelled.linear import COUNT, LinearModel, Predictor, Scales
+from streamrnn.labelled.regression import INITIAL, Regression
+from streamrnn.labelled.ring import count, join, recall, remember, teaches
 from streamrnn.labelled.state import (
     BROUGHT,
     CLASSES,
     EVENTS,
-    LABELS_EXPIRED,
     LABELS_JOINED,
-    LABELS_LATE,
-    LABELS_UNKNOWN,
     LATE,
     NEWEST,
     NEWEST_FEATURES,
     PREDICTIONS,
+    Batch,
     LabelledConfig,
     LabelledScratch,
     LabelledSeries,
@@ -62,21 +53,10 @@ from streamrnn.learning import tbptt
 from streamrnn.learning.learner import learn_one
 from streamrnn.learning.losses import Loss
 from streamrnn.learning.optimizers import STARTED, prepare, skip
-from streamrnn.records.outcomes import JOINED, OVER_SHARE, PREDICTED, REFUSED, TOO_LATE, UNKNOWN
+from streamrnn.records.outcomes import JOINED, OVER_SHARE, PREDICTED, REFUSED
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
-
-
-class Batch(NamedTuple):
-    """The events of one call."""
-
-    rows: Int64  # (events,) row of each event's series
-    times: Int64  # (events,) microseconds since 1970
-    features: Float64  # (events, features), NaN where missing
-    labels: Float64  # (events,) the number, or the number of the class's text; NaN where missing
-    ids: Int64  # (events, 2), 0 where there is none
-    alone: NDArray[np.bool_]  # (events,) a label without features
 
 
 @kernel
@@ -102,62 +82,6 @@ def _arrive(counters: Int64, numbers: Int64, batch: Batch, i: int) -> None:
 
 
 @kernel
-def _count(counters: Int64, numbers: Int64, what: int) -> None:
-    counters[what] += 1
-    numbers[what] += 1
-
-
-@kernel
-def _find(config: LabelledConfig, series: LabelledSeries, row: int, first: int, second: int) -> int:
-    """How many predictions ago the newest one with this id that waits for its label was made; -1: there is none."""
-    steps, ids = series.numbers[row, PREDICTIONS], series.ids[row]
-    place = steps % config.ring
-    for lag in range(min(config.pending, steps)):
-        place = place - 1 if place > 0 else config.ring - 1
-        if ids[place, 0] == first and ids[place, 1] == second:
-            return lag
-    return -1
-
-
-@kernel
-def _clear(ids: Int64, place: int) -> bool:
-    """End the waiting of a place; whether it did wait."""
-    waited = ids[place, 0] != 0 or ids[place, 1] != 0
-    ids[place, 0] = 0
-    ids[place, 1] = 0
-    return bool(waited)
-
-
-@kernel
-def _remember(
-    config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, row: int, batch: Batch, i: int,
-    scratch: LabelledScratch,
-) -> int:  # fmt: skip
-    """Give the event in phi the next place of the ring; returns it."""
-    out_of_line()
-    numbers, ids, ring = series.numbers[row], series.ids[row], config.ring
-    steps = numbers[PREDICTIONS]
-    if steps >= config.pending and _clear(ids, (steps - config.pending) % ring):
-        _count(shared.counters, numbers, LABELS_EXPIRED)
-    first, second = batch.ids[i, 0], batch.ids[i, 1]
-    waits = (first != 0 or second != 0) and math.isnan(batch.labels[i])
-    if first != 0 or second != 0:
-        lag = _find(config, series, row, first, second)
-        if lag >= 0:  # the id is used again: the label will be that of the newest
-            _clear(ids, (steps - 1 - lag) % ring)
-            _count(shared.counters, numbers, LABELS_EXPIRED)
-    place = steps % ring
-    ids[place, 0] = first if waits else 0
-    ids[place, 1] = second if waits else 0
-    series.times[row, place] = batch.times[i]
-    for k in range(series.inputs.shape[2]):
-        series.inputs[row, place, k] = scratch.phi[1 + k]
-    copy(series.state[row], 0, series.state.shape[1], series.states[row, place], 0)
-    _count(shared.counters, numbers, PREDICTIONS)
-    return int(place)
-
-
-@kernel
 def _step(
     config: LabelledConfig, learned: Learned, slot: int, series: LabelledSeries, row: int, place: int,
     scratch: LabelledScratch,
@@ -170,14 +94,6 @@ def _step(
     if not tame:  # the state begins again
         skip(config.optimizer, learned.weights, slot)
     copy(now.state[0], 0, size, series.state[row], 0)
-
-
-@kernel
-def _recall(series: LabelledSeries, row: int, place: int, phi: Float64) -> None:
-    """phi = [1 z] as it was at that place."""
-    phi[0] = 1.0
-    for k in range(series.inputs.shape[2]):
-        phi[1 + k] = series.inputs[row, place, k]
 
 
 @kernel
@@ -202,171 +118,206 @@ def _replay(
 
 
 @kernel
-def regress(
+def _predictor(learned: Learned, slot: int, outputs: int, scratch: LabelledScratch) -> Predictor:
+    """Line and network of a slot, for the first `outputs` outputs."""
+    return Predictor(
+        Scales(learned.inputs[slot], learned.targets[slot]),
+        LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot]),
+        scratch.output[:outputs], scratch.own[:outputs], scratch.both[:outputs],
+    )  # fmt: skip
+
+
+@kernel
+def fold(
     config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, scratch: LabelledScratch, batch: Batch,
     numbers_of: Int64, answers: Predictions,
 ) -> None:  # fmt: skip
-    """Regression. `numbers_of` is that of `classify`, and empty."""
+    """Predict, join and learn, event by event.
+
+    In classification `numbers_of` says of every class in the batch's labels which one it is, -1 for a new one. A new
+    class gets the next number when its first label is learned from; when there is no number left, or its series has
+    brought its share of them, the event is refused and changes nothing. In regression it is empty.
+    """
     counters, target = shared.counters, scratch.target
     for i in range(len(batch.rows)):
-        row, y = batch.rows[i], batch.labels[i]
+        row = batch.rows[i]
         numbers = series.numbers[row]
         if _is_late(config, numbers, batch, i):
             counters[LATE] += 1
             answers.late[i] = True
             continue
+        if _refuses(config.kind, config, counters, series, row, batch, i, numbers_of, answers):
+            continue
         learned = series.learned if config.own_weights else shared.learned
         slot = row if config.own_weights else 0
-        line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
         if learned.weights.counters[slot, STARTED] == 0:
-            least_squares.start_covariance(line.covariance, line.phi.size, INITIAL)
+            _start_line(config.kind, learned.covariance[slot], scratch.phi.size)
             prepare(learned.weights, slot, scratch.initial)
         _arrive(counters, numbers, batch, i)
-        moments = learned.targets[slot]
         lag = 0
         if batch.alone[i]:
-            lag = _join(config, shared, series, row, batch, i, answers)
+            lag = join(config, shared, series, row, batch, i, answers)
             if answers.outcome[i] != JOINED:
                 continue
         else:
-            raw, last = scratch.raw, config.inputs - 1
-            copy(batch.features[i], 0, last, raw, 0)
-            raw[last] = series.last[row, 0] if numbers[LABELS_JOINED] > 0 else math.nan
-            learn_moments(learned.inputs[slot], raw)
-            fill(learned.inputs[slot], raw, scratch.phi)
-            place = _remember(config, shared, series, row, batch, i, scratch)
+            _read_inputs(config.kind, series, row, batch, i, scratch.raw)
+            linear.learn_moments(learned.inputs[slot], scratch.raw)
+            linear.fill(learned.inputs[slot], scratch.raw, scratch.phi)
+            place = remember(config, shared, series, row, batch, i, scratch)
             _step(config, learned, slot, series, row, place, scratch)
-            predicted = predict_number(line, moments, 0, float(scratch.output[0]))
-            series.predicted[row, place, 0] = predicted if moments[COUNT, 0] > 0.0 else math.nan
-            answers.predicted[i, 0] = series.predicted[row, place, 0]
-            answers.outcome[i] = PREDICTED
-            if math.isnan(y):
-                continue
-            _count(counters, numbers, LABELS_JOINED)
-        answers.error[i] = abs(y - answers.predicted[i, 0])
-        series.last[row, 0] = y
-        target[0] = y
-        learn_moments(moments, target)
-        _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
-        left = left_over(line, moments, 0, y)
-        _replay(config, config.loss, learned, slot, series, row, lag, left, scratch)
-        target[0] = left
-        learn_regression(line, target)
-
-
-@kernel
-def _join(
-    config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, row: int, batch: Batch, i: int,
-    answers: Predictions,
-) -> int:  # fmt: skip
-    """Find the prediction a label belongs to, say what it was, end its waiting; returns how long ago it was."""
-    out_of_line()
-    numbers = series.numbers[row]
-    lag = _find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
-    if lag < 0:
-        answers.outcome[i] = UNKNOWN
-        _count(shared.counters, numbers, LABELS_UNKNOWN)
-        return 0
-    place = (numbers[PREDICTIONS] - 1 - lag) % config.ring
-    _clear(series.ids[row], place)
-    answers.predicted_at[i] = series.times[row, place]
-    for k in range(series.predicted.shape[2]):
-        answers.predicted[i, k] = series.predicted[row, place, k]
-    if batch.times[i] - series.times[row, place] > config.ttl:
-        answers.outcome[i] = TOO_LATE
-        _count(shared.counters, numbers, LABELS_LATE)
-    else:
-        answers.outcome[i] = JOINED
-        _count(shared.counters, numbers, LABELS_JOINED)
-    return lag
-
-
-@kernel
-def _teaches(config: LabelledConfig, series: LabelledSeries, row: int, batch: Batch, i: int) -> bool:
-    """Whether the event has a label that will be learned from."""
-    if not batch.alone[i]:
-        return not math.isnan(batch.labels[i])
-    lag = _find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
-    if lag < 0:
-        return False
-    made_at = series.times[row, (series.numbers[row, PREDICTIONS] - 1 - lag) % config.ring]
-    return bool(batch.times[i] - made_at <= config.ttl)
-
-
-@kernel
-def classify(
-    config: LabelledConfig, shared: LabelledShared, series: LabelledSeries, scratch: LabelledScratch, batch: Batch,
-    numbers_of: Int64, answers: Predictions,
-) -> None:  # fmt: skip
-    """Classification. `numbers_of` says of every class in the batch's labels which one it is, -1 for a new one.
-
-    A new class gets the next number when its first label is learned from; when there is no number left, or its series
-    has brought its share of them, the event is refused and changes nothing.
-    """
-    counters = shared.counters
-    for i in range(len(batch.rows)):
-        row = batch.rows[i]
-        code = -1 if math.isnan(batch.labels[i]) else int(batch.labels[i])
-        numbers = series.numbers[row]
-        if _is_late(config, numbers, batch, i):
-            counters[LATE] += 1
-            answers.late[i] = True
-            continue
-        full, over = counters[CLASSES] == config.most_classes, numbers[BROUGHT] >= config.most_of_a_key
-        one_more = code >= 0 and numbers_of[code] < 0 and (full or over)
-        if one_more and _teaches(config, series, row, batch, i):
-            answers.outcome[i] = REFUSED if full else OVER_SHARE
-            continue
-        learned = series.learned if config.own_weights else shared.learned
-        slot = row if config.own_weights else 0
-        prepare(learned.weights, slot, scratch.initial)
-        _arrive(counters, numbers, batch, i)
-        lag = 0
-        if batch.alone[i]:
-            lag = _join(config, shared, series, row, batch, i, answers)
-            if answers.outcome[i] != JOINED:
-                continue
-        else:
-            learn_moments(learned.inputs[slot], batch.features[i])
-            fill(learned.inputs[slot], batch.features[i], scratch.phi)
-            place = _remember(config, shared, series, row, batch, i, scratch)
-            _step(config, learned, slot, series, row, place, scratch)
-            known = counters[CLASSES]
-            if known > 0:
-                _mix(learned, slot, known, scratch)
-            for k in range(config.most_classes):
-                series.predicted[row, place, k] = scratch.both[k] if k < known else math.nan
+            of = _predictor(learned, slot, _known(config.kind, counters), scratch)
+            _publish(config.kind, of, series.predicted[row, place])
+            for k in range(series.predicted.shape[2]):
                 answers.predicted[i, k] = series.predicted[row, place, k]
             answers.outcome[i] = PREDICTED
-            if code < 0:
+            if math.isnan(batch.labels[i]):
                 continue
-            _count(counters, numbers, LABELS_JOINED)
-        if numbers_of[code] < 0:
-            numbers_of[code] = counters[CLASSES]
-            counters[CLASSES] += 1
-            numbers[BROUGHT] += 1
-        label, known = numbers_of[code], counters[CLASSES]
-        if not math.isnan(answers.predicted[i, 0]):
-            top = 0
-            for k in range(known):
-                if answers.predicted[i, k] > answers.predicted[i, top]:
-                    top = k
-            answers.correct[i] = top == label
-            answers.error[i] = -math.log(LEAST)
-            if answers.predicted[i, label] > LEAST:  # not of a class that was unknown then
-                answers.error[i] = abs(math.log(answers.predicted[i, label]))
-        _recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
+            count(counters, numbers, LABELS_JOINED)
+        target[0] = _read_label(config.kind, counters, series, row, batch, i, numbers_of, answers)
+        recall(series, row, (numbers[PREDICTIONS] - 1 - lag) % config.ring, scratch.phi)
+        known = _known(config.kind, counters)
+        of = _predictor(learned, slot, known, scratch)
+        linear.leave_to_network(config.kind, of, target)
         loss = Loss(config.loss.kind, config.loss.delta, config.loss.targets, known)
-        _replay(config, loss, learned, slot, series, row, lag, float(label), scratch)
-        _mix(learned, slot, known, scratch)
-        line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
-        learn_trust(line, scratch.own[:known], scratch.output[:known], label)
-        learn_classification(line, scratch.own[:known], label)
+        _replay(config, loss, learned, slot, series, row, lag, target[0], scratch)
+        linear.learn(config.kind, of, target)
 
 
-@kernel
-def _mix(learned: Learned, slot: int, known: int, scratch: LabelledScratch) -> None:
-    """What line and network make of the known classes, to the first entries of `scratch.both`."""
-    out_of_line()
-    line = LinearModel(learned.line[slot], learned.covariance[slot], scratch.phi, scratch.gain, learned.trust[slot])
-    weigh(line, scratch.own[:known], scratch.output[:known], scratch.both[:known])
+# What regression and classification do not do alike. These functions are only called inside kernels.
+
+
+@chosen_by_type
+def _known(kind: Any, counters: Int64) -> int:
+    """How many outputs there are by now."""
+    raise NotImplementedError
+
+
+@overridden_by_type
+def _start_line(kind: Any, covariance: Float64, size: int) -> None:
+    """Give the line of a new slot the covariance it begins with, if that is not zero."""
+
+
+@overridden_by_type
+def _refuses(
+    kind: Any, config: LabelledConfig, counters: Int64, series: LabelledSeries, row: int, batch: Batch, i: int,
+    numbers_of: Int64, answers: Predictions,
+) -> bool:  # fmt: skip
+    """Whether the event is refused; then its outcome is in the answers."""
+    return False
+
+
+@chosen_by_type
+def _read_inputs(kind: Any, series: LabelledSeries, row: int, batch: Batch, i: int, raw: Float64) -> None:
+    """What the prediction is made from, to raw (inputs,)."""
+    raise NotImplementedError
+
+
+@chosen_by_type
+def _publish(kind: Any, of: Predictor, out: NDArray[np.floating]) -> None:
+    """What is said of the event, to out (outputs,); NaN where nothing is known yet."""
+    raise NotImplementedError
+
+
+@chosen_by_type
+def _read_label(
+    kind: Any, counters: Int64, series: LabelledSeries, row: int, batch: Batch, i: int, numbers_of: Int64,
+    answers: Predictions,
+) -> float:  # fmt: skip
+    """The label as a number, and how good its prediction was, to the answers."""
+    raise NotImplementedError
+
+
+@implements(_known, Regression)
+def _one(kind: Regression, counters: Int64) -> int:
+    return 1
+
+
+@implements(_start_line, Regression)
+def _start_covariance(kind: Regression, covariance: Float64, size: int) -> None:
+    least_squares.start_covariance(covariance, size, INITIAL)
+
+
+@implements(_read_inputs, Regression)
+def _read_features_and_last_label(
+    kind: Regression, series: LabelledSeries, row: int, batch: Batch, i: int, raw: Float64
+) -> None:
+    last = raw.size - 1
+    copy(batch.features[i], 0, last, raw, 0)
+    raw[last] = series.last[row, 0] if series.numbers[row, LABELS_JOINED] > 0 else math.nan
+
+
+@implements(_publish, Regression)
+def _publish_number(kind: Regression, of: Predictor, out: NDArray[np.floating]) -> None:
+    linear.predict(kind, of)
+    out[0] = of.predicted[0] if of.scales.targets[COUNT, 0] > 0.0 else math.nan
+
+
+@implements(_read_label, Regression)
+def _read_number(
+    kind: Regression, counters: Int64, series: LabelledSeries, row: int, batch: Batch, i: int, numbers_of: Int64,
+    answers: Predictions,
+) -> float:  # fmt: skip
+    y = batch.labels[i]
+    answers.error[i] = abs(y - answers.predicted[i, 0])
+    series.last[row, 0] = y
+    return float(y)
+
+
+@implements(_known, Classification)
+def _known_classes(kind: Classification, counters: Int64) -> int:
+    return int(counters[CLASSES])
+
+
+@implements(_refuses, Classification)
+def _refuses_class(
+    kind: Classification, config: LabelledConfig, counters: Int64, series: LabelledSeries, row: int, batch: Batch,
+    i: int, numbers_of: Int64, answers: Predictions,
+) -> bool:  # fmt: skip
+    """One class too many."""
+    if math.isnan(batch.labels[i]) or numbers_of[int(batch.labels[i])] >= 0:
+        return False
+    full = counters[CLASSES] == kind.outputs
+    if not full and series.numbers[row, BROUGHT] < config.most_of_a_key:
+        return False
+    if not teaches(config, series, row, batch, i):
+        return False
+    answers.outcome[i] = REFUSED if full else OVER_SHARE
+    return True
+
+
+@implements(_read_inputs, Classification)
+def _read_features(kind: Classification, series: LabelledSeries, row: int, batch: Batch, i: int, raw: Float64) -> None:
+    copy(batch.features[i], 0, raw.size, raw, 0)
+
+
+@implements(_publish, Classification)
+def _publish_probabilities(kind: Classification, of: Predictor, out: NDArray[np.floating]) -> None:
+    known = of.predicted.size
+    if known > 0:
+        linear.predict(kind, of)
+    for k in range(out.size):
+        out[k] = of.predicted[k] if k < known else math.nan
+
+
+@implements(_read_label, Classification)
+def _read_class(
+    kind: Classification, counters: Int64, series: LabelledSeries, row: int, batch: Batch, i: int, numbers_of: Int64,
+    answers: Predictions,
+) -> float:  # fmt: skip
+    """Number the class if it is new."""
+    code = int(batch.labels[i])
+    if numbers_of[code] < 0:
+        numbers_of[code] = counters[CLASSES]
+        counters[CLASSES] += 1
+        series.numbers[row, BROUGHT] += 1
+    label, predicted = numbers_of[code], answers.predicted[i]
+    if not math.isnan(predicted[0]):
+        top = 0
+        for k in range(counters[CLASSES]):
+            if predicted[k] > predicted[top]:
+                top = k
+        answers.correct[i] = top == label
+        answers.error[i] = -math.log(LEAST)
+        if predicted[label] > LEAST:  # not of a class that was unknown then
+            answers.error[i] = abs(math.log(predicted[label]))
+    return float(label)

@@ -17,6 +17,7 @@ from streamrnn.labelled.state import (
     COUNTERS,
     EVENTS,
     NEWEST,
+    Batch,
     LabelledConfig,
     LabelledScratch,
     LabelledSeries,
@@ -106,12 +107,12 @@ class LabelledModel(PartitionModel[Predictions]):
         row[1 : 1 + len(data)] = np.frombuffer(data, np.uint8)
 
     def _blank_answers(self, decoded: Decoded) -> Predictions:
-        return blank_predictions(len(decoded.keys), self._config.most_classes or 1)
+        return blank_predictions(len(decoded.keys), self._config.kind.outputs)
 
     def _fold(self, series: LabelledSeries, decoded: Decoded, part: slice, rows: Int64, answers: Predictions) -> None:
         labels = decoded.labels
         assert labels is not None
-        batch = kernels.Batch(
+        batch = Batch(
             rows,
             decoded.times[part],
             decoded.features[part],
@@ -126,9 +127,8 @@ class LabelledModel(PartitionModel[Predictions]):
             if number >= len(known):
                 self._name(number, name)
 
-    def _run(self, series: LabelledSeries, batch: kernels.Batch, numbers_of: Int64, answers: Predictions) -> None:
-        run = kernels.classify if self._classifies else kernels.regress
-        run(self._config, self.shared, series, self._scratch, batch, numbers_of, answers)
+    def _run(self, series: LabelledSeries, batch: Batch, numbers_of: Int64, answers: Predictions) -> None:
+        kernels.fold(self._config, self.shared, series, self._scratch, batch, numbers_of, answers)
 
     @staticmethod
     def newest_times(rows: LabelledSeries) -> Int64:
@@ -163,7 +163,7 @@ class LabelledModel(PartitionModel[Predictions]):
             )
         return EventInvalid(
             f"class {labels.classes[int(target[0])]!r} is one more than labels.max_classes = "
-            f"{self._config.most_classes}; known are {', '.join(self.classes):.200}"
+            f"{self._config.kind.outputs}; known are {', '.join(self.classes):.200}"
         )
 
     def statistics(self) -> dict[str, int]:
@@ -178,7 +178,7 @@ class LabelledModel(PartitionModel[Predictions]):
     def warm_up(self) -> None:
         """See `PartitionModel`."""
         none = np.zeros(0, np.int64)
-        batch = kernels.Batch(
+        batch = Batch(
             none, none, np.zeros((0, self._features)), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)
         )
-        self._run(self.series.arrays, batch, none, blank_predictions(0, self._config.most_classes or 1))
+        self._run(self.series.arrays, batch, none, blank_predictions(0, self._config.kind.outputs))

@@ -12,6 +12,8 @@ from streamrnn.cells import cell as interface
 from streamrnn.cells.dense import Dense, Network
 from streamrnn.kernels import least_squares
 from streamrnn.labelled import linear
+from streamrnn.labelled.classification import Classification
+from streamrnn.labelled.regression import Regression
 from streamrnn.learning import tbptt
 from streamrnn.learning.learner import LearnerSeries, Settings, make_settings, new_learner_series
 from streamrnn.learning.losses import Loss, make_loss
@@ -41,9 +43,21 @@ NUMBERS = 9
 NAME = 65  # bytes of a class's name in the state: its length, and the name
 
 
+class Batch(NamedTuple):
+    """The events of one call."""
+
+    rows: Int64  # (events,) row of each event's series
+    times: Int64  # (events,) microseconds since 1970
+    features: Float64  # (events, features), NaN where missing
+    labels: Float64  # (events,) the number, or the number of the class's text; NaN where missing
+    ids: Int64  # (events, 2), 0 where there is none
+    alone: NDArray[np.bool_]  # (events,) a label without features
+
+
 class LabelledConfig(NamedTuple):
     """Settings as numbers."""
 
+    kind: Any  # `Regression` or `Classification`
     cell: Any
     inputs: int  # the features, and for regression the label that came last
     settings: Settings  # of the replayed window
@@ -54,7 +68,6 @@ class LabelledConfig(NamedTuple):
     ttl: int  # microseconds
     own_weights: bool
     skip_late: bool
-    most_classes: int  # 0: regression
     most_of_a_key: int  # classes that one series may bring
 
 
@@ -125,9 +138,11 @@ def labelled_config(
     """The numbers for `features` features; `cell` makes the recurrent part for so many inputs, `ttl` is in
     microseconds, and without `most_classes` a number is predicted.
     """
-    inputs, outputs = features if most_classes else features + 1, most_classes or 1
+    kind = Classification(most_classes) if most_classes else Regression(1)
+    inputs = features if most_classes else features + 1
     return LabelledConfig(
-        cell=Network(cell(inputs), Dense(hidden_size, outputs)),
+        kind=kind,
+        cell=Network(cell(inputs), Dense(hidden_size, kind.outputs)),
         inputs=inputs,
         settings=make_settings(truncation_length=truncation_length, clip=linear.CLIP),
         loss=make_loss("cross_entropy", classes=most_classes) if most_classes else make_loss("squared"),
@@ -137,29 +152,29 @@ def labelled_config(
         ttl=ttl,
         own_weights=own_weights,
         skip_late=skip_late,
-        most_classes=most_classes,
         most_of_a_key=most_of_a_key,
     )
 
 
 def allocate(config: LabelledConfig, seed: int) -> tuple[LabelledShared, LabelledSeries, LabelledScratch]:
     """One new series and its partition; `seed` draws the network's first weights."""
-    cell, ring, inputs, outputs = config.cell, config.ring, config.inputs, config.most_classes or 1
+    cell, ring, inputs, outputs = config.cell, config.ring, config.inputs, config.kind.outputs
+    classes = outputs if isinstance(config.kind, Classification) else 0
     state = interface.state_size(cell)
     series = LabelledSeries(
         numbers=np.zeros((1, NUMBERS), np.int64),
         state=np.zeros((1, state), np.float32),
         ids=np.zeros((1, ring, 2), np.int64),
         times=np.zeros((1, ring), np.int64),
-        last=np.zeros((1, 0 if config.most_classes else 1)),
+        last=np.zeros((1, 0 if classes else 1)),
         inputs=np.zeros((1, ring, inputs), np.float32),
         states=np.zeros((1, ring, state), np.float32),
-        predicted=np.zeros((1, ring, outputs), np.float32 if config.most_classes else np.float64),
+        predicted=np.zeros((1, ring, outputs), np.float32 if classes else np.float64),
         learned=_new_learned(config, empty=not config.own_weights),
     )
     shared = LabelledShared(
         counters=np.zeros(len(COUNTERS), np.int64),
-        classes=np.zeros((config.most_classes, NAME), np.uint8),
+        classes=np.zeros((classes, NAME), np.uint8),
         learned=_new_learned(config, empty=config.own_weights),
     )
     scratch = LabelledScratch(
@@ -180,14 +195,15 @@ def allocate(config: LabelledConfig, seed: int) -> tuple[LabelledShared, Labelle
 
 def _new_learned(config: LabelledConfig, *, empty: bool) -> Learned:
     """One slot; `empty` keeps the shape's length and none of its room."""
-    outputs, m = (0, 0) if empty else (config.most_classes or 1, 1 + config.inputs)
+    outputs, m = (0, 0) if empty else (config.kind.outputs, 1 + config.inputs)
+    classifies = isinstance(config.kind, Classification)
     parameters = 0 if empty else tbptt.padded(interface.parameter_count(config.cell))
     w, first, second, good = (tbptt.aligned_zeros((1, parameters)) for _ in range(4))
     return Learned(
         inputs=np.zeros((1, 3, 0 if empty else config.inputs)),
         targets=np.zeros((1, 3, 0 if empty else 1)),
         line=np.zeros((1, outputs, m)),
-        covariance=np.zeros((1, outputs, m) if config.most_classes else (1, least_squares.packed_size(m))),
+        covariance=np.zeros((1, outputs, m) if classifies else (1, least_squares.packed_size(m))),
         trust=np.zeros((1, 0 if empty else 2)),
         weights=Weights(w, first, second, good, np.zeros((1, 0 if empty else UPDATE_COUNTERS), np.int64)),
     )

@@ -16,6 +16,7 @@ HEAVY = ("kafka", "numba", "pandas", "river", "scipy", "starlette", "uvicorn", "
 
 NUMERICS = {"kernels", "cells", "learning", "anomaly", "forecasting"}
 BOTTOM = {"errors", "__init__"}
+LINES = {"labelled.linear", "labelled.regression", "labelled.classification"}
 TASKS = {"anomaly", "forecasting", "labelled"}
 MAY_IMPORT = {
     "errors": set(),
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "runtime.stepper": BOTTOM | {"config", "records", "state"},
     "runtime": BOTTOM | {"config", "records", "state", "connectors.base"},
     "frames": BOTTOM | {"config", "forecasting", "kernels.jit", "records", "state"},
-    "estimators": BOTTOM | NUMERICS | {"labelled.linear", "state.arrays"},
+    "estimators": BOTTOM | NUMERICS | LINES | {"state.arrays"},
     "notify": BOTTOM | {"config", "records", "connectors.base", "connectors.requests"},
     "flink": BOTTOM | {"config", "records", "runtime"},
     "evaluation": BOTTOM

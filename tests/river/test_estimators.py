@@ -235,9 +235,9 @@ def test_a_missing_target_teaches_nothing_and_moves_the_state(missing: Any) -> N
         model = kind()
         for x, y in events(kind, 30):
             model.learn_one(x, y)
-        line, state = model._net.line.weights.copy(), model.hidden_state
+        line, state = model._net.predictor.line.weights.copy(), model.hidden_state
         model.learn_one({"a": 1.0, "b": 1.0}, missing)
-        assert np.array_equal(model._net.line.weights, line)
+        assert np.array_equal(model._net.predictor.line.weights, line)
         assert not np.array_equal(model.hidden_state, state)
 
 

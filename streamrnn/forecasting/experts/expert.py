@@ -1,9 +1,9 @@
-"""The interface of an expert of the next step, and how a kernel finds the code of the one it was given.
+"""The interface of an expert of the next step.
 
-An expert is a small NamedTuple of constants, such as `Median(values=9)`; as with cells, its *type* picks the code, and
-numba compiles one call for each expert of `registry.py`. Its answer is a step over the last value, in sigmas of
-`scaling.py`: 0 says that the value stays where it is, NaN that it knows nothing yet and is to be left out. What it
-remembers of a target are float32 numbers at seen.f[o:], zeros when the target begins.
+An expert is a small NamedTuple of constants, such as `Median(values=9)`; as with cells, its *type* picks the code
+(`kernels/by_type.py`), and numba compiles one call for each expert of `registry.py`. Its answer is a step over the last
+value, in sigmas of `scaling.py`: 0 says that the value stays where it is, NaN that it knows nothing yet and is to be
+left out. What it remembers of a target are float32 numbers at seen.f[o:], zeros when the target begins.
 
 To add an expert: write one file with a NamedTuple and the functions marked `@implements(...)`, as in `median.py`, and
 name it in `registry.py`.
@@ -11,14 +11,15 @@ name it in `registry.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.layout import Layout
+from streamrnn.kernels.by_type import chosen_by_type, code_of
+from streamrnn.kernels.by_type import implements as implements
 from streamrnn.kernels.jit import CALLEE_OPTIONS
 
 Float64 = NDArray[np.float64]
@@ -26,11 +27,8 @@ Float32 = NDArray[np.float32]
 Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 ROOM: Final = 64
-
-_CODE: dict[tuple[str, type], Callable[..., Any]] = {}
 
 
 class Seen(NamedTuple):
@@ -49,20 +47,17 @@ class Seen(NamedTuple):
     room: Float64  # (ROOM,) to work in; nothing in it is kept
 
 
-def implements(generic: Callable[..., Any], kind: type) -> Callable[[Function], Function]:
-    """Mark a function as what `generic` means for experts of type `kind`, in Python and in kernels."""
+def _remembers_nothing(expert: Any) -> int:
+    return 0
 
-    def register(function: Function) -> Function:
-        _CODE[generic.__name__, kind] = function
-        return function
 
-    return register
+def _learns_nothing(expert: Any, seen: Seen, o: int, came: float) -> None:
+    pass
 
 
 def size(expert: Any) -> int:
     """How many float32 numbers the expert remembers of a target; 0 unless implemented."""
-    found = _CODE.get(("size", type(expert)))
-    return 0 if found is None else int(found(expert))
+    return int(code_of(size, expert, _remembers_nothing)(expert))
 
 
 def step(expert: Any, seen: Seen, o: int) -> float:
@@ -75,23 +70,9 @@ def learn(expert: Any, seen: Seen, o: int, came: float) -> None:
     raise NotImplementedError("only inside a kernel")
 
 
-def learn_nothing(expert: Any, seen: Seen, o: int, came: float) -> None:
-    """What most experts do."""
-
-
-@overload(step, strict=False, jit_options=CALLEE_OPTIONS)
-def _choose_step(expert: Any, seen: Any, o: Any) -> Any:
-    return _CODE.get(("step", getattr(expert, "instance_class", type(None))))
-
-
-@overload(learn, strict=False, jit_options=CALLEE_OPTIONS)
-def _choose_learn(expert: Any, seen: Any, o: Any, came: Any) -> Any:
-    return _CODE.get(("learn", getattr(expert, "instance_class", type(None))), learn_nothing)
-
-
-@overload(size, strict=False, jit_options=CALLEE_OPTIONS)
-def _choose_size(expert: Any) -> Any:
-    return _CODE.get(("size", getattr(expert, "instance_class", type(None))), lambda expert: 0)
+chosen_by_type(size, _remembers_nothing)
+chosen_by_type(step)
+chosen_by_type(learn, _learns_nothing)
 
 
 def all_steps(experts: Any, seen: Seen, o: int, out: Float64, e: int) -> int:
