@@ -12,6 +12,7 @@ from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.reading.look import Look
 from streamrnn.connectors.reading.point_lines import SPOKEN
 from streamrnn.errors import ConnectorError
+from streamrnn.runtime.task import task_of
 
 _MOST = 40
 _UNITS = ((604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"))
@@ -114,10 +115,8 @@ def _lines(found: Look, config: Config) -> Iterator[str]:
     yield f"key        {' and '.join(layout.keys) or 'none: one series'}" + (
         f" ({seen.series:,} series in the rows looked at)" if layout.keys else ""
     )
-    if config.labelled:
-        yield f"label      {config.event.label}"
-    else:
-        yield f"targets    {_listed(layout.targets)}"
+    learned, names = task_of(config.model_copy(update={"event": found.event})).learned
+    yield f"{learned:<10} {_listed(names)}"
     if layout.features:
         yield f"features   {_listed(layout.features)}"
     if config.event.future:

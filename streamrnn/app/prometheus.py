@@ -10,7 +10,7 @@ from rich.console import Console
 from streamrnn.app.dead_letter_log import DeadLetterLog
 from streamrnn.app.learn import Learned, Say, empty_folder, fold_all
 from streamrnn.app.run import prepare, stopping
-from streamrnn.app.terminal import RecoveryLog, Scoring, summary
+from streamrnn.app.terminal import RecoveryLog, Scoring
 from streamrnn.config.tree import Config
 from streamrnn.connectors.prometheus import PrometheusConnector
 from streamrnn.errors import ConfigurationError
@@ -63,7 +63,7 @@ def run_prometheus(
     with connector, ExitStack() as stack:
         stop = stack.enter_context(stopping())
         monitor = stack.enter_context(monitoring(task))
-        scoring, decoder = Scoring(task.scorecard()), task.decoder()
+        scoring, decoder = Scoring(task), task.decoder()
         prepare(task, console, quiet=quiet, decoder=decoder)
         observers = Observers(scoring, RecoveryLog(console), DeadLetterLog(), monitor)
         worker = Worker(
@@ -75,7 +75,7 @@ def run_prometheus(
             console.print(f"{config.prometheus.query} at {config.prometheus.url}{end}", markup=False, highlight=False)
         worker.run()
     if not quiet:
-        console.print(summary(scoring.scorecard, scoring.seconds))
+        console.print(scoring.table())
 
 
 def learn_prometheus(config: Config, folder: Path, say: Say) -> Learned:

@@ -21,15 +21,13 @@ from streamrnn.app.dead_letter_log import DeadLetterLog
 from streamrnn.app.feedback import command
 from streamrnn.app.refusals import RefusalLog
 from streamrnn.app.spread_keys import SpreadKeys
-from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring, summary
+from streamrnn.app.terminal import FileProgress, LiveView, RecoveryLog, Scoring
 from streamrnn.config.tree import Config
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.files import FileConnector
 from streamrnn.connectors.memory import MemoryConnector, MemoryLog
 from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.connectors.rows_to_come import look_ahead
-from streamrnn.evaluation import Scorecard
-from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.monitor.launch import DEMO_PORTS, can_serve, monitoring
 from streamrnn.records.events import EventDecoder
 from streamrnn.records.log import Partition
@@ -78,7 +76,7 @@ def run_file(
     console: Console,
     quiet: bool,
     settings: Path | None = None,
-) -> Scorecard | LabelScorecard:
+) -> None:
     """Process files (none: standard input) to their end, or until asked to stop; `settings` is the configuration's."""
     state = config.state.directory
     connector = FileConnector(
@@ -97,7 +95,7 @@ def run_file(
                 console.print(note, style="dim", markup=False, highlight=False)
         refusals = RefusalLog()
         fresh = not connector.delivered() or connector.committed(connector.partition) is None
-        scoring = Scoring(task.scorecard())
+        scoring = Scoring(task)
         observers: list[Observer] = [scoring, RecoveryLog(console), refusals]
         progress = connector.progress
         if progress is not None and console.is_terminal and not quiet:
@@ -120,7 +118,7 @@ def run_file(
         worker.run()
         waiting = connector.waiting
     if not quiet:
-        console.print(summary(scoring.scorecard, scoring.seconds))
+        console.print(scoring.table())
         for line in refusals.refusals.report(rows):
             console.print(line, markup=False, highlight=False)
         if waiting and not stop.is_set():
@@ -138,7 +136,6 @@ def run_file(
     if not quiet and stop.is_set():
         again = "run the same command again to go on" if state else "with --state DIR it could be resumed"
         console.print(f"stopped before the end of the input; {again}")
-    return scoring.scorecard
 
 
 def rows_at_once(config: Config) -> int:
@@ -158,7 +155,7 @@ def run_service(config: Config, *, console: Console, quiet: bool, settings: Path
     answered = config.connector.name is None and not config.labelled  # by feedback on alerts
     feedback = command(config, settings) if answered else None
     with stopping() as stop, monitoring(task, feedback=feedback) as monitor:
-        scoring = Scoring(task.scorecard())
+        scoring = Scoring(task)
         decoder = task.decoder(read=reader_of(config))
         prepare(task, console, quiet=quiet, decoder=decoder, kafka=config.connector.name is None)
 
@@ -171,7 +168,7 @@ def run_service(config: Config, *, console: Console, quiet: bool, settings: Path
             console.print(f"{what}; Ctrl-C stops", markup=False, highlight=False)
         worker.run()
     if not quiet:
-        console.print(summary(scoring.scorecard, scoring.seconds))
+        console.print(scoring.table())
 
 
 def _service(config: Config) -> tuple[Callable[[], Connector], str]:
@@ -238,7 +235,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     with stopping() as stop, ExitStack() as stack:
         task = task_of(config)
         prepare(task, console, quiet=False)
-        scoring = Scoring(task.scorecard())
+        scoring = Scoring(task)
         browse = None if headless else console
         monitor = stack.enter_context(monitoring(task, browse, ports=ports, faults=faults))
         observers: list[Observer] = [scoring, monitor, faults]
@@ -262,7 +259,7 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
         player.start()
         worker.run()
         player.join(timeout=2)
-    console.print(summary(scoring.scorecard, scoring.seconds))
+    console.print(scoring.table())
     console.print(faults.summary())
 
 

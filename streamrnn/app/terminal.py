@@ -15,60 +15,22 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 from rich.text import Text
 
-from streamrnn.evaluation import Scorecard
-from streamrnn.labelled.scorecard import LabelScorecard
 from streamrnn.records.log import Partition
 from streamrnn.runtime.observer import Observer, Step
 from streamrnn.runtime.recovery import Progress as RecoveryProgress
+from streamrnn.runtime.task import Task
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _LEAST_RECENT, _MOST_RECENT = 8, 40
 """Values of a series in the live view."""
 
 
-def summary(scorecard: Scorecard | LabelScorecard, seconds: float) -> Table:
-    """The closing table: what was processed and how good it was."""
-    if isinstance(scorecard, LabelScorecard):
-        return _label_summary(scorecard, seconds)
-    table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
-    for name in ("target", "MAE", "skill vs persistence", "MSE skill", "interval coverage"):
-        table.add_column(name, justify="left" if name == "target" else "right")
-    for name, scored, mae, skill, squared, coverage in zip(
-        scorecard.names, scorecard.scored, scorecard.mae, scorecard.skill, scorecard.mse_skill, scorecard.coverage,
-        strict=True,
-    ):  # fmt: skip
-        row = (f"{mae:.4g}", f"{skill:+.1%}", f"{squared:+.1%}", f"{coverage:.1%}") if scored else ("-",) * 4
-        table.add_row(Text(name), *row)
-    table.caption = f"alerts: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
-    if scorecard.feedback:
-        said = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(scorecard.feedback.items()))
-        table.caption += f"   feedback: {said}"
-    table.caption_justify = "left"
-    return table
-
-
-def _label_summary(scorecard: LabelScorecard, seconds: float) -> Table:
-    table = Table(title=f"{scorecard.events:,} events in {seconds:.1f} s", title_justify="left")
-    measures = ("accuracy", "log loss") if scorecard.classifies else ("MAE",)
-    for name in ("label", "predictions", "labels", *measures):
-        table.add_column(name, justify="left" if name == "label" else "right")
-    scores = [f"{scorecard.mean_error:.4g}"]
-    if scorecard.classifies:
-        scores.insert(0, f"{scorecard.accuracy:.1%}")
-    counts = f"{scorecard.predictions:,}", f"{scorecard.scored:,}"
-    table.add_row(Text(scorecard.name), *counts, *(scores if scorecard.scored else ["-" for _ in measures]))
-    table.caption = (
-        f"labels late: {scorecard.late:,}   unknown: {scorecard.unknown:,}   dead letters: {scorecard.dead_letters:,}"
-    )
-    table.caption_justify = "left"
-    return table
-
-
 class Scoring(Observer):
     """Keeps the scorecard and the time."""
 
-    def __init__(self, scorecard: Scorecard | LabelScorecard) -> None:
-        self.scorecard = scorecard
+    def __init__(self, task: Task) -> None:
+        self.scorecard = task.scorecard()
+        self._task = task
         self._started: float | None = None
 
     @property
@@ -81,6 +43,17 @@ class Scoring(Observer):
         if self._started is None:
             self._started = time.monotonic() - step.seconds
         self.scorecard.add(step.decoded, step.answers, len(step.unusable))
+
+    def table(self) -> Table:
+        """The closing table: what was processed and how good it was."""
+        summary = self._task.summary(self.scorecard)
+        title = f"{self.scorecard.events:,} events in {self.seconds:.1f} s"
+        table = Table(title=title, title_justify="left", caption=summary.below, caption_justify="left")
+        for number, name in enumerate(summary.columns):
+            table.add_column(name, justify="right" if number else "left")
+        for name, *scores in summary.rows:
+            table.add_row(Text(name), *scores)
+        return table
 
 
 class FileProgress(Observer):

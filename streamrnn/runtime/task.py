@@ -53,6 +53,14 @@ class Shown(NamedTuple):
     labels: LabelErrors | None = None
 
 
+class Summary(NamedTuple):
+    """The scores of a run, for a person: a table, whose first column is a name, and what stands below it."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    below: str
+
+
 class Task(ABC):
     """What is learned from one configuration's events."""
 
@@ -80,6 +88,15 @@ class Task(ABC):
     @abstractmethod
     def scorecard(self) -> Scorecard | LabelScorecard:
         """Running scores, at zero."""
+
+    @abstractmethod
+    def summary(self, scorecard: Any) -> Summary:
+        """What the scorecard of this task says."""
+
+    @property
+    @abstractmethod
+    def learned(self) -> tuple[str, tuple[str, ...]]:
+        """What `check` calls the fields that are learned, and their names."""
 
     @property
     @abstractmethod
@@ -115,6 +132,26 @@ class ForecastTask(Task):
     def scorecard(self) -> Scorecard:
         """See `Task.scorecard`."""
         return Scorecard(targets_of(self.config.event))
+
+    def summary(self, scorecard: Scorecard) -> Summary:
+        """See `Task.summary`."""
+        rows: list[tuple[str, ...]] = []
+        for name, scored, mae, skill, squared, coverage in zip(
+            scorecard.names, scorecard.scored, scorecard.mae, scorecard.skill, scorecard.mse_skill, scorecard.coverage,
+            strict=True,
+        ):  # fmt: skip
+            scores = (f"{mae:.4g}", f"{skill:+.1%}", f"{squared:+.1%}", f"{coverage:.1%}") if scored else ("-",) * 4
+            rows.append((name, *scores))
+        below = f"alerts: {scorecard.anomalies:,}   dead letters: {scorecard.dead_letters:,}"
+        if scorecard.feedback:
+            told = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(scorecard.feedback.items()))
+            below += f"   feedback: {told}"
+        return Summary(("target", "MAE", "skill vs persistence", "MSE skill", "interval coverage"), rows, below)
+
+    @property
+    def learned(self) -> tuple[str, tuple[str, ...]]:
+        """The targets."""
+        return "targets", targets_of(self.config.event)
 
     @property
     def taught_by(self) -> tuple[str, ...]:
@@ -156,6 +193,24 @@ class LabelTask(Task):
     def scorecard(self) -> LabelScorecard:
         """See `Task.scorecard`."""
         return LabelScorecard(self.config.event.label)
+
+    def summary(self, scorecard: LabelScorecard) -> Summary:
+        """See `Task.summary`."""
+        scores = {"MAE": f"{scorecard.mean_error:.4g}"}
+        if scorecard.classifies:
+            scores = {"accuracy": f"{scorecard.accuracy:.1%}", "log loss": f"{scorecard.mean_error:.4g}"}
+        shown = scores.values() if scorecard.scored else ("-" for _ in scores)
+        row = (scorecard.name, f"{scorecard.predictions:,}", f"{scorecard.scored:,}", *shown)
+        below = (
+            f"labels late: {scorecard.late:,}   unknown: {scorecard.unknown:,}   "
+            f"dead letters: {scorecard.dead_letters:,}"
+        )
+        return Summary(("label", "predictions", "labels", *scores), [row], below)
+
+    @property
+    def learned(self) -> tuple[str, tuple[str, ...]]:
+        """The label."""
+        return "label", (self.config.event.label,)
 
     @property
     def taught_by(self) -> tuple[str, ...]:
