@@ -8,7 +8,8 @@ an alert that opens elsewhere is *false*.
 
 Points: the area under precision and recall of the strength over all events (AUC-PR, average precision), and VUS-PR
 (Paparrizos et al. 2022, "Volume under the surface"): the same with labels that fade over l events on either side of a
-window as sqrt(1 - distance / l), recall times the share of windows found at all, averaged over l from 0 to `BUFFER`.
+window as sqrt(1 - distance / (l + 1)), recall times the share of windows found at all, averaged over the l of
+`BUFFERS`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ Mask = npt.NDArray[np.bool_]
 Window = tuple[int, int]
 
 EARLY = 3  # events
-BUFFER = 20  # events
-BUFFERS = (0, 5, 10, 15, 20)
+BUFFERS = (0, 5, 10, 15, 20)  # events
 
 
 class Judged(NamedTuple):

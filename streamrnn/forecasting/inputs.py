@@ -108,11 +108,6 @@ def load_inputs(t: Int16, at: int, inputs: Floats) -> None:
 FACTORS: Final = 6
 
 
-def periodic_count(harmonics: int) -> int:
-    """How many products `fill_periodic` writes."""
-    return FACTORS * 2 * harmonics
-
-
 @kernel
 def fill_periodic(out: Floats, o: int, inputs: Floats, seasons: int, harmonics: int) -> None:
     """At out[o]: products of the first season's Fourier pairs with six inputs: level, three increments,

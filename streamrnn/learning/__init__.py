@@ -1,1 +1,1 @@
-"""From residuals to weight updates: losses, truncated back-propagation and forward gradients, optimizers, guards."""
+"""From residuals to weight updates: losses, truncated back-propagation, optimizers, guards."""

@@ -19,7 +19,7 @@ class Step(NamedTuple):
 
     partition: Partition
     decoded: Decoded
-    answers: Any  # the task's: `forecasts.Answers`, or `labelled.records.Predictions`
+    answers: Any  # the task's: `forecasting.answers.Answers`, or `labelled.answers.Predictions`
     unusable: Sequence[tuple[Record, EventError]]  # the dead letters
     model: PartitionModel[Any]
     offset: int  # next to read

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,6 @@ from streamrnn.state.partition_model import PartitionModel
 
 if TYPE_CHECKING:
     from streamrnn.forecasting.model import ForecastModel
-
-
-class Scores(Protocol):
-    """Running scores over all series."""
-
-    def add(self, decoded: Decoded, answers: Any, dead_letters: int) -> None:
-        """Count one processed batch."""
 
 
 class LabelErrors(NamedTuple):

@@ -1,7 +1,7 @@
 """What every model of a partition has in common: rows of state per series, snapshot and restore, eviction, digest.
 
-What is folded into the rows, and what is answered, is the task's own: `model.py` forecasts, `labelled/model.py` learns
-from labels. `tasks.py` picks by the configuration.
+What is folded into the rows, and what is answered, is the task's own: `forecasting/model.py` forecasts,
+`labelled/model.py` learns from labels. `runtime/task.py` picks by the configuration.
 """
 
 from __future__ import annotations

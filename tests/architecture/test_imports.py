@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -117,6 +118,24 @@ def test_the_arrows_point_one_way(room: str) -> None:
 
 def test_every_room_but_the_app_has_a_rule() -> None:
     assert {room for room in ROOMS if rule_of(room) is None} == {"app", "__init__", "__main__"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_files_that_docstrings_and_comments_name_are_there(room: str) -> None:
+    root = PACKAGE.parent
+    there = {
+        str(path.relative_to(root))
+        for part in ("streamrnn", "tests", "benchmarks")
+        for path in root.glob(f"{part}/**/*.py")
+    }
+    foreign = {"sweeper.py"}  # NAB's own
+    gone = [
+        f"{module_of(file)}: {name}"
+        for file in files_of(room)
+        for name in re.findall(r"[\w/]+\.py\b", file.read_text(encoding="utf-8"))
+        if name not in foreign and not any(f"/{path}".endswith(f"/{name}") for path in there)
+    ]
+    assert not gone
 
 
 @pytest.mark.parametrize("room", ROOMS)
