@@ -68,8 +68,16 @@ def test_a_walk_touches_as_many_files_as_it_says(copy: Copy, title: str) -> None
     assert len(copy.touched[title]) == FILES[title]
 
 
+@pytest.mark.parametrize("check", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)])
+def test_lint_and_types_accept_what_was_written(copy: Copy, check: tuple[str, ...]) -> None:
+    files = sorted({path for paths in copy.touched.values() for path in paths})
+    command = [sys.executable, "-m", *check, *files]
+    done = subprocess.run(command, cwd=copy.folder, env=os.environ | copy.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_cell_forecasts_and_the_field_is_in_every_record(records: tuple[list[Any], Any]) -> None:
-    assert [record["count"] for record in records[0]] == list(range(1, 301))
+    assert [record["event_count"] for record in records[0]] == list(range(1, 301))
     assert all(record["targets"]["value"]["forecast"][0]["mean"] is not None for record in records[0])
 
 
