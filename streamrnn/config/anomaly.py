@@ -29,7 +29,7 @@ FalseAlarmsOrNumber = Annotated[FalseAlarms, BeforeValidator(_number_alone, json
 
 
 class Limit(Section):
-    """What a target is not meant to cross."""
+    """Limits of a target, for early warnings."""
 
     lower: float | None = Field(None, allow_inf_nan=False)
     upper: float | None = Field(None, allow_inf_nan=False)
@@ -67,20 +67,20 @@ Direction = Literal["both", "high", "low"]
 
 
 class AlertOverride(Section):
-    """What an alert of some series is instead; what is left out is as for all."""
+    """Rules for the alerts of some series; what is left out is as for all series."""
 
     keys: Annotated[str, Field(min_length=1)]
     """Which series: a name, or a pattern with `*`, `?` and `[..]`. The first override that fits counts."""
     direction: Direction | None = None
     min_deviation: MinDeviation | None = None
     only_if_lasting: Annotated[float, BeforeValidator(seconds_of), Field(ge=0, le=LONGEST)] | None = None
-    """`0` where the others have to last."""
+    """`0`: alerts of these series open at once."""
     threshold: float | None = Field(None, ge=0, le=1)
     expected_false_alarms: FalseAlarmsOrNumber | None = None
 
 
 class AnomalyConfig(Section):
-    """When strange events become an alert, and what is foretold (docs/anomalies.md)."""
+    """When unusual events become an alert, and when to warn before a limit is crossed (docs/anomalies.md)."""
 
     threshold: float | None = Field(None, ge=0, le=1)
     """An alert opens from this `score` on; default: as `expected_false_alarms` asks."""
@@ -89,7 +89,7 @@ class AnomalyConfig(Section):
     new_normal_after: Seconds | None = None
     """A fault that lasts this long is the new normal; default: a day, or 500 events where these are shorter."""
     direction: Direction = "both"
-    """Which values are alerts: too `high`, too `low`, or both. Frozen and missing values and gaps have no side."""
+    """Which values open alerts: too `high`, too `low`, or both. Frozen or missing values and gaps always do."""
     min_deviation: MinDeviation = Deviation()
     """How far off a value must be to open an alert: in units of the target (`5`), or of what was expected (`"10%"`)."""
     only_if_lasting: Seconds | None = None

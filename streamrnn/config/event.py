@@ -19,7 +19,7 @@ MOST_FUTURE: Final = 16
 
 
 class IgnoredRange(Section):
-    """Events that are forecast, but neither learned from nor alerted on: a deployment, a test of load."""
+    """Events that are forecast, but neither learned from nor alerted on: a deployment, a load test."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -28,7 +28,7 @@ class IgnoredRange(Section):
     end: datetime = Field(alias="to")
     """The first moment that is not ignored any more."""
     keys: Annotated[str, Field(min_length=1)] = "*"
-    """Of these series: a name or a pattern with `*`, `?` and `[..]`."""
+    """For these series: a key, or a pattern with `*`, `?` and `[..]`."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -72,9 +72,9 @@ class EventConfig(Section):
     features: Names = ()
     """Further numeric fields the model may use; they are inputs, not forecast."""
     future: Names = ()
-    """Of the features those whose values are known ahead (a weather forecast, a price, a promotion); an event gives
-    them for its steps to come: `"future": {"temperature": [21.5, 22, ...]}`. They are features without being named
-    there again (docs/future.md)."""
+    """Features whose future values are known (a weather forecast, a price, a promotion); an event gives them for the
+    steps to come: `"future": {"temperature": [21.5, 22, ...]}`. They need not be named in `features` as well
+    (docs/future.md)."""
     id: str = "id"
     """With `task: regression` or `classification`: field with the name under which a prediction's label comes later."""
     label: str = "label"

@@ -1,4 +1,4 @@
-"""The section of Kafka: the broker, the topics, the group, how to log in."""
+"""The section `kafka`: the broker, the topics, the consumer group, how to log in."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ class KafkaConfig(Section):
     create_topics: bool = True
     """Create missing output, alerts, dead-letter and changelog topics."""
     replication_factor: int = Field(-1, ge=-1)
-    """Of topics we create; -1: the broker's default."""
+    """Of topics that are created; -1: the broker's default."""
     delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
     """Whether everything a step produces is one transaction."""
     placement: Literal["input", "key"] = "input"
-    """Partition of what is written: the number of the event's own, where the topic has as many partitions as the input
-    (else as `key`); or where every Kafka client puts the record's key (murmur2)."""
+    """Partition of an output record: that of its event, where the topic has as many partitions as the input (else as
+    `key`); or the one that every Kafka client gives the record's key (murmur2)."""
     record_time: Literal["event", "processing"] = "event"
-    """Timestamp of what is written: the event's time (a topic's retention counts from it), or when it is written."""
+    """Timestamp of an output record: the event's time (a topic's retention counts from it), or the time of writing."""
     client_id: str = "streamrnn"
     group_instance_id: str | None = None
     """Static membership: a name that stays with this worker over restarts."""
     start: Start = "earliest"
-    """Where a partition begins that was never committed; a time: at its first record with no earlier timestamp. A
-    partition that is added later begins at its first record."""
+    """Where to begin in a partition without a committed offset; a time: at the first record with that timestamp or a
+    later one. A partition that is added later is read from its first record."""
     max_poll_records: int = Field(2000, ge=1)
     """Upper bound of one micro-batch, which is one transaction."""
     snapshot_slice: int = Field(1 << 20, ge=1)
-    """Bytes of a snapshot that one commit carries, or as many as it has of outputs if these are more: what is left
-    comes with the next commits, so that no event waits for a whole snapshot."""
+    """Bytes of a snapshot that one commit carries at most (or as many as its outputs have, if that is more); the rest
+    goes with the next commits, so that no event waits for a whole snapshot."""
     broker_timeout: Seconds = 30.0
     """No answer for this long is fatal: exit and let the supervisor restart."""
     session_timeout: Seconds = 45.0
-    """The group gives a silent worker's partitions away after this long."""
+    """A worker that sends no heartbeat for this long loses its partitions."""
     max_poll_interval: Seconds = 60.0
-    """And a worker's that does not come back for records after this long."""
+    """A worker that does not poll for this long loses its partitions."""
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = "none"
-    """Of what we write; every codec is read, whatever this says."""
+    """Codec of the records that are written; records of every codec are read."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     client_rack: str | None = None
     """Where this worker is, as `broker.rack` names it: events are fetched from a replica there, if brokers do so."""

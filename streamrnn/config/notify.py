@@ -28,7 +28,7 @@ OWN = frozenset({"input_topic", "input_topics", "input_pattern", "output_topic",
 
 
 class Limit(Section):
-    """So many notifications in so much time; what comes on top waits and is told together."""
+    """At most this many notifications in this time; further alerts wait and are sent together."""
 
     number: int = Field(ge=1)
     per: Seconds
@@ -150,25 +150,25 @@ class AppriseConfig(Section):
 
 
 class ReceiverConfig(Section):
-    """Who is told, and how much at once. Exactly one of `alertmanager`, `webhook` and `apprise`."""
+    """Who is notified, and how often. Exactly one of `alertmanager`, `webhook` and `apprise`."""
 
     alertmanager: AlertmanagerConfig | None = None
     webhook: WebhookConfig | None = None
     apprise: AppriseConfig | None = None
     group_by: tuple[Literal["key", "kind", "target", "channel", "topic", "partition"], ...] = ()
-    """Alerts that differ in these are told apart; default: all in one."""
+    """Alerts that differ in one of these go into separate notifications; default: all go into one."""
     group_wait: Seconds | None = None
     """How long the first alert of a group waits for others. Default: 10 s; Alertmanager, which groups itself: 1 s."""
     group_interval: Seconds | None = None
     """Between two notifications of one group. Default: a minute; Alertmanager: 1 s."""
     limit: Annotated[Limit | None, BeforeValidator(_limit)] = None
-    """Such as `30 per 1h`; what comes on top waits and is told together."""
+    """Such as `30 per 1h`; further alerts wait and are sent together."""
     retry: Seconds = 1.0
-    """After a failure, doubled with each further one up to five minutes."""
+    """Wait before trying again after a failure; doubled with each further failure, up to five minutes."""
     give_up: Seconds = 86_400.0
-    """What cannot be delivered for this long is a dead letter; until then nothing after it is forgotten."""
+    """What cannot be delivered for this long becomes a dead letter; until then all later alerts are kept."""
     resolved: bool = True
-    """Whether it is told when an alert is over."""
+    """Whether the end of an alert is sent, too."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -192,7 +192,7 @@ class RouteConfig(Section):
 
 
 class MuteConfig(Section):
-    """When alerts that open are not told. One that is still open when the window is over is told then."""
+    """A window in which alerts that open are held back. One that is still open at its end is sent then."""
 
     keys: Names = ("*",)
     kinds: tuple[Kind, ...] = ("anomaly", "warning")

@@ -1,4 +1,4 @@
-"""The section of a query of Prometheus that is read as a log."""
+"""The section `prometheus`: a query that is read as a log."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class PrometheusConfig(Section):
     url: str | None = Field(None, pattern=r"^https?://[^\s?#]+$")
     """Address of the server, without `/api/v1`; default: none is read."""
     query: str | None = Field(None, min_length=1)
-    """In PromQL; a series of the answer is a series here, its value `value`."""
+    """In PromQL; every time series of the result is a series, with the target `value`."""
     step: Seconds = 60.0
-    """Between two moments that are asked for; whole milliseconds."""
+    """Time between two samples of the query; whole milliseconds."""
     begin: Moment | None = None
-    """The first moment, without a state; default: now."""
+    """Time of the first sample where there is no state yet; default: now."""
     until: Moment | None = None
-    """The moment before which the log ends; default: it does not."""
+    """The log ends before this time; default: it has no end."""
     delay: Seconds = 30.0
-    """How old a moment is before it is read: samples may come late, and what was read is not read again."""
+    """How long after its time a sample is read: samples may come late, and none is read twice."""
     by: Names = ()
     """Labels whose values are the key of a series; default: its name and all its labels."""
     token: SecretStr | None = None
@@ -39,7 +39,7 @@ class PrometheusConfig(Section):
     ca_file: FilePath | None = None
     """Certificates to trust with https; default: the system's."""
     timeout: Seconds = 30.0
-    """For one answer."""
+    """How long to wait for an answer."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -21,12 +21,12 @@ from streamrnn.errors import ConfigurationError
 
 
 class FileConfig(Section):
-    """How files are read (`run --input`, `evaluate`, `produce`, `check FILE`) where the look shall not decide."""
+    """How files are read (`run --input`, `evaluate`, `produce`, `check FILE`); what is not set is detected."""
 
     keys: Names = ()
     """Columns that together are the series key; one alone is `event.key`."""
     name_is_key: bool = False
-    """Of several files each is a series, whose key is the file's name without its suffixes."""
+    """Each of several files is one series; its key is the file's name without suffixes."""
     exclude: Names = ()
     """Columns to leave out."""
     missing: Names = ()
@@ -42,7 +42,7 @@ class FileConfig(Section):
     header: bool | None = None
     """Whether a line names the columns; default: detected."""
     partitions: int = Field(1, ge=1, le=1024)
-    """`run --input`: deal the series out, by a hash of their key, to so many partitions with a network each."""
+    """`run --input`: spread the series, by a hash of their key, over this many partitions with a network each."""
     sort: bool = False
     """Read the rows in the order of their times."""
     metric: str | None = None
@@ -80,9 +80,9 @@ class OutputConfig(Section):
     """How forecasts and alerts are written to Kafka (docs/formats.md)."""
 
     shape: Literal["nested", "flat"] = "nested"
-    """Of forecasts: as `streamrnn schema output` says, or one level of columns, for sinks and SQL."""
+    """Shape of a forecast record: nested (`streamrnn schema forecast`), or one level of columns, for sinks and SQL."""
     format: Literal["json", "json-schema", "avro", "protobuf"] = "json"
-    """JSON, or framed with its schema, which is registered as `<topic>-value`; Avro and Protobuf of forecasts alone."""
+    """JSON, or framed with a schema that is registered as `<topic>-value`; Avro and Protobuf are for forecasts only."""
 
     @model_validator(mode="after")
     def _a_schema_is_nested(self) -> Self:
@@ -188,19 +188,20 @@ class ConnectorConfig(Section):
 
 
 class StateConfig(Section):
-    """What is kept between runs, and how much of it in memory."""
+    """What is stored between runs, and how much of it is in memory."""
 
     directory: FilePath | None = None
     """Files: where snapshots go (default: none are kept). Kafka: where idle series go."""
     snapshot_interval: Seconds = 30.0
-    """Between two snapshots; what lies between is replayed after a crash."""
+    """Time between two snapshots; events since the last one are replayed after a crash."""
     max_memory: Size | None = None
-    """Of this process for series, such as `512MiB`; those unseen for longest go to the local store beyond it. Default:
-    a quarter of what the container, the process or the machine may have, less 256 MiB; `streamrnn check` says it."""
+    """Memory of this process for series, such as `512MiB`; beyond it the series unseen for longest go to the local
+    store. Default: a quarter of what the container, the process or the machine may use, less 256 MiB; `streamrnn check`
+    shows it."""
     max_series: int | None = Field(None, ge=1)
     """Series in memory per partition at most; those unseen for longest go to the local store."""
     series_ttl: Seconds | None = None
-    """Series idle for this long in event time leave the memory. (The time is what three series agree on.)"""
+    """Series idle for this long in event time leave the memory. (The time that three series agree on.)"""
     forget_after: Seconds | None = None
     """Series idle for this long in event time are forgotten for good; one that returns is a new one."""
     store: FilePath | None = None
@@ -214,7 +215,7 @@ class MonitorConfig(Section):
     port: int | None = Field(None, ge=0, le=65535)
     """Serve them on this port (0: any free one); default: not at all."""
     host: str = Field("127.0.0.1", min_length=1)
-    """Address to bind; other machines can only reach it when this says so, and then `token` or `open` is needed."""
+    """Address to bind; one that other machines can reach needs `token` or `open`."""
     token: SecretStr | None = None
     """When set, every request must carry it (`Authorization: Bearer ...` or `?token=...`)."""
     open: bool = False
@@ -222,9 +223,9 @@ class MonitorConfig(Section):
     stall_timeout: Seconds = 60.0
     """A partition with lag and no progress for this long makes `/livez` fail."""
     series: Names = ()
-    """Series with gauges of their own in `/metrics`, by patterns of their keys such as `pump-*`; default: none."""
+    """Series that have gauges of their own in `/metrics`, by patterns of keys such as `pump-*`; default: none."""
     most_series: int = Field(200, ge=1, le=10_000)
-    """At most so many of them; `streamrnn_series_omitted` counts the others."""
+    """At most this many series have gauges; `streamrnn_series_omitted` counts the others."""
 
     @field_validator("token")
     @classmethod
@@ -256,9 +257,9 @@ class Config(Section):
     application_id: str = Field("streamrnn", pattern=r"^[A-Za-z0-9._-]{1,200}$")
     """Names the consumer group and the changelog; two pipelines must not share it."""
     task: Literal["forecast", "regression", "classification"] = "forecast"
-    """What is learned: the next values, or a number or a class that comes as the label of an event's features."""
+    """What is predicted: the next values, or a number or a class, learned from the labels of events."""
     workers: int = Field(1, ge=1, le=1024)
-    """Threads that fold partitions side by side; of use where there are as many processors and partitions."""
+    """Threads that process partitions in parallel; more than there are processors or partitions are of no use."""
     event: EventConfig = EventConfig()
     file: FileConfig = FileConfig()
     schema_registry: SchemaRegistryConfig = SchemaRegistryConfig()
