@@ -134,7 +134,7 @@ def run(
     }
     config = configuration(file, assignments, flags)
     if alerts is not None:
-        config.only_forecasts("--alerts tells of forecasts")
+        config.only_forecasts("--alerts is for forecasts")
     console = console_of(config, service=not sources)
     target = None if output in (None, "-") else Path(output)
     if config.prometheus.url is not None:

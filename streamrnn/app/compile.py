@@ -18,7 +18,7 @@ from streamrnn.runtime.task import task_of
 def compile_kernels(config: Config, console: Console) -> str:
     """Compile what the configuration needs and is not in the cache; returns what was done.
 
-    Raises `StreamRNNError` where nothing could be kept: then every start would compile again.
+    Raises `StreamRNNError` where nothing could be stored: then every start would compile again.
     """
     folder, began = cache_folder(), time.monotonic()
     if not trusted(folder):
@@ -31,7 +31,7 @@ def compile_kernels(config: Config, console: Console) -> str:
     prepare(task, console, quiet=False, decoder=task.decoder(), kafka=True)
     made = _kept(folder).keys() - before.keys()
     if not _kept(folder):
-        raise StreamRNNError(f"nothing could be kept in {folder}: is it full, or not to be written?")
+        raise StreamRNNError(f"no compiled kernel could be stored in {folder}: is it full, or read-only?")
     if not made:
         return f"nothing to compile: all that this configuration needs is in {folder}"
     return f"{len(made)} kernels compiled in {time.monotonic() - began:.0f} s, kept in {folder}"

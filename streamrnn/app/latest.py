@@ -84,7 +84,7 @@ def from_folder(path: Path, key: str) -> dict[str, Any]:
         raise StateError(f"{path} holds no snapshot")
     shape = taken.manifest.shape
     if shape.get("task", "forecast") != "forecast":
-        raise StateError(f"{path} holds the state of task {shape['task']}: `latest` tells of forecasts")
+        raise StateError(f"{path} holds the state of task {shape['task']}: `latest` shows forecasts alone")
     if key not in taken.series:
         raise StateError(f"{path} holds no series {key!r} ({len(taken.series):,} others)")
     shape.pop(SETTING, None)  # of one part this is no matter

@@ -165,7 +165,7 @@ def _alike(source: Path, history: _History, before: _History | None) -> _History
         has, had = ("no times", "have") if history.row_clock else ("times", "have none")
         raise ConfigurationError(
             f"{source} has {has}, and the files before it {had}: name the column of the times with --time, or learn "
-            "such files apart"
+            "such files separately"
         )
     return history
 

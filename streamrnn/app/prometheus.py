@@ -41,7 +41,9 @@ def connected(
     target = event.targets[0] if event.targets else "value"
     names = event.key, event.time, target
     if any("." in name for name in names) or len({*names}) < 3:
-        raise ConfigurationError(f"event.key, event.time and event.targets are three plain names, not {names}")
+        raise ConfigurationError(
+            f"event.key, event.time and event.targets must be three different names without dots; they are {names}"
+        )
     connector = PrometheusConnector(asked, names, output, state=state, dead_letters=dead_letters, alerts=alerts)
     changed = {**connector.asked, "targets": (target,)}
     return config.model_copy(update={"event": event.model_copy(update=changed)}), connector

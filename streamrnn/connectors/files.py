@@ -164,8 +164,8 @@ class FileConnector(FileOutputConnector):
                 )
             if isinstance(before, dict) and before["file"].get("name_is_key", False) != file.name_is_key:
                 raise StateError(
-                    "the state was made with --name-is-key, or this is: give the same flags, or start again with "
-                    "`streamrnn reset --state DIR`"
+                    "the state was made with --name-is-key and this run is without it, or the other way round: give "
+                    "the same flags, or start again with `streamrnn reset --state DIR`"
                 )
         if resumed and facts is not None and facts["reader"] == SortedRows.__name__ and not file.sort:
             raise StateError("the state was made with --sort: give it again, or start again with `streamrnn reset`")

@@ -265,7 +265,7 @@ def _properties(kafka: KafkaConfig) -> dict[str, str]:
         secret = password.get_secret_value() if password is not None else _read(kafka.sasl_password_file)
         if kafka.sasl_mechanism == "OAUTHBEARER":
             raise ConfigurationError(
-                "kafka.sasl_mechanism OAUTHBEARER: Kafka's own client wants a login class of yours"
+                "kafka.sasl_mechanism OAUTHBEARER: Kafka's own client needs a login class of your own"
             )
         module = "plain.PlainLoginModule" if kafka.sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
         quoted = re.sub(r'(["\\])', r"\\\1", secret)

@@ -205,7 +205,7 @@ def put_arrays(tree: tuple[Any, ...], arrays: Mapping[str, Array]) -> None:
     """Write named arrays into the tree. Raises ValueError when names, shapes or types differ."""
     present = dict(fields(tree))
     if present.keys() != arrays.keys():
-        raise ValueError(f"arrays {sorted(present.keys() ^ arrays.keys())} are on one side only")
+        raise ValueError(f"arrays {sorted(present.keys() ^ arrays.keys())} are in the state or the model, not in both")
     for name, array in present.items():
         given = arrays[name]
         if given.shape != array.shape or given.dtype != array.dtype:

@@ -223,7 +223,9 @@ class SnapshotReader:
             elif key == _MANIFEST:
                 self._manifest = open_record(key, value)
             elif key.startswith(PART):
-                raise SnapshotMismatch("partitions was split, is 1: the state is of a file with --partitions, give it")
+                raise SnapshotMismatch(
+                    "partitions was split, is 1: the state is that of a run with --partitions; give the same number"
+                )
             else:
                 raise SnapshotCorrupt(f"{key!r:.80} is no key of a streamrnn snapshot: is this topic used by others?")
 

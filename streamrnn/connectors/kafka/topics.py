@@ -131,7 +131,7 @@ def _ensure(admin: Any, config: KafkaConfig, changelog: str | None) -> Topics:
     counts = _partitions(admin, list(names))
     if unknown := sorted(names.keys() - counts.keys()):
         # Each broker of a cluster hears of a new topic in its own time.
-        raise UnknownTopicOrPartitionError(f"no broker says anything of {', '.join(unknown)}")
+        raise UnknownTopicOrPartitionError(f"no broker describes {', '.join(unknown)}")
     for topic, log in changelogs.items():
         _widen(admin, config, topic, log, counts)
     known = _settings(admin, list(names))
