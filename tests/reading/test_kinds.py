@@ -190,6 +190,25 @@ def test_lists_in_a_list_newest_first_are_sorted_where_asked(tmp_path: Path) -> 
     assert (times, values["column2"]) == (MOMENTS, VALUES), found.notes
 
 
+def test_candles_in_a_list_below_the_name_of_their_market(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    rows = [[int(t.timestamp()), str(v), str(v + 1), at] for at, (t, v) in enumerate(PAIRS)]
+    path.write_text(json.dumps({"error": [], "result": {"XBT": rows, "last": 1}}))
+    found, _, times, values, _ = events(path)
+    assert (times, values["column2"]) == (MOMENTS, VALUES), found.notes
+
+
+def test_values_by_their_years(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    of = {str(1980 + at): value for at, value in enumerate(VALUES[:40])}
+    path.write_text(json.dumps({"values": {"NGDP": {"USA": of, "DEU": of}}}))
+    found, _, times, values, _ = events(path)
+    assert times[:2] == [(datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND for year in (1980, 1981)], (
+        found.notes
+    )
+    assert values == {"USA": VALUES[:40], "DEU": VALUES[:40]}
+
+
 def test_rows_without_any_order_are_sorted_where_asked(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     rows = [PAIRS[at * 49 % 120] for at in range(120)]
@@ -230,6 +249,11 @@ LONG = 3000  # rows: more than decide at the beginning
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        ("date,hour,interval,v\n" + "".join(f"2024-01-{day:02},{at // 4 + 1},{at % 4 + 1},{at}\n"
+                                             for day in range(1, 9) for at in range(96)),
+         "seem to say the time of day.*--key '"),
+        ("".join(json.dumps({"ts": 1_700_000_000 + at, "n": 1, "payload": f'{{"v": {at}}}'}) + "\n" for at in range(9)),
+         "'payload' is text with JSON in it.*fromjson"),
         ("time,v\n" + dates("%d/%m/%Y %H:%M", LONG) + dates("%m/%d/%Y %H:%M", LONG, LONG),
          "day first in '.*' and the month first in '.*Write all dates alike"),
         ("time,a,b\n" + dates("%Y-%m-%d %H:%M,1", LONG) + "time,b,a\n" + dates("%Y-%m-%d %H:%M,2", 50, LONG),
@@ -252,8 +276,8 @@ LONG = 3000  # rows: more than decide at the beginning
          "the columns are times .'00:00-01:00'"),
     ],
     ids=[
-        "both orders", "columns change places", "a narrower table", "Iranian", "Buddhist", "Japanese", "Chinese",
-        "months of a year", "half hours of a day", "spans of a day",
+        "parts of a day as a key", "JSON in text", "both orders", "columns change places", "a narrower table",
+        "Iranian", "Buddhist", "Japanese", "Chinese", "months of a year", "half hours of a day", "spans of a day",
     ],
 )  # fmt: skip
 def test_what_would_be_wrong_in_silence_stops(content: str, says: str, tmp_path: Path) -> None:

@@ -265,6 +265,8 @@ def from_fields(sample: Sample, free: list[str]) -> Clock | None:
         plain = name.strip().lower().strip("(),#")
         if plain == "mm" and "month" in by_field:
             plain = "minute"
+        if plain not in _FIELD_NAMES and not plain.isascii():  # `年/Year`
+            plain = next((word for word in clocks.words_of(name) if word in _FIELDS or word in _FIELD_NAMES), plain)
         field = _FIELD_NAMES.get(plain, plain)
         if plain == "period" and all(re.match(r"M\d\d$", cell) for cell in sample.known(name)):
             field = "month"
@@ -275,4 +277,7 @@ def from_fields(sample: Sample, free: list[str]) -> Clock | None:
     if len(present) < 2:
         return None
     columns = tuple(by_field[field] for field in present)
+    of_day = [name for name in free if name not in columns and clocks.is_clock(sample.known(name), name)]
+    if len(present) == 3 and of_day and len(set(sample.joined(columns))) < sample.rows:
+        columns += (of_day[0],)
     return clocks.recognise(columns[0], sample.joined(columns), parts="fields", columns=columns)

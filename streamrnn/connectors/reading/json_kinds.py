@@ -105,11 +105,12 @@ def named_elsewhere(value: Mapping[str, Any]) -> list[Row] | None:
     widths = {len(row) for row in data}
     if len(widths) != 1 or any(isinstance(cell, dict) for cell in data[0]):
         return None
-    names = _names_of(value, widths.pop(), 0)
+    names = names_in(value, widths.pop())
     return None if names is None else [dict(zip(names, row, strict=True)) for row in data]
 
 
-def _names_of(value: Any, width: int, depth: int) -> list[str] | None:
+def names_in(value: Any, width: int, depth: int = 0) -> list[str] | None:
+    """So many names of columns that stand in one list, however deep; None where there is none."""
     if not isinstance(value, dict) or depth > _DEEPEST:
         return None
     for name, inner in value.items():
@@ -117,6 +118,6 @@ def _names_of(value: Any, width: int, depth: int) -> list[str] | None:
             said = [one.get("name") or one.get("fieldName") if isinstance(one, dict) else one for one in inner]
             if all(isinstance(one, str) for one in said) and len(set(said)) == width:
                 return [str(one) for one in said]
-        if (found := _names_of(inner, width, depth + 1)) is not None:
+        if (found := names_in(inner, width, depth + 1)) is not None:
             return found
     return None

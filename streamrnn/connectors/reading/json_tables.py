@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from streamrnn.connectors.reading.clocks import by_size, recognises, says_time
-from streamrnn.connectors.reading.json_kinds import is_senml, json_stat, named_elsewhere, rrdtool, senml
+from streamrnn.connectors.reading.json_kinds import is_senml, json_stat, named_elsewhere, names_in, rrdtool, senml
 from streamrnn.connectors.reading.sample import at_path, flattened
 from streamrnn.errors import ConfigurationError
 
@@ -185,6 +185,7 @@ def tables(value: Any, path: tuple[str, ...] = (), labels: Mapping[str, str] | N
             or rrdtool(value)
             or _rows_under_names(value)
             or named_elsewhere(value)
+            or _cells_in_objects(value)
             or _frame(value)
             or _by_row_number(value)
             or _by_time(value)
@@ -207,11 +208,14 @@ def _is_scalars(value: Any) -> bool:
 
 
 def _time_pairs(value: list[Any]) -> list[Row] | None:
-    """`[[1.5, 1711324800], ...]`."""
-    if not _is_rows(value) or {len(one) for one in value} != {2}:
+    """`[[1.5, 1711324800], ...]`, and longer rows of which one cell can only be a time."""
+    if not _is_rows(value) or len({len(one) for one in value}) != 1 or len(value[0]) < 2:
         return None
     rows = list(_listed(value))
-    return rows if "time" in rows[0] else None
+    if len(value[0]) == 2:
+        return rows if "time" in rows[0] else None
+    timed = [_are_times(cells) for cells in zip(*value, strict=True)] if len(value) > 2 else []
+    return rows if any(timed) else None
 
 
 def _listed(rows: list[list[Any]]) -> Iterator[Row]:
@@ -284,6 +288,27 @@ def _names_in(value: Mapping[str, Any]) -> Iterator[str]:
             yield name
 
 
+def _cells_in_objects(value: Mapping[str, Any]) -> list[Row] | None:
+    """Rows whose cells are objects of one value: `{"rows": [{"f": [{"v": "1.5"}, ...]}]}` of BigQuery, and Athena's."""
+    for inner in value.values():
+        if (
+            not isinstance(inner, list)
+            or len(inner) < 2
+            or not all(isinstance(one, dict) and len(one) == 1 for one in inner)
+        ):
+            continue
+        lists = [next(iter(one.values())) for one in inner]
+        if not all(
+            isinstance(one, list) and one and all(isinstance(c, dict) and len(c) < 2 for c in one) for one in lists
+        ):
+            continue
+        rows = [[next(iter(cell.values()), None) for cell in one] for one in lists]
+        names = names_in(value, len(rows[0]))
+        if len({len(row) for row in rows}) == 1 and len(rows[0]) > 1 and (names or _names_the_rest(rows)):
+            return [dict(zip(names, row, strict=True)) for row in rows] if names else list(_listed(rows))
+    return None
+
+
 def _are_times(values: Sequence[Any]) -> bool:
     """Whether these can hardly be anything but times."""
     texts = [str(one) for one in values]
@@ -317,8 +342,11 @@ def _by_row_number(value: Mapping[str, Any]) -> list[Row] | None:
     numbers = [*columns[0]]
     if len(numbers) < 2 or not all([*one] == numbers for one in columns):
         return None
-    if _are_times(numbers):
-        return [{"index": row, **{name: one[row] for name, one in value.items()}} for row in numbers]
+    if _are_times(numbers) or _are_years(numbers):
+        return [
+            {"year" if _are_years(numbers) else "index": row, **{name: one[row] for name, one in value.items()}}
+            for row in numbers
+        ]
     if not all(row.isdigit() for row in numbers):
         return None
     return [{name: one[row] for name, one in value.items()} for row in numbers]
@@ -327,13 +355,27 @@ def _by_row_number(value: Mapping[str, Any]) -> list[Row] | None:
 def _by_time(value: Mapping[str, Any]) -> list[Row] | None:
     """Values, or objects, by their times."""
     names = [*value]
-    if len(names) < 2 or not (all(map(recognises, names[:200])) or by_size("time", _in_order(names)) is not None):
+    years = _are_years(names)
+    if len(names) < 2 or not (
+        years or all(map(recognises, names[:200])) or by_size("time", _in_order(names)) is not None
+    ):
         return None
     cells = [*value.values()]
+    if all(_is_scalars(one) for one in cells) and len({len(one) for one in cells}) == 1:
+        return [{"time": name, **{f"value{at}": cell for at, cell in enumerate(one, 1)}} for name, one in value.items()]
     plain = all(isinstance(one, int | float | str | None) for one in cells)
     if not plain and not all(isinstance(one, dict) for one in cells):
         return None
-    return [{"time": name, **(one if isinstance(one, dict) else {"value": one})} for name, one in value.items()]
+    return [
+        {"year" if years else "time": name, **(one if isinstance(one, dict) else {"value": one})}
+        for name, one in value.items()
+    ]
+
+
+def _are_years(names: Sequence[str]) -> bool:
+    """`1990`, `1991` ...: a year for each."""
+    years = [int(name) for name in names if name.isdigit() and len(name) == 4]
+    return len(years) == len(names) > 2 and years[0] >= 1700 and years == [*range(years[0], years[0] + len(years))]
 
 
 def _in_order(names: Sequence[str]) -> list[str]:

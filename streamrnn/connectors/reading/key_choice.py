@@ -11,6 +11,7 @@ from statistics import median
 from streamrnn.connectors.reading.clocks import words_of
 from streamrnn.connectors.reading.numbers import parts_of
 from streamrnn.connectors.reading.sample import Sample
+from streamrnn.errors import ConfigurationError
 
 KNOWN = (
     "unique_id", "series_id", "item_id", "entity_id", "sensor_id", "device_id", "station_id", "series", "tag", "sensor",
@@ -25,6 +26,9 @@ _NO_SERIES = frozenset(("code", "no", "nr", "number", "num"))
 """Words of identifiers that as often say what happened, or count it."""
 _OF_DAY = re.compile(r"\d{1,2}(?:[:h]\d\d|\s*[-–]\s*\d{1,2}$)")
 """A time of day, which is part of the time and no name of a series."""
+_PART_WORDS = frozenset(
+    {"hour", "hr", "hours", "interval", "minute", "min", "period", "slot", "stunde", "hora", "heure"}
+)
 _MOST_COLUMNS = 12
 _REPEATED = 0.01
 _USUAL = 0.3  # two series with the same times repeat half of them
@@ -53,6 +57,7 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
                 few = _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20)
                 if few and (repeated > _USUAL or _keeps_time(sample, names, rows, times)):
                     names = tuple(sorted(names, key=sample.names.index))
+                    _refuse_parts_of_a_day(names, times)
                     told = " and ".join(names)
                     most = max(Counter(times).values())
                     return names, [f"key: {told} (the same time comes {most} times, once for each; another: --key)"]
@@ -68,6 +73,17 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
             note = f"key: {name} (its values take turns; another: --key; one series of all: --exclude {name})"
             return (name,), [note]
     return (), []
+
+
+def _refuse_parts_of_a_day(names: Sequence[str], times: Sequence[float | None]) -> None:
+    """Hour and quarter of an hour beside a date, or the quarter beside both, make rows unique and name no series."""
+    coarse = all(time is None or time % 3600 == 0 for time in times)
+    if coarse and all(_PART_WORDS & set(words_of(name)) for name in names):
+        told = " and ".join(map(repr, names))
+        raise ConfigurationError(
+            f"{told} seem to say the time of day, beside a date: write them into one column of times. If they name "
+            "series: " + " ".join(f"--key '{name}'" for name in names)
+        )
 
 
 def _names_series(name: str) -> bool:

@@ -261,15 +261,13 @@ def reader(
             if cell.strip().lower() in missing:
                 return None
             parts = parts_of(cell)
-            if parts is None:
-                return _checked(cell, None, sentinels)
-            factor: float | None = (
-                1.0 if parts.unit == unit or (behind == "flags" and _FLAG.match(parts.unit)) else None
-            )
-            if factor is None and behind == "scales":
-                factor = _factor(parts.unit, unit)
+            if parts is None or parts.unit == unit:
+                return _checked(cell, None if parts is None else number_of(parts, *marks), sentinels)
+            if behind == "flags" and _FLAG.match(parts.unit):
+                return _checked(cell, number_of(parts, *marks), sentinels)
+            factor = _factor(parts.unit, unit) if behind == "scales" else None
             number = None if factor is None else number_of(parts, *marks)
-            return _checked(cell, number if number is None or factor is None else number * factor, sentinels)
+            return _checked(cell, None if number is None or factor is None else number * factor, sentinels)
 
         return marked
 

@@ -272,6 +272,11 @@ def _automatic(
                 why = f"numbers in a form that is not read: {cells[0]!r:.40}"
             if number == len(cells) and len(units) > 1:
                 why = f"numbers in different units: {', '.join(sorted(units))[:60]}"
+            elif len(cells) > 2 and all(cell.startswith('{"') for cell in cells):
+                raise ConfigurationError(
+                    f"{name!r} is text with JSON in it: {cells[0]!r:.60}. Write that JSON as the lines, as jq -c "
+                    f"'.{name} | fromjson' does, or leave it out with --exclude '{name}'"
+                )
             elif cells[0].startswith("[{"):
                 why = f"a list of objects: write each on a line of its own, as jq -c '.{name}[]' does"
             roles.left_out[name] = why

@@ -311,7 +311,11 @@ def _field(text: str) -> int:
 
 
 def _fields(text: str) -> datetime:
-    """`2024 1 31 7`: year, month, day, hour ... as far as there are."""
+    """`2024 1 31 7`: year, month, day, hour ... as far as there are; `2024 1 31 7:30`."""
+    if ":" in text:
+        *day, clock = text.split(" ", 3)
+        year, month, number = map(_field, day)
+        return general(f"{year}-{month:02}-{number:02} {clock}", "YMD")
     numbers = [_field(part) for part in text.split()]
     numbers += [1] * (3 - len(numbers))
     hours = timedelta(hours=numbers[3]) if len(numbers) > 3 else timedelta(0)
