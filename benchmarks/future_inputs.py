@@ -2,6 +2,7 @@
 
     python benchmarks/future_inputs.py DIR                         # vic_demand and bike_sharing
     python benchmarks/future_inputs.py DIR --sets metro_traffic    # sets of DIR with features; docs: gauntlet.py
+    python benchmarks/future_inputs.py DIR --boosted               # beside them gradient-boosted trees, too
     python benchmarks/future_inputs.py DIR --noise                 # beside the features, one that is noise
 
 Every value is forecast STEPS ahead before it is seen, twice: with the features of now, and with the features of the
@@ -14,6 +15,10 @@ that is forecast, dummies of the time of day on working days and weekends, and o
 now, both of them also times sine and cosine of the day; with what is known ahead the same at the step that is forecast
 and a whole day before it. At the end of each day it is fitted to all rows so far, of which older ones count less (.9996
 a row).
+
+The gradient-boosted trees (scikit-learn's HistGradientBoostingRegressor as it comes), one model per step, have the same
+lags, days and weeks before, time of day, weekday, and the features now; with what is known ahead also at the step and a
+whole day before it. Every 28 days they are fitted anew to all rows so far.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from streamrnn.forecasting import forecaster
 FIRST = 2000
 FORGETTING, SHRINKAGE, LAGS = 0.9996, 1.0, 24
 DAY = 86_400_000_000
+REFITTED = 28  # days between two fits of the trees
 
 
 def with_future(u: Float64, horizon: int) -> Float64:
@@ -114,6 +120,29 @@ def ridge(data: Set, step: int, day: int, ahead: bool) -> Float64:
     return predicted
 
 
+def boosted(data: Set, step: int, day: int, ahead: bool) -> Float64:
+    """(events,) what gradient-boosted trees say of the value `step` events later; NaN before the first fit."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    x, interval = data.x[:, 0], int(np.median(np.diff(data.times)))
+    back = {period: period * ((step - 1) // period + 1) - step for period in (day, 7 * day)}
+    moment = data.times + step * interval
+    columns = [x, moment / DAY % 1, (moment // DAY + 3) % 7]
+    columns += [before(x, lag) - before(x, lag + 1) for lag in range(LAGS)]
+    columns += [before(x, more) - x for period, rows in back.items() for more in (rows, rows + period)]
+    for moved in [0, -step, back[day]] if ahead else [0]:
+        columns += [before(feature, moved) for feature in data.u.T]
+    table, came = np.stack(columns, axis=1), before(x, -step) - x
+    said = np.full(len(x), np.nan)
+    for start in range(FIRST, len(x), REFITTED * day):
+        known = np.flatnonzero(np.isfinite(came[: start - step]))
+        model = HistGradientBoostingRegressor(random_state=0).fit(table[known], came[known])
+        part = slice(start, start + REFITTED * day)
+        said[part] = model.predict(table[part])
+    predicted: Float64 = x + said
+    return predicted
+
+
 def errors(data: Set, mean: Float64, median: Float64, step: int) -> tuple[float, float]:
     """Mean squared error of the mean and mean absolute error of the median."""
     came = data.x[FIRST + step :, 0]
@@ -122,20 +151,21 @@ def errors(data: Set, mean: Float64, median: Float64, step: int) -> tuple[float,
     return float(np.nanmean(squared)), float(np.nanmean(absolute))
 
 
-def compare(data: Set, steps: list[int], preset: str) -> None:
+def compare(data: Set, steps: list[int], preset: str, trees: bool) -> None:
     """A line per step."""
     horizon, day = max(steps), round(DAY / int(np.median(np.diff(data.times))))
     plain, known = (forecasts(data, horizon, ahead, preset) for ahead in (0, data.u.shape[1]))
     for step in steps:
         squared, absolute = errors(data, *(one[:, step - 1] for one in plain), step)
         ours = errors(data, *(one[:, step - 1] for one in known), step)
-        ridges = [ridge(data, step, day, ahead) for ahead in (False, True)]
-        rival = [errors(data, one, one, step)[0] / squared for one in ridges]
+        rivals = []
+        for rival in (ridge, boosted) if trees else (ridge,):
+            made = [rival(data, step, day, ahead) for ahead in (False, True)]
+            rivals += [f"{errors(data, one, one, step)[0] / squared:8.3f}" for one in made]
         print(
-            f"{data.name:<14} {step:4}   {ours[0] / squared:8.3f} {ours[1] / absolute:8.3f}   "
-            f"{rival[0]:8.3f} {rival[1]:8.3f}",
+            f"{data.name:<14} {step:4}   {ours[0] / squared:8.3f} {ours[1] / absolute:8.3f}   {' '.join(rivals)}",
             flush=True,
-        )  # fmt: skip
+        )
 
 
 def cost_of_noise(data: Set, steps: list[int], preset: str, kind: str) -> None:
@@ -160,18 +190,20 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", type=int, default=[1, 12, 24])
     parser.add_argument("--preset", default="standard", choices=("lite", "standard", "full"))
     parser.add_argument("--noise", action="store_true", help="what a feature costs that says nothing")
+    parser.add_argument("--boosted", action="store_true", help="gradient-boosted trees as well")
     chosen = parser.parse_args()
     manifest = {entry["name"]: entry for entry in json.loads((chosen.folder / "manifest.json").read_text())}
     if chosen.noise:
         print(f"{'set':<14} {'noise':<6} {'   '.join(f'squared, absolute at {step}' for step in chosen.steps)}")
     else:
-        print(f"{'':<21} known ahead: mean, median   ridge, squared: without, known ahead")
+        trees = "   trees: the same" if chosen.boosted else ""
+        print(f"{'':<21} known ahead: mean, median   ridge, squared: without, known ahead{trees}")
     for name in chosen.sets:
         data = read(chosen.folder, manifest[name], "", chosen.events)
         for kind in ("white", "walk", "rare") if chosen.noise else ():
             cost_of_noise(data, chosen.steps, chosen.preset, kind)
         if not chosen.noise:
-            compare(data, chosen.steps, chosen.preset)
+            compare(data, chosen.steps, chosen.preset, chosen.boosted)
 
 
 if __name__ == "__main__":
