@@ -108,7 +108,8 @@ def parts_of_key(key: str, names: Sequence[str]) -> list[str]:
 
 
 def _look_at_repeats(frame: nw.DataFrame[Any], columns: Columns, keys: list[str], times: Int64) -> None:
-    series = np.unique(np.array(keys), return_inverse=True)[1] if columns.keys else np.zeros(len(times), np.int64)
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    series = np.fromiter(map(numbers.__getitem__, keys), np.int64, len(keys))
     repeats = _repeats(series, times)
     if not repeats.size:
         return
