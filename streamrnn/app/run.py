@@ -119,8 +119,6 @@ def run_file(
         waiting = connector.waiting
     if not quiet:
         console.print(scoring.table())
-        if alerts is None and isinstance(scoring.scorecard, Scorecard) and scoring.scorecard.anomalies:
-            console.print("--alerts FILE writes what opened and why, in words", markup=False, highlight=False)
         for line in refusals.refusals.report(rows):
             console.print(line, markup=False, highlight=False)
         if waiting and not stop.is_set():
