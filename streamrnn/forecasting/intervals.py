@@ -4,7 +4,7 @@ For every target and horizon step, two quantile trackers follow the residuals in
 
     e = |x - forecast|,  size += g_m (min(e, 8 size) - size),  g_m = max(g, 1 / m)
     lower = forecast - below size,  upper = forecast + above size
-    above += eta (1[x > upper] - a),  a = (1 - level) / 2     (below: mirrored)
+    above += eta (1[x > upper] - a),  a = (1 - level) / 2,  eta ~ a^(-1/2)    (below: mirrored)
 
 A tracker that only counts misses makes no assumption about the residuals: over T events its miss rate is a up to
 (above_T - above_1) / (eta T) (Gibbs and Candès 2021, "Adaptive conformal inference under distribution shift"; the
@@ -47,7 +47,7 @@ Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 SIZE_GAIN = 0.05  # memory of the running size: 20 residuals
-STEP = 0.1  # eta, in running sizes per miss
+STEP = 0.1  # eta of a 90 % interval, in running sizes per miss
 LARGEST = 1e300  # bounds stay representable whatever the forecast
 LARGEST_SINGLE = 1e37
 MOST_SETTLED: Final = 1 << 30  # counted at most; a multiple of PEAK_BLOCK, as is half of it
@@ -147,11 +147,10 @@ def _settle(
             tail = 0.5 * (1.0 - levels[0, level])
             above = float(series.above[row, level, mark, target])
             below = float(series.below[row, level, mark, target])
-            eta = STEP * min(
-                1.0, 0.1 / tail
-            )  # low levels: their bounds are close, and runs of hits must not close them
+            # Bounds of low levels are close, and runs of hits must not close them; those of high ones see few misses.
+            eta = STEP * min(2.0, sqrt(0.05 / tail))
             above += eta * ((1.0 if residual > unit * waited[config.levels + level, target] else 0.0) - tail)
-            below += STEP * ((1.0 if -residual > unit * waited[level, target] else 0.0) - tail)
+            below += eta * ((1.0 if -residual > unit * waited[level, target] else 0.0) - tail)
             series.above[row, level, mark, target] = max(above, 0.0)
             series.below[row, level, mark, target] = max(below, 0.0)
     elif seen == 0:

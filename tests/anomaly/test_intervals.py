@@ -63,6 +63,15 @@ def test_levels_and_steps_of_a_random_walk() -> None:
     assert 2.5 < widths[11] / widths[0] < 4.5  # sqrt(12) = 3.5
 
 
+def test_a_series_turned_upside_down_has_its_intervals_turned() -> None:
+    values, nothing = noise("skewed", 4)[:, None], np.zeros((COUNT, 1, 1))
+    levels = (0.9, 0.5, 0.99)
+    lower, upper = bounded(values, nothing, levels)
+    below, above = bounded(-values, nothing, levels)
+    np.testing.assert_array_equal(below, -upper)
+    np.testing.assert_array_equal(above, -lower)
+
+
 def test_better_than_a_split_that_stays_as_it_was() -> None:
     values = noise("jumps", 3)[:, None]
     lower, upper = bounded(values, np.zeros((COUNT, 1, 1)))
