@@ -16,9 +16,10 @@ All are increments over the newest value x_t, in sigmas of `scaling.py`. The exp
     running median       of the last 24 values
     drift                k times the mean of the last max(24, H) steps, or of 24 while there are no more
 
-`far_regressions.py` has the least squares, `step_groups.py` the mixtures, `far_state.py` what they keep. No forecast
-lies further from x_t than `BOUND` times the running root mean square of the change over k steps, which grows with the
-step as the series does.
+`far_regressions.py` has the least squares, `step_groups.py` the mixtures, `far_state.py` what they keep. A forecast
+lies within the range seen, or no further from x_t than `BOUND` times the running root mean square of the change over k
+steps, which grows with the step as the series does. (Without the range, a spike of heavy-tailed noise, which the
+running change has hardly seen, was expected to stay.)
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ from streamrnn.forecasting.experts.far_state import (
 from streamrnn.forecasting.experts.readout import Stored
 from streamrnn.forecasting.experts.season_tables import MOST
 from streamrnn.forecasting.layout import AGO, FILLED, LEVELS, NOW_SIZE, SUM, Layout
-from streamrnn.forecasting.scaling import clip
+from streamrnn.forecasting.scaling import HIGH, LOW, clip
 from streamrnn.kernels import least_squares
 from streamrnn.kernels.half import Halves, half, store_halves, whole
 from streamrnn.kernels.jit import kernel
@@ -237,6 +238,8 @@ def _forecast(
     usual = _median(recent, min(n, WINDOW), scratch.sorted) - x
     ago = season.z[at.now + AGO] + base + x
     held = float(origin[STEP_ONE]) * inverse
+    least = clip((season.z[at.scale + LOW] - x) * inverse, FARTHEST)
+    most = clip((season.z[at.scale + HIGH] - x) * inverse, FARTHEST)
     phi, weights = scratch.phi[:FEATURES], scratch.weights[:FEATURES]
     joint_phi, joint_weights = scratch.joint_phi[:JOINT_FEATURES], scratch.weights[:JOINT_FEATURES]
     fill_joint(scratch, recent, whole(kept[STEP_ONE]), 0, inverse)
@@ -285,7 +288,7 @@ def _forecast(
                 if not math.isfinite(experts[j]):
                     experts[j] = math.nan
                     continue
-                experts[j] = clip(experts[j], limit)
+                experts[j] = max(min(least, -limit), min(max(most, limit), experts[j]))
                 mean += scratch.mixing[2 * g, j] * experts[j]
                 middle += scratch.mixing[2 * g + 1, j] * experts[j]
                 awake += scratch.mixing[2 * g, j]
