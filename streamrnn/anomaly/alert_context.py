@@ -7,6 +7,7 @@
     weeks, days              so many weeks (2 to 6) has this hour of the week been seen; days for this hour of the day
     run                      how many values are equal or missing in a row; after a gap: its seconds
     recent                   the last values, the alert's own at the end; NaN where one was missing
+    replaced                 largest size of the alert that was open, in whose place this one is; NaN: none was
 
 The expected value is the forecast for what is far off it; the last value, the mean of the last fifty, that of this hour
 of the day or that of this hour of the week for the other channels (`channels.py`).
@@ -40,7 +41,8 @@ Array = npt.NDArray[np.float64]
 
 EXPECTED, LOWER, UPPER, ERRORS, RECORD, SEEN, FIRST, WEEKS, DAYS, HOUR, RUN = range(11)
 LAST_VALUES = 11
-COLUMNS = LAST_VALUES + RECENT
+REPLACED = LAST_VALUES + RECENT
+COLUMNS = REPLACED + 1
 NINE_IN_TEN = 1.645  # deviations of a Gaussian
 
 
@@ -59,11 +61,13 @@ class AlertContext(NamedTuple):
     hour: float  # since 1970, local time
     run: float
     recent: tuple[float, ...]
+    replaced: float = np.nan
 
 
 def read(context: Array) -> AlertContext:
     """Of one alert's `(COLUMNS,)`."""
-    return AlertContext._make((*context[:LAST_VALUES].tolist(), tuple(context[LAST_VALUES:].tolist())))
+    *told, replaced = context.tolist()
+    return AlertContext._make((*told[:LAST_VALUES], tuple(told[LAST_VALUES:]), replaced))
 
 
 @kernel

@@ -6,7 +6,8 @@
               A .95^k at the k-th event after the last one with D >= A
 
 An alert opens at the first event whose strength reaches A, and on no other: what opens none is never stronger than what
-opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). After an alert opens the series rests for
+opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). An event that goes beyond it
+(`escalation.py`) opens another in its place. After an alert opens the series rests for
 `rest_share` of the events seen so far, at least `rest_least`, at most a day's and `rest_most`: only a clearly stronger
 event breaks it. The rest makes alerts a budget: they cannot come thick.
 
@@ -128,6 +129,28 @@ def observe(
         rest(config, state, event, day)
         return int(state[ALERTS])
     return 0
+
+
+@kernel
+def goes_on(state: Int64, goes: bool, stays: bool, wait: float, time_us: int, began_us: int) -> bool:
+    """Whether what goes beyond the alert that is open has lasted for `wait`; else the wait begins, goes on or ends.
+
+    `stays`: it is still as far as it has been. The times are those of `lasting`.
+    """
+    if state[WAITS] == 0 and goes:
+        state[BEGAN] = began_us
+    state[WAITS] = state[WAITS] + 1 if goes or (stays and state[WAITS] > 0) else 0
+    return bool(state[WAITS] > 0 and time_us - state[BEGAN] >= wait)
+
+
+@kernel
+def escalate(config: AlertConfig, state: Int64, day: float) -> int:
+    """An alert opens in place of the one that is open, at the event observed last; its number."""
+    event = state[EVENTS] - 1
+    state[ALERTS] += 1
+    state[OPENED_AT], state[SINCE], state[WAITS] = event, state[BEGAN], 0
+    rest(config, state, event, day)
+    return int(state[ALERTS])
 
 
 @kernel

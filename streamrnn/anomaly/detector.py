@@ -5,7 +5,7 @@ they are its strangeness D (`strangeness.py`), and an event's is that of its str
 
 An alert opens where the strength, D within rests (`alerts.py`), reaches what the accepted rate of false alarms asks
 for; the score is the same order as a probability (`rates.py`). A rule (`rules.py`) may ask for more: a side, a size, a
-time that it lasts.
+time that it lasts. What goes beyond an alert that is open (`escalation.py`) opens another in its place.
 
 While an alert is open, the profiles that a strange target is held against (hour of day, hour of week) do not learn:
 a fault that lasts stays one. What lasts for `new_normal` is plainly no fault: the baselines move to it, and the alert
@@ -23,6 +23,7 @@ from streamrnn.anomaly import (
     alert_context,
     alerts,
     baselines,
+    escalation,
     feedback,
     rates,
     rules,
@@ -59,8 +60,8 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 
 # Entries of the `outcome` array that `observe` writes; what follows them is working memory.
-SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION = range(7)
-_WORK = 7
+SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION, REPLACES = range(8)
+_WORK = 8
 OUTCOMES = _WORK + 3 * CHANNELS
 
 DAY_US = 86_400e6
@@ -114,7 +115,8 @@ def observe(
         channels: `(CHANNELS,)`, written: decades of each channel, the largest over the targets; 0 = nothing.
         outcome: `(OUTCOMES,)`, written: score, 1.0 for an anomaly, its alert (0: none), the driving target (-1: none),
             strength, the strongest channel (-1: none), how far the value is off what that channel holds it against
-            (NaN: it says nothing of the value). The rest is working memory.
+            (NaN: it says nothing of the value), 1.0 where its alert takes the place of an open one. The rest is working
+            memory.
         context: `(alert_context.COLUMNS,)`, written where an alert opens: what it may say of itself.
 
     Returns:
@@ -141,8 +143,9 @@ def observe(
         channels[channel] = 0.0
     strangeness, driver, strongest, deviation, record = -1.0, -1, -1, np.nan, 0.0
     is_odd, is_held = False, False
+    beyond, second, second_channel, second_record, second_deviation, stays = -1.0, -1, -1, 0.0, np.nan, False
     for target in range(config.targets):
-        own, channel, extreme, odd, still = of_target(
+        own, channel, extreme, odd, still, goes = of_target(
             rule,
             series,
             row,
@@ -162,6 +165,10 @@ def observe(
         if own > strangeness:
             strangeness, driver, strongest, record = own, target, channel, extreme
             deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
+        stays = stays or goes != escalation.WITHIN
+        if goes == escalation.GOES and own >= open_at + alerts.BREAK and own > beyond:
+            beyond, second, second_channel, second_record = own, target, channel, extreme
+            second_deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
     held[HOLD] *= alerts.HOLD
     strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
     if strangeness >= open_at:
@@ -206,6 +213,15 @@ def observe(
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
             for target in range(config.targets):
                 baselines.new_normal(series, row, target)
+    replaced = np.nan
+    if was_open and number == before and alert[alerts.OPEN] == 1:
+        if second >= 0:
+            driver, strongest, record, deviation = second, second_channel, second_record, second_deviation
+            began = last_us if strongest == GAP and 0 < last_us < time_us else time_us
+        if alerts.goes_on(alert, second >= 0, stays, rule[rules.LASTING], time_us, began):
+            replaced = held[PEAK]
+            number = alerts.escalate(rest, alert, day)
+            escalation.begin_from(series, row, driver)
     itself = number > before or strangeness >= open_at
     for target in range(config.targets):
         itself = itself or x[target] < lower[target] or x[target] > upper[target]
@@ -220,6 +236,7 @@ def observe(
             series, row, driver, strongest, hour, deviation, record, silence,
             x[driver], expected[driver], lower[driver], upper[driver], context,
         )  # fmt: skip
+        context[alert_context.REPLACED] = replaced
     if number > 0:
         feedback.note(series, row, driver, strongest, deviation, strangeness)
     if number > 0 and abs(deviation) > abs(held[PEAK]):
@@ -233,6 +250,7 @@ def observe(
     outcome[STRENGTH] = strength
     outcome[CHANNEL] = float(strongest)
     outcome[DEVIATION] = deviation
+    outcome[REPLACES] = 0.0 if np.isnan(replaced) else 1.0
     return float(outcome[SCORE])
 
 

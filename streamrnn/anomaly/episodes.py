@@ -5,6 +5,8 @@ The event that begins an episode and the one that ends it each leave a row of `C
     n, or -n where it ends      the number of the episode, 1 for the first of a series; 0: nothing changed
     since                       time of the event that began it, microseconds since 1970
     target, channel             what drove it then; -1: nothing in particular
+
+Where an alert opens in place of one that is open (`escalation.py`) both have a row, the one that it ends in `REPLACED`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ Int64 = npt.NDArray[np.int64]
 # What has episodes, in every series.
 ANOMALY, WARNING = range(2)
 KINDS = 2
+REPLACED = 2  # the row of changes of an alert that another one ends
+ROWS = 3
 # Entries of a row of changes.
 NUMBER, SINCE, TARGET, CHANNEL = range(4)
 CHANGES = 4
@@ -27,6 +31,13 @@ CHANGES = 4
 HIGH, LOW, DRIVER, LASTS = 1, 2, 3, 4  # halves of the time; (target + 1) * CHANNELS + channel + 1
 COLUMNS = 5
 CHANNELS = 256
+
+
+@kernel
+def replace(state: Int32, time_us: int, target: int, channel: int, replaced: Int64, change: Int64) -> None:
+    """Note that an episode ends and another begins at this event: see `observe`; both rows are written."""
+    observe(state, False, time_us, target, channel, replaced)
+    observe(state, True, time_us, target, channel, change)
 
 
 @kernel

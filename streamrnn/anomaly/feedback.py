@@ -151,6 +151,12 @@ def withhold(series: AnomalySeries, row: int, target: int, hour: int, off: float
 
 
 @kernel
+def driver(series: AnomalySeries, row: int) -> int:
+    """The target that opened the newest alert."""
+    return int(series.remembered[row, _place(series.alert[row, alerts.ALERTS]), ALERT_TARGET])
+
+
+@kernel
 def verdict(series: AnomalySeries, row: int) -> int:
     """What was said of the newest alert."""
     return int(series.remembered[row, _place(series.alert[row, alerts.ALERTS]), SAID])

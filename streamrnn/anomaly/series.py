@@ -31,10 +31,11 @@ HIGHEST, LOWEST = RECENT, RECENT + 1
 SHOWN = RECENT + 2
 
 # Parts of `numbers`, per target.
-COUNTS = 11
+COUNTS = 12
 VALUES, STRANGE, HOUR_COUNT, HOUR_MEAN, HOUR_SQUARES, WEEK_MEAN, OFF_COUNT, OFF_MEAN = range(8)
-# Of what an alert opened on: what was expected less what is usual, how far the value was off, and still is.
-BASE, SIZE, STILL = range(8, COUNTS)
+# Of what an alert opened on: what was expected less what is usual, how far the value was off, and still is; how far off
+# what is usual it has been.
+BASE, SIZE, STILL, FARTHEST = range(8, COUNTS)
 WHOLE = COUNTS
 NEAR = WHOLE + moments.COLUMNS
 RESIDUALS = NEAR + moments.COLUMNS

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from streamrnn.anomaly import (
     alerts,
     baselines,
+    escalation,
     feedback,
     hourly_profile,
     moments,
@@ -42,6 +43,7 @@ from streamrnn.anomaly.channels import (
     RESIDUAL,
     SPREAD,
     WEEK,
+    WEIGHTS,
     combined,
 )
 from streamrnn.anomaly.series import (
@@ -107,12 +109,13 @@ def _holds(numbers: Singles, since: int, away: float, spread: float, error: floa
 @kernel
 def _value(
     series: AnomalySeries, row: int, target: int, hour: int, x: float, expected: float, learns: bool, found: Array,
-    off: Array, sides: Array, since: int,
-) -> tuple[bool, bool]:  # fmt: skip
+    off: Array, sides: Array, since: int, is_driver: bool,
+) -> tuple[bool, bool, int]:  # fmt: skip
     """Decades `found` `(CHANNELS,)` of one observed target, how far it is `off` in units, and the `sides` they see.
 
-    Then everything but the profiles' hours is learned from it. Returns whether the value is out of the ordinary, and
-    whether it is still where an alert that opened `since` events ago (0: none is open, < 0: one waits) saw it go.
+    Then everything but the profiles' hours is learned from it. Returns whether the value is out of the ordinary,
+    whether it is still where an alert that opened `since` events ago (0: none is open, < 0: one waits) saw it go, and
+    whether it goes beyond that.
     """
     doubles, numbers = series.doubles[row, target], series.numbers[row, target]
     found[FROZEN] = runs.observe(
@@ -164,6 +167,7 @@ def _value(
     if weekly_profile.seen(visits, at) >= weekly_profile.TRUSTED and weekly[weekly_profile.SCALE] > 0.0:
         away, spread = off[WEEK], weekly[weekly_profile.SCALE] / residuals.MEAN_TO_SIGMAS
     is_held = _holds(numbers, since, away, spread, error)
+    beyond = escalation.of_value(numbers, since, away, spread, error, is_driver=is_driver)
     interval = series.times[row, runs.INTERVAL]
     per_hour = max(HOUR_US / interval, 1.0) if interval > 0.0 else 1.0
     found[WEEK] = weekly_profile.observe(weekly, means, visits, lists[3], at, y, per_hour)
@@ -178,7 +182,7 @@ def _value(
         if abs(y - usual) > feedback.OUT * deviation:
             feedback.withhold(series, row, target, hour, y - usual)
     numbers[VALUES] = min(seen + 1.0, tails.MOST_SEEN)
-    return abs(away) > USUAL * spread, is_held
+    return abs(away) > USUAL * spread, is_held, beyond
 
 
 @kernel
@@ -208,8 +212,10 @@ def _waits(times: Array) -> float:
 def of_target(
     rule: Array, series: AnomalySeries, row: int, target: int, time_us: int, hour: int, x: float, expected: float,
     gap: float, open_at: float, found: Array, off: Array, sides: Array, channels: Array,
-) -> tuple[float, int, float, bool, bool]:  # fmt: skip
+) -> tuple[float, int, float, bool, bool, int]:  # fmt: skip
     """D of one target, its strongest channel (-1: none), whether a record, out of the ordinary, still where it went.
+
+    The last says whether it is beyond the alert that is open (`escalation.py`).
 
     `channels` are raised to what was found.
     """
@@ -222,10 +228,13 @@ def of_target(
     record = _show(series.shown[row, target], x, known, float(numbers[VALUES]))
     found[MISSING] = runs.observe(numbers[ABSENT : ABSENT + runs.COLUMNS], not known)
     found[GAP] = gap
-    is_odd, is_held = False, False
+    is_odd, is_held, beyond = False, False, escalation.WITHIN
+    since = alert[alerts.EVENTS] - alert[alerts.OPENED_AT] if alert[alerts.OPEN] == 1 else -alert[alerts.WAITS]
     if known:
-        since = alert[alerts.EVENTS] - alert[alerts.OPENED_AT] if alert[alerts.OPEN] == 1 else -alert[alerts.WAITS]
-        is_odd, is_held = _value(series, row, target, hour, x, expected, learns, found, off, sides, since)
+        is_driver = feedback.driver(series, row) == target
+        is_odd, is_held, beyond = _value(
+            series, row, target, hour, x, expected, learns, found, off, sides, since, is_driver
+        )
         waits = _waits(series.times[row])
         found[RANGE] = max(found[RANGE] - waits, 0.0)
         if series.hour_visits[row, target, hour % hourly_profile.HOURS] == 0:
@@ -237,6 +246,9 @@ def of_target(
     rules.keep_side(rule, found, sides, off)
     seen = max(float(numbers[VALUES]), 1.0)
     strangeness, channel = combined(found, seen)
+    run = escalation.of_run(numbers, since, found)
+    if run >= 0 and beyond != escalation.GOES and WEIGHTS[run] * found[run] >= open_at + alerts.BREAK:
+        beyond, channel = escalation.GOES, run
     if seen < YOUNG:
         strangeness /= 1.0 + YOUNG_SLOPE * log10(YOUNG / seen)
     if channel >= 0 and not rules.large_enough(rule, x, off[channel] * series.doubles[row, target, units.UNIT]):
@@ -249,4 +261,4 @@ def of_target(
     )  # fmt: skip
     is_odd = is_odd or max(found[FROZEN], found[MISSING], found[GAP]) > 0.0
     numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at or is_held else 0.0
-    return strangeness, channel, record, is_odd, is_held
+    return strangeness, channel, record, is_odd, is_held, beyond

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from streamrnn.anomaly import alert_context
 from streamrnn.anomaly.detector import CHANNELS
 from streamrnn.anomaly.early_warning import OUTCOMES
-from streamrnn.anomaly.episodes import ANOMALY, CHANGES, KINDS, NUMBER
+from streamrnn.anomaly.episodes import ANOMALY, CHANGES, NUMBER, ROWS
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -46,7 +46,7 @@ class Answers(NamedTuple):
     channels: Float64  # (events, anomaly channels) -log10 of the probability each gives the event
     warning: Float64  # (events, warning.OUTCOMES) NaN where early warning is off
     warning_steps: Float64  # (events, horizon) probability of being beyond a limit at each step
-    changes: Int64  # (events, kinds, 4) alerts and warnings that the event opened or closed (`anomaly/episodes.py`)
+    changes: Int64  # (events, rows, 4) alerts and warnings that the event opened or closed (`anomaly/episodes.py`)
 
     def told(self, event: int) -> alert_context.AlertContext:
         """What the alert that an event opened says of itself."""
@@ -92,5 +92,5 @@ def blank_answers(events: int, levels: int, horizon: int, targets: int) -> Answe
         channels=np.zeros((events, CHANNELS)),
         warning=unknown(OUTCOMES),
         warning_steps=unknown(horizon),
-        changes=np.zeros((events, KINDS, CHANGES), np.int64),
+        changes=np.zeros((events, ROWS, CHANGES), np.int64),
     )

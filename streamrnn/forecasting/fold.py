@@ -196,15 +196,15 @@ def score(
         answers.driver[i] = int(outcome[detector.DRIVER])
         answers.channel[i] = int(outcome[detector.CHANNEL])
         answers.deviation[i] = outcome[detector.DEVIATION]
-        alert = series.alert[batch.rows[i]]
-        episodes.observe(
-            common.episodes[batch.rows[i], episodes.ANOMALY],
-            alert[alerts.OPEN] == 1,
-            alert[alerts.SINCE],
-            answers.driver[i],
-            answers.channel[i],
-            answers.changes[i, episodes.ANOMALY],
-        )
+        alert, state = series.alert[batch.rows[i]], common.episodes[batch.rows[i], episodes.ANOMALY]
+        lasts, changes = alert[alerts.OPEN] == 1, answers.changes[i]
+        driver, channel = answers.driver[i], answers.channel[i]
+        if lasts and state[episodes.LASTS] == 1 and outcome[detector.REPLACES] > 0:
+            episodes.replace(
+                state, alert[alerts.SINCE], driver, channel, changes[episodes.REPLACED], changes[episodes.ANOMALY]
+            )
+        else:
+            episodes.observe(state, lasts, alert[alerts.SINCE], driver, channel, changes[episodes.ANOMALY])
 
 
 @kernel

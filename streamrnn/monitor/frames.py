@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import orjson
 
-from streamrnn.anomaly.episodes import ANOMALY, NUMBER
+from streamrnn.anomaly.episodes import ANOMALY, NUMBER, REPLACED
 from streamrnn.monitor.batch_queue import Batch
 from streamrnn.monitor.downsampling import Curve, coverage, skill
 from streamrnn.monitor.history import (
@@ -115,28 +115,31 @@ def overview(history: History, search: str, now: float) -> dict[str, Any]:
 
 def alerts(batch: Batch, names: tuple[str, ...], channels: tuple[str, ...]) -> list[dict[str, Any]]:
     """The alerts that opened or closed in a batch, and what was said of alerts, in the order of the log."""
-    changes = batch.answers.changes[:, ANOMALY]
+    changes = batch.answers.changes
     found: list[dict[str, Any]] = []
     said = deque(batch.heard)
-    for i in [*np.flatnonzero(changes[:, NUMBER]).tolist(), len(batch.keys)]:
+    for i in [*np.flatnonzero(changes[:, ANOMALY, NUMBER]).tolist(), len(batch.keys)]:
         while said and said[0].before <= i:
             found.append(_feedback(said.popleft(), batch.partition.number))
         if i == len(batch.keys):
             break
-        number, _, target, channel = changes[i].tolist()
-        size = float(batch.answers.deviation[i])
-        found.append(
-            {
-                "key": batch.keys[i],
-                "partition": batch.partition.number,
-                "time": float(batch.times[i]) / 1e6,
-                "state": "opened" if number > 0 else "closed",
-                "alert": abs(number),
-                "target": names[target] if target >= 0 else None,
-                "channel": channels[channel] if channel >= 0 else None,
-                "size": size if math.isfinite(size) else None,
-            }
-        )
+        for row in (REPLACED, ANOMALY):
+            number, _, target, channel = changes[i, row].tolist()
+            if number == 0:
+                continue
+            size = float(batch.answers.told(i).replaced if row == REPLACED else batch.answers.deviation[i])
+            found.append(
+                {
+                    "key": batch.keys[i],
+                    "partition": batch.partition.number,
+                    "time": float(batch.times[i]) / 1e6,
+                    "state": "opened" if number > 0 else "closed",
+                    "alert": abs(number),
+                    "target": names[target] if target >= 0 else None,
+                    "channel": channels[channel] if channel >= 0 else None,
+                    "size": size if math.isfinite(size) else None,
+                }
+            )
     return found
 
 

@@ -30,7 +30,7 @@ class OpenAlerts:
             for key, one in batch.opened:
                 found.setdefault(key, {})[one.kind] = one
             return
-        events, kinds = batch.answers.changes[:, :, NUMBER].nonzero()
+        events, kinds = batch.answers.changes[:, :KINDS, NUMBER].nonzero()  # what is replaced is by what replaces it
         for event, kind in zip(events.tolist(), kinds.tolist(), strict=True):
             change, key = batch.answers.changes[event, kind], batch.keys[event]
             if change[NUMBER] > 0:

@@ -43,9 +43,13 @@ class Change(NamedTuple):
             return f"{self.key}: {said}"[:LONGEST_TEXT]
         what = "anomaly" if self.kind == "anomaly" else "warning: a limit will probably be crossed,"
         size, direction = self.document.get("size"), self.document.get("direction")
-        parts = [f"{self.key}: {what} {'since ' if self.opened else 'is over, it lasted from '}{_short(self.since)}"]
-        if not self.opened:
-            parts[0] += f" to {_short(self.time)}"
+        following = self.document.get("replaced_by")
+        if self.opened:
+            parts = [f"{self.key}: {what} since {_short(self.since)}"]
+        elif isinstance(following, int) and not isinstance(following, bool):
+            parts = [f"{self.key}: {what} since {_short(self.since)} goes on as alert {following}, something beyond it"]
+        else:
+            parts = [f"{self.key}: {what} is over, it lasted from {_short(self.since)} to {_short(self.time)}"]
         if self.target is not None:
             parts.append(self.target)
         if isinstance(size, int | float) and not isinstance(size, bool):

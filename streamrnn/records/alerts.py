@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from streamrnn.forecasting.answers import Answers
 
 KINDS: tuple[Literal["anomaly", "warning"], ...] = ("anomaly", "warning")
-"""Names of the rows of `Answers.changes` (`anomaly/episodes.py`)."""
+"""Names of the kinds of episodes, whose changes are the first rows of `Answers.changes` (`anomaly/episodes.py`)."""
+_ANOMALY, _WARNING, _REPLACED = range(3)
+_ORDER = np.array([_REPLACED, _ANOMALY, _WARNING])
+"""Of the changes of one event: what is open is closed before another opens."""
 
 
 class AlertRecord(BaseModel):
@@ -55,6 +58,11 @@ class AlertRecord(BaseModel):
     )
     rule: str | None = Field(None, description="what the channel looks for, in words (opened anomaly)")
     text: str | None = Field(None, description="the alert in a sentence (opened anomaly)")
+    replaces: int | None = Field(
+        None,
+        description="the alert that was open and is closed by the same event, which goes beyond it (opened anomaly)",
+    )
+    replaced_by: int | None = Field(None, description="the alert that goes on in its place (closed anomaly)")
     probability: float | None = Field(None, ge=0, le=1, description="of a crossing, at this event (warning)")
     lead: float | None = Field(None, description="steps until the crossing, as far as one is expected (warning)")
 
@@ -66,16 +74,18 @@ def encode_alerts(
 
     `names` are those of the targets, `channels` those of the anomaly channels.
     """
-    events, kinds = answers.changes[:, :, 0].nonzero()
+    events, rows = answers.changes[:, _ORDER, 0].nonzero()
     if not events.size:
         return []
     times = format_times(decoded.times[events])
-    changes = answers.changes[events, kinds]
+    rows = _ORDER[rows]
+    changes = answers.changes[events, rows]
     since = format_times(changes[:, 1])
     messages = []
-    for i, kind, time, (number, _, target, channel), began in zip(
-        events.tolist(), kinds.tolist(), times, changes.tolist(), since, strict=True
+    for i, row, time, (number, _, target, channel), began in zip(
+        events.tolist(), rows.tolist(), times, changes.tolist(), since, strict=True
     ):
+        kind = _ANOMALY if row == _REPLACED else row
         document: dict[str, Any] = {
             "key": decoded.keys[i],
             "time": time,
@@ -89,9 +99,15 @@ def encode_alerts(
         if KINDS[kind] == "anomaly":
             document["channel"] = channels[channel] if channel >= 0 else None
             document["score"], document["strength"] = float(answers.score[i]), float(answers.strength[i])
-            document |= _size(float(answers.deviation[i]), document["channel"])
-            if number > 0:
+            size = float(answers.told(i).replaced if row == _REPLACED else answers.deviation[i])
+            document |= _size(size, document["channel"])
+            if row == _REPLACED:
+                document["replaced_by"] = -number + 1
+            elif number > 0:
                 document |= _told(decoded, answers, i, names, document["channel"])
+                if answers.changes[i, _REPLACED, 0] < 0:
+                    document["replaces"] = number - 1
+                    document["text"] += f"; this goes beyond alert {number - 1}, which was open"
         else:
             probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead

@@ -164,6 +164,19 @@ def _with_recurring(arrays: dict[str, Array]) -> dict[str, Array]:
     }
 
 
+def _without_farthest(fields: list[Field]) -> list[Field]:
+    """Of the anomalies: an alert does not know how far its series has gone."""
+    return [
+        (name, kind, (*shape[:-1], shape[-1] - 1)) if name == "numbers" else (name, kind, shape)
+        for name, kind, shape in fields
+    ]
+
+
+def _with_farthest(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Where an alert is open, what comes next is as far as it has gone."""
+    return arrays | {"numbers": np.insert(arrays["numbers"], 11, 0.0, axis=-1)}
+
+
 def _without_future(fields: list[Field]) -> list[Field]:
     """Of the forecaster: nothing is known ahead."""
     return [field for field in fields if not field[0].startswith("future.")]
@@ -211,6 +224,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
         "covariances of the far steps take 16 bits a number, too, and these have more slow levels",
     ),
     Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
+    Migration("anomaly", 8, _without_farthest, _with_farthest),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

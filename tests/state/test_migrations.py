@@ -80,7 +80,7 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     names = [name for name, _, _ in model._layouts._fields]
     assert "anomaly.shown" in names
     anomaly.alert[0, :6] = np.arange(6)
-    anomaly.numbers[0] = np.arange(47)
+    anomaly.numbers[0] = np.arange(48)
     anomaly.week_visits[0] = np.arange(84)
     [new] = get_rows(model.series.arrays, [0])
     sizes = {name: int(np.prod(shape)) * np.dtype(kind).itemsize for name, kind, shape in model._layouts._fields}
@@ -92,7 +92,7 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
             packed = np.frombuffer(part, np.uint8)
             part = np.c_[packed & 15, packed >> 4].tobytes()
         if name == "anomaly.numbers":
-            part = np.delete(np.frombuffer(part, np.float32).reshape(2, -1), [8, 9, 10, 24, 34], axis=1).tobytes()
+            part = np.delete(np.frombuffer(part, np.float32).reshape(2, -1), [8, 9, 10, 11, 25, 35], axis=1).tobytes()
         shorter = {"anomaly.shown": 0, "anomaly.alert": 48, "anomaly.rates": 20, "anomaly.held": 16}
         shorter |= dict.fromkeys(map("anomaly.{}".format, ADDED_SINCE), 0)
         old += part[: shorter.get(name, len(part))]
@@ -107,8 +107,8 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     start = sum(sizes[name] for name in names[: names.index("anomaly.week_visits")])
     assert read[start : start + 168] == new[start : start + 168]
     start = sum(sizes[name] for name in names[: names.index("anomaly.numbers")])
-    numbers = np.frombuffer(read[start : start + sizes["anomaly.numbers"]], np.float32).reshape(2, 47)[0]
-    assert numbers.tolist() == [0 if k in (8, 9, 10, 24, 34) else k for k in range(47)]
+    numbers = np.frombuffer(read[start : start + sizes["anomaly.numbers"]], np.float32).reshape(2, 48)[0]
+    assert numbers.tolist() == [0 if k in (8, 9, 10, 11, 25, 35) else k for k in range(48)]
     assert model._layouts.row(now, new) == new
     model.close()
 
