@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from streamrnn import errors
 from streamrnn.errors import StreamRNNError
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ __all__ = [
     "StreamModel",
     "StreamRNNError",
     "detect",
-    "errors",
     "forecast",
     "step",
 ]

@@ -5,9 +5,9 @@
     strength  D; within a rest, what is below A + 1.5 counts as less than A; after an alert at least the hold,
               A .95^k at the k-th event after the last one with D >= A
 
-An alert opens at the first event whose strength reaches A, and on no other: what opens none is never stronger than what
-opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). An event that goes beyond it
-(`escalation.py`) opens another in its place. After an alert opens the series rests for
+Where none is open, an alert opens at the first event whose strength reaches A, and on no other: what opens none is
+never stronger than what opens one. It stays open while D is at least `CLOSE_SHARE` of A (hysteresis). An event that
+goes beyond it (`escalation.py`) opens another in its place. After an alert opens the series rests for
 `rest_share` of the events seen so far, at least `rest_least`, at most a day's and `rest_most`: only a clearly stronger
 event breaks it. The rest makes alerts a budget: they cannot come thick.
 
@@ -120,7 +120,7 @@ def observe(
     if state[OPEN] == 1:
         if lasts:
             return int(state[ALERTS])
-        state[OPEN] = 0
+        close(state)
     elif own >= open_at:
         state[ALERTS] += 1
         state[OPEN], state[OPENED_AT] = 1, event
@@ -129,6 +129,12 @@ def observe(
         rest(config, state, event, day)
         return int(state[ALERTS])
     return 0
+
+
+@kernel
+def close(state: Int64) -> None:
+    """The open alert closes, and what waited to go beyond it waits no longer."""
+    state[OPEN], state[WAITS], state[OFF] = 0, 0, 0
 
 
 @kernel

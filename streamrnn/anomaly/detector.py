@@ -202,24 +202,25 @@ def observe(
         lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
         said = feedback.verdict(series, row) if number == before else feedback.UNTOLD
         if said == feedback.EXPECTED:
-            alert[alerts.OPEN] = 0
+            alerts.close(alert)
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
         elif (
             said != feedback.FAULT
             and lasted > LEAST_OPEN
             and (time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events)
         ):
-            alert[alerts.OPEN] = 0
+            alerts.close(alert)
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
             for target in range(config.targets):
                 baselines.new_normal(series, row, target)
-    replaced = np.nan
+    replaces, replaced = False, np.nan
     if was_open and number == before and alert[alerts.OPEN] == 1:
         if second >= 0:
             driver, strongest, record, deviation = second, second_channel, second_record, second_deviation
             began = last_us if strongest == GAP and 0 < last_us < time_us else time_us
         if alerts.goes_on(alert, second >= 0, stays, rule[rules.LASTING], time_us, began):
-            replaced = held[PEAK]
+            replaces, replaced = True, held[PEAK] if held[PEAK] != 0.0 else np.nan
+            strength = max(strength, open_at)  # no alert opens on less, also where it had to last
             number = alerts.escalate(rest, alert, day)
             escalation.begin_from(series, row, driver)
     itself = number > before or strangeness >= open_at
@@ -250,7 +251,7 @@ def observe(
     outcome[STRENGTH] = strength
     outcome[CHANNEL] = float(strongest)
     outcome[DEVIATION] = deviation
-    outcome[REPLACES] = 0.0 if np.isnan(replaced) else 1.0
+    outcome[REPLACES] = 1.0 if replaces else 0.0
     return float(outcome[SCORE])
 
 

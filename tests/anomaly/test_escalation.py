@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from streamrnn.anomaly import alerts, detector, escalation
+from streamrnn.anomaly import alerts, detector
 from streamrnn.anomaly.channels import CHANNEL_NAMES
 from streamrnn.anomaly.rules import Rule
 from tests.anomaly.simulate import DAY, INTERVAL, Scored, scored
@@ -127,5 +127,21 @@ def test_a_rule_of_one_side_holds_for_what_goes_beyond() -> None:
     assert opened(scored(*faulty(0, -30.0, -95.0), rule=rule))[:2] == [FIRST, SECOND]
 
 
-def test_the_first_events_of_an_alert_are_its_onset() -> None:
-    assert 0 < escalation.ONSET < escalation.APART
+def test_what_waits_to_go_beyond_an_alert_waits_no_longer_when_that_closes() -> None:
+    config, state = alerts.AlertConfig(0.1, 10, 20), np.zeros(alerts.COLUMNS, np.int64)
+    assert alerts.observe(config, state, 4.0, 3.5, 1e9, 0, lasts=True) == 1
+    assert not alerts.goes_on(state, goes=True, stays=True, wait=600e6, time_us=60_000_000, began_us=60_000_000)
+    assert state[alerts.WAITS] == 1
+    assert alerts.observe(config, state, 0.0, 3.5, 1e9, 120_000_000, lasts=False) == 0
+    assert state[alerts.OPEN] == 0
+    assert state[alerts.WAITS] == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_alert_that_takes_the_place_of_another_is_weaker_than_one_that_opens(seed: int) -> None:
+    for rule in (Rule(), Rule(lasting=10.0 * INTERVAL)):
+        result = scored(*faulty(seed, -30.0, -95.0), rule=rule)
+        replacing = result.outcome[:, detector.REPLACES] > 0
+        assert replacing.any()
+        silent = result.outcome[result.outcome[:, detector.ALERT] == 0, detector.STRENGTH]
+        assert result.outcome[replacing, detector.STRENGTH].min() > silent.max()

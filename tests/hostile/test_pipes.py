@@ -89,7 +89,8 @@ def test_a_reader_that_has_enough_ends_the_run_quietly(streamrnn: Streamrnn) -> 
 
 
 def test_head_of_one_line(streamrnn: Streamrnn, tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl").write_bytes(b"".join(ROWS * 500))
+    rows = (b'{"time": %d, "key": "s%d", "value": %d}\n' % (60 * row, row % 3, row % 5) for row in range(20_000))
+    (tmp_path / "x.jsonl").write_bytes(b"".join(rows))
     process = streamrnn.start("run", "--input", "x.jsonl", "--output", "-", "--quiet", *SMALL)
     with subprocess.Popen(["head", "-1"], stdin=process.stdout, stdout=subprocess.PIPE) as head:
         assert process.stdout is not None

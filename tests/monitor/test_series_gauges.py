@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streamrnn.anomaly.episodes import ANOMALY, KINDS
+from streamrnn.anomaly.episodes import ANOMALY, ROWS
 from streamrnn.monitor.feed import Feed
 from tests.monitor.stage import Stage, batch, configured, until
 
@@ -77,7 +77,7 @@ def test_an_open_alert_is_one_and_a_closed_one_is_none(monkeypatch: pytest.Monke
         stage.settled()
         feed: Feed = stage.monitor.feed
         for number in (1, -1):
-            changes = np.zeros((1, KINDS, 4), np.int64)
+            changes = np.zeros((1, ROWS, 4), np.int64)
             changes[0, ANOMALY] = number, 5, 0, 0
             told: Any = batch(["a"], [5], [1.0], changes=changes)
             stage.monitor.backlog.put(told)

@@ -218,6 +218,23 @@ def test_rows_without_any_order_are_sorted_where_asked(tmp_path: Path) -> None:
     assert events(path, "--sort")[2] == MOMENTS
 
 
+def test_one_row_of_the_future_is_no_lack_of_order(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [("2099-01-01 00:00", 7.0), *((f"{t:%Y-%m-%d %H:%M}", v) for t, v in PAIRS)]
+    path.write_text("time,v\n" + "".join(f"{t},{v}\n" for t, v in rows))
+    assert events(path)[2][-len(MOMENTS) :] == MOMENTS
+
+
+def test_a_letter_behind_few_plain_numbers_is_no_multiple(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    cells = ["0.1 T" if at in (40, 80) else f"{v}" for at, (_, v) in enumerate(PAIRS)]
+    path.write_text(
+        "time,rain\n" + "".join(f"{t:%Y-%m-%d %H:%M},{c}\n" for (t, _), c in zip(PAIRS, cells, strict=True))
+    )
+    values = events(path)[3]
+    assert max(v for some in values.values() for v in some if v == v) == max(v for _, v in PAIRS)
+
+
 def test_the_format_that_a_question_names_reads_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     rows = [
@@ -342,3 +359,9 @@ def test_weeks_of_the_cdc_belong_to_the_year_of_their_wednesday() -> None:
         sunday += timedelta(weeks=1)
     with pytest.raises(ValueError, match="there is no week 53 in 2023"):
         read("2023 53")
+
+
+def test_seconds_since_a_start_are_not_years_and_months(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps({"time": 60 * at, "value": at % 5}) + "\n" for at in range(20_000)))
+    assert events(path)[2][:3] == [0, 60_000_000, 120_000_000]

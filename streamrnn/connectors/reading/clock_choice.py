@@ -134,11 +134,11 @@ def _is_naive(sample: Sample, clock: Clock) -> bool:
 
 
 _FREQUENCIES = (
-    ("years", re.compile(r"\d{4}$")),
+    ("years", re.compile(r"(?:1[5-9]|2[01])\d\d$")),
     ("quarters", re.compile(r"\d{4}[\s/:-]*[QqTK][1-4]$|[Qq][1-4][\s/-]*\d{4}$")),
-    ("months", re.compile(r"\d{4}[\s/-]*(?:[^\W\d_]{3,}\.?|[Mm]?\d\d)$|[^\W\d_]{3,}\.?[\s/-]*\d{4}$")),
+    ("months", re.compile(r"\d{4}[\s/-]*(?:[^\W\d_]{3,}\.?|[Mm]?(?:0[1-9]|1[0-2]))$|[^\W\d_]{3,}\.?[\s/-]*\d{4}$")),
 )
-_SHARE = 0.03
+_SHARE, _NEARLY_ALL = 0.03, 0.9
 
 
 def _refuse_several_frequencies(sample: Sample, clock: Clock) -> None:
@@ -147,12 +147,13 @@ def _refuse_several_frequencies(sample: Sample, clock: Clock) -> None:
         return
     name = clock.how.columns[0]
     cells = sample.known(name)
-    examples = {}
+    examples, told_of = {}, 0
     for word, form in _FREQUENCIES:
         of_this = [cell for cell in cells if form.match(cell)]
+        told_of += len(of_this)
         if len(of_this) >= max(2, _SHARE * len(cells)):
             examples[word] = of_this[0]
-    if len(examples) > 1:
+    if len(examples) > 1 and told_of >= _NEARLY_ALL * len(cells):  # seconds since a start have such figures, too
         told = " and ".join(f"{word} ({cell!r})" for word, cell in examples.items())
         raise ConfigurationError(f"column {name!r} has {told}: these are several series. Keep the rows of one of them")
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Findings:
     series: int = 1
     interval: float | None = None  # seconds, the usual step of a series
     late: int = 0  # rows older than one before them of the same series
+    disordered: int = 0  # the same, without regard to single rows that are newer than their neighbors
     falling: int = 0
     rising: int = 0
     doubled: int = 0  # rows whose key and time came before
@@ -108,10 +110,10 @@ def look(
     findings.set_back = _set_back(sample, roles, findings)
     if findings.falling > 3 and not findings.rising and not file.sort:
         raise ConfigurationError("the newest row comes first: forecasts need the oldest first. Sort it with --sort")
-    if findings.late > max(3, 0.5 * findings.rows) and not file.sort:
+    if findings.disordered > max(3, 0.5 * findings.rows) and not labelled and not file.sort:
         raise ConfigurationError(
-            f"{findings.late} of the first {findings.rows} rows are older than one before them: --sort puts them in "
-            "order; where several series stand one behind the other, --key names the column that tells them apart"
+            f"{findings.disordered} of the first {findings.rows} rows are older than one before them: --sort puts them "
+            "in order; where several series stand one behind the other, --key names the column that tells them apart"
         )
     notes += roles.notes + _remarks(findings, file)
     layout = Layout(
@@ -242,6 +244,7 @@ def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings
     found = Findings(rows=sample.rows, left_out=dict(roles.left_out))
     columns = [sample.cells(name) for name in roles.keys]
     newest: dict[tuple[str, ...], float] = {}
+    reached: dict[tuple[str, ...], float] = {}  # by two rows in a row
     last: dict[tuple[str, ...], float] = {}
     seen: set[tuple[tuple[str, ...], float]] = set()
     steps: list[float] = []
@@ -256,6 +259,8 @@ def _findings(sample: Sample, roles: Roles, missing: frozenset[str]) -> Findings
                 if step:
                     steps.append(step)
                 found.late += second < newest[key]
+                found.disordered += second < reached.get(key, second)
+                reached[key] = max(min(last[key], second), reached.get(key, -math.inf))
             last[key] = second
             newest[key] = max(second, newest.get(key, second))
             found.doubled += (key, second) in seen

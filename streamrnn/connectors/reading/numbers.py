@@ -168,6 +168,8 @@ _FLAG = re.compile(r"[bcdefnprsuz]{1,2}$")
 _SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "m": 1e-3, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "B": 1e9,
            "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Tsd.": 1e3, "Tsd": 1e3, "Mio.": 1e6, "Mio": 1e6,
            "Mrd.": 1e9, "Mrd": 1e9, "bn": 1e9}  # fmt: skip
+MULTIPLES = 0.1
+"""Of the cells, at least, where others have no unit."""
 _TOO_SHORT = {"m", "n", "µ", "μ"}
 """Alone they are no thousandths: `5 m` are meters, or minutes, or millions."""
 
@@ -185,7 +187,12 @@ def _factor(unit: str, of: str) -> float | None:
 
 
 def _scaled(units: Counter[str]) -> str | None:
-    """The unit of cells whose units are multiples of one another, as a dashboard writes them; None: they are not."""
+    """The unit of cells whose units are multiples of one another, as a dashboard writes them; None: they are not.
+
+    A letter behind few of many plain numbers is a mark (`0.1 T`: a trace) and no multiple.
+    """
+    if 0 < units.total() - units[""] < MULTIPLES * units.total() and units[""]:
+        return None
     chosen = "" if "" in units else units.most_common(1)[0][0]
     return chosen if all(_factor(unit, chosen) is not None for unit in units) else None
 
