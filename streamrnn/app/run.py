@@ -81,7 +81,7 @@ def run_file(
     state = config.state.directory
     connector = FileConnector(
         sources or None, output, follow=follow, state=state, dead_letters=dead_letters, alerts=alerts,
-        max_poll_records=rows_at_once(config),
+        **larger_batches(config),
     )  # fmt: skip
     with connector, ExitStack() as stack:
         found = connector.look(config)
@@ -138,9 +138,9 @@ def run_file(
         console.print(f"stopped before the end of the input; {again}")
 
 
-def rows_at_once(config: Config) -> int:
-    """Of a file: more where a batch is cut into pieces, each of which costs some calls (`split_model.PIECES`)."""
-    return 1000 if config.workers == 1 else 4000
+def larger_batches(config: Config) -> dict[str, int]:
+    """Of a file where a batch is cut into pieces, each of which costs some calls (`split_model.PIECES`)."""
+    return {} if config.workers == 1 else {"max_poll_records": 4000}
 
 
 def run_service(config: Config, *, console: Console, quiet: bool, settings: Path | None = None) -> None:
