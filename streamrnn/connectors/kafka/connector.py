@@ -18,15 +18,14 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import CommitFailedError, RebalanceInProgressError
-from kafka.structs import OffsetAndMetadata
 
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.base import Commit, Connector, Polled
-from streamrnn.connectors.kafka.beginnings import Mark, added_later, read_mark
 from streamrnn.connectors.kafka.changelog import Changelog
 from streamrnn.connectors.kafka.clients import bounded, client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
 from streamrnn.connectors.kafka.diagnosis import check_advertised, wait_for_broker
+from streamrnn.connectors.kafka.group_offsets import GroupOffsets
 from streamrnn.connectors.kafka.hanging_transactions import (
     end_transactions_of_the_dead,
     member_client_id,
@@ -34,8 +33,6 @@ from streamrnn.connectors.kafka.hanging_transactions import (
 )
 from streamrnn.connectors.kafka.internals import (
     CooperativeStickyAssignor,
-    committed_offsets,
-    go_to,
     has_assignment,
     place,
     read_whole_batches,
@@ -101,9 +98,7 @@ class KafkaConnector(Connector):
         self._topics: Topics | None = None
         self._changelogs: defaultdict[Partition, Changelog] = defaultdict(Changelog)
         self._outputs: Outputs | None = None
-        self._marks: dict[TopicPartition, Mark | None] = {}  # of the committed offsets, as far as they were asked for
-        self._begun: dict[TopicPartition, int] = {}  # of these, those that have no state yet
-        self._epochs: dict[TopicPartition, int] = {}  # of the leader that wrote the record before the committed offset
+        self._offsets = GroupOffsets(config, application_id)
         self._topic_ids: dict[str, object] = {}  # of the topics that are read
         self._liveness: Liveness | None = None
         self._twins = Twins(config, application_id, self._client_id)
@@ -140,7 +135,7 @@ class KafkaConnector(Connector):
             with translated(config, "connecting the consumer"):
                 self._consumer = self._new_consumer()
                 read_whole_batches(self._consumer)
-                self._rebalances.consumer = self._consumer
+                self._rebalances.consumer = self._offsets.consumer = self._consumer
                 pattern = None if config.input_pattern is None else f"(?:{config.input_pattern})$"
                 self._consumer.subscribe(config.inputs, pattern=pattern, listener=self._rebalances)
                 # A leader of the group that does not know the topic's partitions yet would assign none, and once more.
@@ -261,60 +256,17 @@ class KafkaConnector(Connector):
         if not self._dead_looked_for:
             end_transactions_of_the_dead(self._config, self._application_id, self._client_id, self._transactional_id)
             self._dead_looked_for = True
-        wanted = TopicPartition(*partition)
-        found = self._committed([wanted], f"reading the committed offset of {partition}").get(wanted)
-        self._begun.pop(wanted, None)
-        self._epochs[wanted] = -1 if found is None else int(found.leader_epoch)
-        if found is None:
-            self._marks[wanted] = None
-            return None
-        mark = read_mark(found.metadata)
-        self._marks[wanted] = mark._replace(begin=False)
-        if mark.begin:
-            self._begun[wanted] = int(found.offset)
-            return None
-        return int(found.offset)
+        return self._offsets.committed(partition)
 
     def why_uncommitted(self, partition: Partition) -> str:
         """See `Connector.why_uncommitted`."""
-        numbers = self._consumer.partitions_for_topic(partition.topic) or ()
-        others = [TopicPartition(partition.topic, number) for number in sorted(numbers) if number != partition.number]
-        kept = self._committed(others, "reading the group's offsets") if others else {}
-        if kept:
-            return (
-                f"group {self._application_id!r} has offsets of {len(kept)} other partitions of this topic, so this "
-                "one's alone was deleted"
-            )
-        told = (
-            f"group {self._application_id!r} has none of this topic: they were deleted, or expired while it was "
-            "stopped, or the topic was made anew (its offsets go with it)"
-        )
-        if not self._exactly_once:
-            told += ", or the very first worker died between its snapshot and its offsets (delivery is at-least-once)"
-        return told
-
-    def _committed(self, partitions: list[TopicPartition], doing: str) -> dict[TopicPartition, Any]:
-        with translated(self._config, doing):
-            found = committed_offsets(self._consumer, partitions, milliseconds(self._config.broker_timeout))
-        return {partition: offset for partition, offset in found.items() if offset.offset >= 0}
+        return self._offsets.why_none(partition)
 
     def beginning(self, partition: Partition) -> int:
         """See `beginnings`."""
-        first, end = self.bounds(partition)
-        wanted, start = TopicPartition(*partition), self._config.start
-        if wanted in self._begun:
-            return max(first, self._begun[wanted])
-        if start == "earliest":
-            return first
+        self._check_open()
         assert self._topics is not None
-        others = [TopicPartition(topic, n) for topic, count in self._topics.inputs.items() for n in range(count)]
-        marks = [read_mark(one.metadata) for one in self._committed(others, "reading the group's offsets").values()]
-        if added_later(partition, marks, topics_appear=self._config.input_pattern is not None):
-            return first
-        if start == "latest":
-            return end
-        found = self._reader.offset_at(wanted, start)
-        return end if found is None else max(first, found)
+        return self._offsets.beginning(partition, self._topics, self._reader)
 
     def bounds(self, partition: Partition) -> tuple[int, int]:
         """(first offset in the log, first offset that a reader of committed records cannot reach yet)."""
@@ -349,19 +301,14 @@ class KafkaConnector(Connector):
         wanted = TopicPartition(*partition)
         if wanted not in self._owned:
             raise ConnectorError(f"{partition} cannot be started: it is not assigned to this worker")
-        if wanted not in self._marks:
+        if not self._offsets.knows(partition):
             self.committed(partition)
-        if (
-            self._marks[wanted] is None
-        ):  # nothing is committed: a worker that dies before its first commit would begin elsewhere
-            assert self._topics is not None
-            self._marks[wanted] = Mark(of=self._topics.inputs)
-            begins = OffsetAndMetadata(offset, Mark(begin=True, of=self._topics.inputs).text(), -1)
+        assert self._topics is not None
+        begins = self._offsets.mark_of_beginning(partition, offset, self._topics)
+        if begins is not None:
             assert self._transactions is not None
             self._transactions.commit([], {wanted: begins}, self._membership({wanted: begins}))
-        with translated(self._config, f"starting {partition}"):
-            go_to(self._consumer, wanted, offset, self._epochs.get(wanted, -1))
-            self._consumer.resume(wanted)
+        self._offsets.go_to(partition, offset)
         self._running.add(wanted)
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -374,7 +321,7 @@ class KafkaConnector(Connector):
         assert self._outputs is not None
         assert self._transactions is not None
         offsets = {
-            TopicPartition(*partition): self._after(TopicPartition(*partition), offset)
+            TopicPartition(*partition): self._offsets.after(TopicPartition(*partition), offset)
             for partition, offset in commit.offsets.items()
         }
         batches = self._outputs.batches(commit)
@@ -401,12 +348,6 @@ class KafkaConnector(Connector):
         except ConnectorError:
             self._failed = True
             raise
-
-    def _after(self, partition: TopicPartition, offset: int) -> Any:
-        """The offset to commit, with our mark, and with the leader's epoch: by it a log that was cut is recognized."""
-        at = place(self._consumer, partition)
-        epoch = at.epoch if at is not None and at.position >= offset else -1
-        return OffsetAndMetadata(offset, (self._marks.get(partition) or Mark()).text(), epoch)
 
     def _explained(self, error: BrokerUnavailable) -> ConnectorError:
         assert self._topics is not None
