@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting import blending, calendar, cycles, drift, future_inputs
 from streamrnn.forecasting.calendar import EVENTS, KIND, MOST_SEASONS, NONE, TICK, season_at
-from streamrnn.forecasting.experts import multistep, pooled, season_tables
+from streamrnn.forecasting.experts import multistep, pooled, season_storage, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import Seen, all_steps, learn_all
 from streamrnn.forecasting.experts.readout import (
@@ -279,7 +279,7 @@ def _replay(
     for age in range(known - 2, newest - 1, -1):
         phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
         step = clip((past[age] - past[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        season_tables.make_room(z, t, v, at, clock, past[age], sigma)
+        season_storage.make_room(z, t, v, at, clock, past[age], sigma)
         season_tables.observe(z, t, v, at, clock, s, phase, past[age], step, sigma)
 
 
@@ -364,7 +364,7 @@ def _stored(
     first, units = at.covariances + j * at.covariance_stride, at.units + j * at.readout
     return Stored(
         t[first : first + at.covariance_stride], v[units : units + at.readout], z[at.scale + SEEN],
-        season_tables.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1], scratch.scaled[2],
+        season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1], scratch.scaled[2],
     )  # fmt: skip
 
 
@@ -374,7 +374,7 @@ def _stored_own(config: ForecasterConfig, scratch: ForecasterScratch, z: Float64
     at = config.at
     return Stored(
         t[at.own_covariance : at.own_covariance + at.own_stride], v[at.own_units : at.bytes],
-        z[at.scale + SEEN], season_tables.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1],
+        z[at.scale + SEEN], season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1],
         scratch.scaled[2],
     )  # fmt: skip
 
@@ -416,7 +416,7 @@ def _remember(
     season_tables.observe_means(z, at, clock, value, missing)
     sigma = z[at.scale + SIGMA]
     if not missing:
-        season_tables.make_room(z, t, v, at, clock, value, sigma)
+        season_storage.make_room(z, t, v, at, clock, value, sigma)
     for s in range(MOST_SEASONS):
         season_tables.observe(z, t, v, at, clock, s, phases[s, 0], value, step, sigma)
 

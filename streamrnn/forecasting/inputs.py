@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.season_tables import last_at, level_at, place, usual_step
+from streamrnn.forecasting.experts.season_storage import place, usual_step
+from streamrnn.forecasting.experts.season_tables import last_at, level_at
 from streamrnn.forecasting.layout import AGO, LEVELS, NOW_SIZE, SURPRISE, Layout
 from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
 from streamrnn.kernels.jit import kernel

@@ -15,7 +15,7 @@ from streamrnn.forecasting.drift import DRIFT_SIZE
 from streamrnn.forecasting.experts.readout import Blocks, covariance_size, heads_size, readout_size
 from streamrnn.forecasting.scaling import SCALE_SIZE
 
-# Rows of the seasons' table, one number per bin; bins of both seasons lie in one row, see `season_tables.py`.
+# Rows of the seasons' table, one number per bin; bins of both seasons lie in one row, see `season_storage.py`.
 LAST: Final = 0
 STEP: Final = 1
 LEVEL: Final = 2

@@ -9,7 +9,7 @@ import pytest
 
 from streamrnn.forecasting import step_groups
 from streamrnn.forecasting.calendar import BY_EVENTS, CLOCK_SIZE, give_bins, season_at
-from streamrnn.forecasting.experts import far_state, season_tables
+from streamrnn.forecasting.experts import far_state, season_storage, season_tables
 from streamrnn.forecasting.layout import LAST, LEVEL, LEVELS
 from streamrnn.forecasting.presets import forecaster_config
 from streamrnn.forecasting.scaling import HIGH, LOW, SEEN, observe_scale
@@ -72,7 +72,7 @@ class Table:
     def observe(self, t: int, x: float) -> None:
         phase = t % self.period / self.period
         self.z[self.at.scale + SEEN] += 1.0
-        season_tables.make_room(self.z, self.t, self.v, self.at, self.clock, x, 0.0)
+        season_storage.make_room(self.z, self.t, self.v, self.at, self.clock, x, 0.0)
         season_tables.observe(self.z, self.t, self.v, self.at, self.clock, 0, phase, x, 0.0, 0.0)
 
     def seen(self, phase: float, back: int, recent: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_a_bin_of_several_events_is_written_when_the_next_visit_is_over() -> Non
     table = Table(12, 3)
     for t, x in enumerate([1.0, 3.0, 5.0, 7.0, 9.0, 9.0, 8.0, 8.0, 8.0, 8.0]):
         table.observe(t + 2, x)  # bins 1, 1, 1, 1, 2, 2, 2, 2, 0, 0
-        value = season_tables.value_of(table.z, table.t, table.at, 1) + table.z[table.at.base] if table.v[1] else 0.0
+        value = season_storage.value_of(table.z, table.t, table.at, 1) + table.z[table.at.base] if table.v[1] else 0.0
         assert value == pytest.approx(0.0 if t < 8 else 4.0, abs=1e-3), "the mean of the visit's four values"
 
 

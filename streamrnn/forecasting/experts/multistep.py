@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from streamrnn.forecasting import step_groups
 from streamrnn.forecasting.calendar import BINS, KIND, MOST_SEASONS, NONE, bin_of, season_at
-from streamrnn.forecasting.experts import season_tables
+from streamrnn.forecasting.experts import season_storage, season_tables
 from streamrnn.forecasting.experts.far_regressions import (
     BOUND,
     Season,
@@ -118,33 +118,21 @@ def learn(
     slots = far[config.slots : config.singles]
     said = origins[config.waiting :]
     step_groups.come(far[config.mixtures :], slots, said, scratch.slots, EXPERTS, recent, inverse, known)
-    shorts, units, share = series.shorts[row, i], series.units[row, i], season_tables.rounding(z, at)
-    room, scaled = scratch.covariance, scratch.scaled
+    shorts, units, share = series.shorts[row, i], series.units[row, i], season_storage.rounding(z, at)
     if known:
-        stored = Stored(
-            shorts[: config.joint_covariance],
-            units[:FEATURES],
-            own[COUNT],
-            share,
-            room,
-            scaled[0],
-            scaled[1],
-            scaled[2],
-        )
+        stored = _stored(shorts[: config.joint_covariance], units[:FEATURES], own[COUNT], share, scratch)
         season = Season(z, t, v, at, clock, phases)
         learn_steps(config, int(own[COUNT]), far, origins, stored, scratch, season, recent, inverse)
     if sigma > 0.0:
-        stored = Stored(
-            shorts[config.joint_covariance :],
-            units[FEATURES:],
-            own[COUNT],
-            share,
-            room,
-            scaled[0],
-            scaled[1],
-            scaled[2],
-        )
+        stored = _stored(shorts[config.joint_covariance :], units[FEATURES:], own[COUNT], share, scratch)
         learn_joint(config, int(own[COUNT]), far, origins, stored, scratch, recent, inverse)
+
+
+@kernel
+def _stored(covariance: Int16, units: UInt8, age: float, share: float, scratch: MultistepScratch) -> Stored:
+    """A regression's covariance as it is kept, with room to work in."""
+    scaled = scratch.scaled
+    return Stored(covariance, units, age, share, scratch.covariance, scaled[0], scaled[1], scaled[2])
 
 
 @kernel

@@ -28,7 +28,8 @@ from streamrnn.forecasting.experts.readout import (
     learn_stored_readout,
     make_blocks,
 )
-from streamrnn.forecasting.experts.season_tables import last_at, level_at, place, usual_step
+from streamrnn.forecasting.experts.season_storage import place, usual_step
+from streamrnn.forecasting.experts.season_tables import last_at, level_at
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
 from streamrnn.forecasting.layout import AGO, NOW_SIZE, SURPRISE, Layout
 from streamrnn.forecasting.scaling import clip

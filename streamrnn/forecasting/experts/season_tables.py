@@ -7,17 +7,13 @@ season also its ratio Q to the mean m over one period, where m > 0:
     level_j[bin] += max(rate_j, 1 / visits) (x - level_j[bin])        rates .3 and, of the first season, .12 and .048
     Q[bin] += max(.3, 1 / visits) (x / m - Q[bin])
 
-All take 16 bits: Q less 1 in half precision (bfloat16), the others as whole numbers. Values and levels are less a base
-and in a unit that follow what the table holds, so that it has room for twice the range and no more than it needs. What
-lies further from the range the series was seen in than its width is kept as if it lay there. Levels and Q are rounded
-up or down in turn, so that slow ones do not stick.
+All take 16 bits (`season_storage.py`).
 
 The step that is usual at the next event's phase is the most informative single input there is on daily data.
 
-Bins of both seasons share one run of memory: the first season's from its beginning, the second's from its end. The slow
-levels of a first season with more bins than there is room for them stand for several bins each. A bin that several
-events of one visit fall into takes their mean as its value, and what is said of a phase is interpolated between bins.
-Such a visit is written when the one after it is over: what is known of a phase is then a period old all around it.
+A bin that several events of one visit fall into takes their mean as its value, and what is said of a phase is
+interpolated between bins. Such a visit is written when the one after it is over: what is known of a phase is then a
+period old all around it.
 
 A forecast made k events ago saw a bin before the visits that lay between; `seen` takes their updates back, so that what
 is learned from is what was known.
@@ -34,14 +30,25 @@ from numpy.typing import NDArray
 from streamrnn.forecasting.calendar import (
     BINS,
     BY_TIME,
-    EVENTS,
     INTERVAL,
     KIND,
-    MOST_SEASONS,
     NONE,
     PERIOD,
     bin_of,
     season_at,
+)
+from streamrnn.forecasting.experts.season_storage import (
+    STEP_CLIP,
+    STEP_UNIT,
+    place,
+    quotient_of,
+    rounding,
+    slow_factor,
+    stored,
+    stored_level,
+    usual_step,
+    value_of,
+    within,
 )
 from streamrnn.forecasting.layout import (
     AGO,
@@ -62,8 +69,8 @@ from streamrnn.forecasting.layout import (
     VISIT,
     Layout,
 )
-from streamrnn.forecasting.scaling import HIGH, LOW, SEEN, SIGMA, clip
-from streamrnn.kernels.half import half, whole
+from streamrnn.forecasting.scaling import LOW, SEEN, SIGMA, clip
+from streamrnn.kernels.half import half
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
@@ -77,30 +84,10 @@ STEP_RATE = 0.1
 RATE, RATIO = 0.3, 0.4
 MEAN_RATIO = 0.3
 PERIOD_UNKNOWN = 24.0
-STEP_CLIP = 8.0
 CLIP = 20.0  # sigmas one value moves a level at most
 MOST = 1e37
-FARTHEST = 1e300
 MOST_VISITS: Final = 255
-WHOLE: Final = 32_767  # of a stored number
-STEP_UNIT: Final = STEP_CLIP / WHOLE
 MOST_QUOTIENT = 100.0
-ROOM = 16.0  # sigmas around the middle that a table has room for at least
-SPARE = 8.0  # times the room that it needs: then the unit is made smaller
-CHECK_EVERY: Final = 512  # events
-DITHER = 0.6180339887498949  # golden section: its multiples fill [0, 1) evenly
-
-
-@kernel
-def place(at: Layout, season: Int64, s: int, b: int) -> int:
-    """Where bin `b` of season `s` lies within a row of the table."""
-    return b if s == 0 else int(at.bins - season[BINS] + b)
-
-
-@kernel
-def slow_factor(at: Layout, bins: int) -> int:
-    """Bins of the first season that share a slow level."""
-    return (bins + at.slow_bins - 1) // at.slow_bins
 
 
 @kernel
@@ -110,45 +97,6 @@ def events_of(clock: Int64, season: Int64) -> int:
         interval = max(np.int64(1), clock[INTERVAL])
         return int(max(np.int64(1), (season[PERIOD] + interval // 2) // interval))
     return int(season[PERIOD])
-
-
-@kernel
-def value_of(z: Float64, t: Int16, at: Layout, k: int) -> float:
-    """The value at t[k], less the base."""
-    return float(float(t[k]) * z[at.unit])
-
-
-@kernel
-def usual_step(t: Int16, at: Layout, season: Int64, s: int, b: int) -> float:
-    """S of bin `b`, sigmas."""
-    return float(t[STEP * at.bins + place(at, season, s, b)]) * STEP_UNIT
-
-
-@kernel
-def _stored(x: float, unit: float) -> int:
-    return int(clip(math.floor(x / unit + 0.5), WHOLE)) if unit > 0.0 else 0
-
-
-@kernel
-def _stored_level(z: Float64, x: float, at: Layout) -> int:
-    """Rounded up as often as the part after the point says."""
-    unit = z[at.unit]
-    if not unit > 0.0:
-        return 0
-    return int(clip(math.floor(x / unit + rounding(z, at)), WHOLE))
-
-
-@kernel
-def rounding(z: Float64, at: Layout) -> float:
-    """Of a unit, from which on what lies beyond is rounded up: another one at every value."""
-    share = z[at.scale + SEEN] * DITHER
-    return float(share - math.floor(share))
-
-
-@kernel
-def _quotient(t: Int16, k: int) -> float:
-    """Q less 1 at t[k]."""
-    return whole(int(np.uint16(t[k])))
 
 
 @kernel
@@ -188,7 +136,7 @@ def observe(
     if math.isnan(step):
         z[now + SURPRISE] = 0.0
         return
-    y = _within(z, at, x) - z[at.base]
+    y = within(z, at, x) - z[at.base]
     several = many_a_visit(clock, season)
     if several and z[now + VISIT] != b + 1:
         if z[now + CLOSED] > 0:
@@ -201,7 +149,7 @@ def observe(
     z[now + SURPRISE] = step - usual
     known = z[now + COUNT] if several and visits == 0 else visits
     usual += max(STEP_RATE, 1.0 / (known + 1.0)) * (clip(step, STEP_CLIP) - usual)
-    t[STEP * at.bins + k] = _stored(usual, STEP_UNIT)
+    t[STEP * at.bins + k] = stored(usual, STEP_UNIT)
     if several:
         z[now + TOTAL] += y
         z[now + COUNT] += 1.0
@@ -218,10 +166,10 @@ def _write(
     visits, level = float(v[k]), LEVEL * at.bins + k
     limit = CLIP * sigma if sigma > 0.0 else math.inf
     before, below = value_of(z, t, at, k), value_of(z, t, at, level)
-    t[k] = _stored(y, unit)
+    t[k] = stored(y, unit)
     y = value_of(z, t, at, k)
     if visits > 0:
-        t[level] = _stored_level(z, below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit), at)
+        t[level] = stored_level(z, below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit), at)
     else:
         t[level] = t[k]
         z[now + FILLED] += 1.0
@@ -236,100 +184,15 @@ def _write(
                 t[slow] = t[k]
             else:
                 pace, value = max(rate, 1.0 / (visits + 1.0)) / factor, value_of(z, t, at, slow)
-                t[slow] = _stored_level(z, value + pace * clip(y - value, limit), at)
+                t[slow] = stored_level(z, value + pace * clip(y - value, limit), at)
         mean, quotient = z[at.means], at.slow + QUOTIENT * at.slow_bins + b // factor
         if mean > 0.0:
-            ratio = _quotient(t, quotient)
+            ratio = quotient_of(t, quotient)
             change = clip((y + z[at.base] - mean) / mean, MOST_QUOTIENT) - ratio
             ratio += max(RATE, 1.0 / (visits + 1.0)) / factor * change
             t[quotient] = np.int16(half(ratio, rounding(z, at)))
     if visits < MOST_VISITS:
         v[k] += 1
-
-
-@kernel
-def _within(z: Float64, at: Layout, x: float) -> float:
-    """The value, not further from the range that the series was seen in than its width."""
-    width = z[at.scale + HIGH] - z[at.scale + LOW]
-    return float(max(z[at.scale + LOW] - width, min(z[at.scale + HIGH] + width, x)))
-
-
-@kernel
-def make_room(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, x: float, sigma: float) -> None:
-    """Move base and unit, where that is needed, such that the tables can take `x` in."""
-    y, unit, inside = _within(z, at, x) - z[at.base], z[at.unit], False
-    if abs(y) <= WHOLE * unit:
-        if clock[EVENTS] % CHECK_EVERY > 0:
-            return
-        inside = True
-    lowest, highest = _extremes(z, t, v, at, clock, y)
-    middle, half = 0.5 * lowest + 0.5 * highest, max(0.5 * highest - 0.5 * lowest, ROOM * sigma)
-    if not half > 0.0:  # nothing but one value so far
-        z[at.base] += y if unit == 0.0 else 0.0
-        return
-    if not half < FARTHEST or (inside and half * 2.0 * SPARE > WHOLE * unit):
-        return
-    wanted = 2.0 * half / WHOLE
-    for s in range(MOST_SEASONS):
-        season = clock[season_at(s)]
-        if season[KIND] != NONE:
-            _shift(z, t, v, at, season, s, middle, wanted)
-    z[at.base] += middle
-    z[at.unit] = wanted
-
-
-@kernel
-def _extremes(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, y: float) -> tuple[float, float]:
-    """Least and largest of `y` and all values and levels, less the base."""
-    out_of_line()
-    unit = z[at.unit]
-    lowest, highest = y, y
-    for s in range(MOST_SEASONS):
-        season, now = clock[season_at(s)], at.now + s * NOW_SIZE
-        if season[KIND] != NONE:
-            for b in range(season[BINS]):
-                k = place(at, season, s, b)
-                if v[k] > 0:
-                    for j in (k, LEVEL * at.bins + k):
-                        lowest, highest = min(lowest, t[j] * unit), max(highest, t[j] * unit)
-            if z[now + CLOSED] > 0:
-                lowest, highest = min(lowest, z[now + CLOSED_MEAN]), max(highest, z[now + CLOSED_MEAN])
-            if z[now + COUNT] > 0:
-                mean = z[now + TOTAL] / z[now + COUNT]
-                lowest, highest = min(lowest, mean), max(highest, mean)
-            if s == 0:
-                factor = slow_factor(at, season[BINS])
-                for b in range(season[BINS]):
-                    if v[b] > 0:
-                        for j in range(SLOW_LEVELS):
-                            level = t[at.slow + j * at.slow_bins + b // factor] * unit
-                            lowest, highest = min(lowest, level), max(highest, level)
-    return lowest, highest
-
-
-@kernel
-def _shift(
-    z: Float64, t: Int16, v: UInt8, at: Layout, season: Int64, s: int, by: float, wanted: float
-) -> None:  # fmt: skip
-    """The base moves by `by`, and the unit becomes the one wanted."""
-    out_of_line()
-    now, unit, last = at.now + s * NOW_SIZE, z[at.unit], 0.0
-    for b in range(season[BINS]):
-        k = place(at, season, s, b)
-        if v[k] > 0:
-            for j in (k, LEVEL * at.bins + k):
-                t[j] = _stored(t[j] * unit - by, wanted)
-            last += t[k] * wanted
-    if s == 0:
-        factor = slow_factor(at, season[BINS])
-        for b in range(0, season[BINS], factor):
-            for j in range(SLOW_LEVELS):
-                slow = at.slow + j * at.slow_bins + b // factor
-                t[slow] = _stored(t[slow] * unit - by, wanted)
-    z[now + SUM] = last
-    z[now + AGO] -= by
-    z[now + CLOSED_MEAN] -= by
-    z[now + TOTAL] -= by * z[now + COUNT]
 
 
 @kernel
@@ -439,7 +302,7 @@ def step_of_season(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, pha
     if z[at.scale + LOW] > 0.0 and mean > 0.0:
         factor, quotients = slow_factor(at, season[BINS]), at.slow + QUOTIENT * at.slow_bins
         here = bin_of(phases[0, 0], season[BINS])
-        change = _quotient(t, quotients + there // factor) - _quotient(t, quotients + here // factor)
+        change = quotient_of(t, quotients + there // factor) - quotient_of(t, quotients + here // factor)
         return float(mean * change / sigma)
     rise = level_at(z, t, v, at, clock, 0, phases[0, 1], 1) - level_at(z, t, v, at, clock, 0, phases[0, 0], 1)
     return float(rise / sigma)
