@@ -1,6 +1,6 @@
 """Kinds of faults in kinds of ordinary series: what is found, told more than once, or told after it is over.
 
-python -m benchmarks.fault_kinds [--seeds 4] [--tell]
+    python benchmarks/fault_kinds.py [--seeds 4] [--tell]
 
 A row for each kind of fault, a column for each kind of series: how many of the seeds' faults opened an alert while they
 lasted, how many alerts these opened in all, and how many opened in the `AFTER` events after the end. The last rows have
@@ -10,25 +10,16 @@ the alerts per 1,000 events before the fault. `--tell` prints the sentence of th
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from forecasting import through_the_product
+from sources import Float64, Int64
 
 from streamrnn.anomaly.channels import CHANNEL_NAMES
-from streamrnn.config.tree import Config
 from streamrnn.forecasting.answers import Answers
-from streamrnn.forecasting.model import ForecastModel
 from streamrnn.records.alert_words import sentence
-from streamrnn.records.events import Decoded
-
-Array = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 START: Final = 1_767_571_200_000_000  # Monday, 2026-01-05
 AFTER: Final = 100
@@ -40,16 +31,16 @@ class Ordinary(NamedTuple):
 
     seconds: int  # from one event to the next
     events: int
-    values: Callable[[np.random.Generator, Array], Array]  # of times in days
+    values: Callable[[np.random.Generator, Float64], Float64]  # of times in days
 
 
-def _day(days: Array) -> Array:
+def _day(days: Float64) -> Float64:
     """From 0 at night to 1 at 13:00."""
     hour = days % 1.0 * 24.0
     return np.where((hour >= 6) & (hour <= 20), np.sin((hour - 6) / 14 * np.pi).clip(0), 0.0)
 
 
-def _walk(random: np.random.Generator, count: int, keep: float) -> Array:
+def _walk(random: np.random.Generator, count: int, keep: float) -> Float64:
     """An autoregression of deviation 1."""
     noise, values = random.standard_normal(count) * np.sqrt(1 - keep * keep), np.zeros(count)
     for i in range(1, count):
@@ -57,20 +48,20 @@ def _walk(random: np.random.Generator, count: int, keep: float) -> Array:
     return values
 
 
-def _counts(random: np.random.Generator, days: Array) -> Array:
+def _counts(random: np.random.Generator, days: Float64) -> Float64:
     return random.poisson(3 + 9 * _day(days)).astype(float)
 
 
-def _business(random: np.random.Generator, days: Array) -> Array:
+def _business(random: np.random.Generator, days: Float64) -> Float64:
     share = np.where(days % 7 >= 5, 0.35, 1.0)
     return np.maximum(20 + 80 * _day(days) * share + random.normal(0, 3, len(days)), 0)
 
 
-def _sparse(random: np.random.Generator, days: Array) -> Array:
+def _sparse(random: np.random.Generator, days: Float64) -> Float64:
     return (random.random(len(days)) < 0.04) * random.integers(1, 4, len(days)).astype(float)
 
 
-def _saw_tooth(random: np.random.Generator, days: Array) -> Array:
+def _saw_tooth(random: np.random.Generator, days: Float64) -> Float64:
     values, level, top = np.zeros(len(days)), 30.0, 100.0
     for i in range(len(days)):
         level += random.gamma(2.0, 0.6)
@@ -80,7 +71,7 @@ def _saw_tooth(random: np.random.Generator, days: Array) -> Array:
     return values
 
 
-def _counter(random: np.random.Generator, days: Array) -> Array:
+def _counter(random: np.random.Generator, days: Float64) -> Float64:
     rates, values, total, left = random.poisson(40 + 60 * _day(days)), np.zeros(len(days)), 0.0, 0
     for i in range(len(days)):
         if left == 0:
@@ -90,7 +81,7 @@ def _counter(random: np.random.Generator, days: Array) -> Array:
     return values
 
 
-def _steps(random: np.random.Generator, days: Array) -> Array:
+def _steps(random: np.random.Generator, days: Float64) -> Float64:
     wanted, pods, values = 4 + 8 * _day(days) + 0.7 * _walk(random, len(days), 0.95), 4.0, np.zeros(len(days))
     for i, want in enumerate(wanted):
         if abs(want - pods) > 1:
@@ -99,7 +90,7 @@ def _steps(random: np.random.Generator, days: Array) -> Array:
     return values
 
 
-def _jobs(random: np.random.Generator, days: Array) -> Array:
+def _jobs(random: np.random.Generator, days: Float64) -> Float64:
     values = 20 + 2 * _walk(random, len(days), 0.7)
     at = np.round(days * 288).astype(int)
     values[at % 288 // 6 == 6] += 55  # half an hour at three
@@ -107,15 +98,15 @@ def _jobs(random: np.random.Generator, days: Array) -> Array:
     return values
 
 
-def _heavy(random: np.random.Generator, days: Array) -> Array:
+def _heavy(random: np.random.Generator, days: Float64) -> Float64:
     return np.exp(3 + 0.3 * _day(days) + 0.45 * random.standard_normal(len(days)))
 
 
-def _growing(random: np.random.Generator, days: Array) -> Array:
+def _growing(random: np.random.Generator, days: Float64) -> Float64:
     return (60 + 2.5 * days) * (0.6 + 0.8 * _day(days)) * np.exp(0.04 * random.standard_normal(len(days)))
 
 
-def _deploys(random: np.random.Generator, days: Array) -> Array:
+def _deploys(random: np.random.Generator, days: Float64) -> Float64:
     level, values = 100.0, np.zeros(len(days))
     left = 800
     for i in range(len(days)):
@@ -125,7 +116,7 @@ def _deploys(random: np.random.Generator, days: Array) -> Array:
     return values + 4 * _walk(random, len(days), 0.6)
 
 
-def _sensor(random: np.random.Generator, days: Array) -> Array:
+def _sensor(random: np.random.Generator, days: Float64) -> Float64:
     return 60 + 6 * np.sin(2 * np.pi * days) + 3 * _walk(random, len(days), 0.97) + 0.2 * random.normal(size=len(days))
 
 
@@ -144,65 +135,61 @@ ORDINARY: Final = {
 }
 
 
-def _times(factor: float) -> Callable[[Array, np.random.Generator], Array]:
+def _times(factor: float) -> Callable[[Float64, np.random.Generator], Float64]:
     return lambda x, random: x * factor
 
 
-def _ramp(to: float) -> Callable[[Array, np.random.Generator], Array]:
+def _ramp(to: float) -> Callable[[Float64, np.random.Generator], Float64]:
     return lambda x, random: x * np.linspace(1.0, to, len(x))
 
 
-def _spike(x: Array, random: np.random.Generator) -> Array:
+def _spike(x: Float64, random: np.random.Generator) -> Float64:
     return np.r_[x[0] + 4 * max(float(np.ptp(x)), abs(x[0])), x[1:]]
 
 
-def _stuck(x: Array, random: np.random.Generator) -> Array:
+def _stuck(x: Float64, random: np.random.Generator) -> Float64:
     return np.full(len(x), x[0])
 
 
-def _missing(x: Array, random: np.random.Generator) -> Array:
+def _missing(x: Float64, random: np.random.Generator) -> Float64:
     return np.full(len(x), np.nan)
 
 
-def _noise(x: Array, random: np.random.Generator) -> Array:
+def _noise(x: Float64, random: np.random.Generator) -> Float64:
     return x + 4 * np.std(np.diff(x)) * random.standard_normal(len(x))
 
 
-def _flapping(x: Array, random: np.random.Generator) -> Array:
+def _flapping(x: Float64, random: np.random.Generator) -> Float64:
     return np.where(np.arange(len(x)) // 2 % 2 == 0, 0.0, x)
 
 
-def _crash_loop(x: Array, random: np.random.Generator) -> Array:
+def _crash_loop(x: Float64, random: np.random.Generator) -> Float64:
     return np.where(np.arange(len(x)) % 17 < 3, 0.0, x)
 
 
-def _leak_and_crash(x: Array, random: np.random.Generator) -> Array:
+def _leak_and_crash(x: Float64, random: np.random.Generator) -> Float64:
     factors = np.linspace(0.95, 0.75, len(x))
     factors[len(x) // 2 :] = 0.0
     return x * factors
 
 
-def _drop_and_surge(x: Array, random: np.random.Generator) -> Array:
+def _drop_and_surge(x: Float64, random: np.random.Generator) -> Float64:
     return x * np.where(np.arange(len(x)) < len(x) // 2, 0.4, 4.0)
 
 
-def _drop_and_stuck(x: Array, random: np.random.Generator) -> Array:
+def _drop_and_stuck(x: Float64, random: np.random.Generator) -> Float64:
     return np.r_[0.5 * x[: len(x) // 2], np.full(len(x) - len(x) // 2, 0.5 * x[len(x) // 2])]
 
 
-def _thousand(x: Array, random: np.random.Generator) -> Array:
-    return x * 1000.0
-
-
-def _negative(x: Array, random: np.random.Generator) -> Array:
+def _negative(x: Float64, random: np.random.Generator) -> Float64:
     return np.r_[-np.abs(x[:3]) - 1.0, x[3:]]
 
 
-def _late(x: Array, random: np.random.Generator) -> Array:
+def _late(x: Float64, random: np.random.Generator) -> Float64:
     return np.r_[np.full(len(x) // 3, x[0]), x[: len(x) - len(x) // 3]]
 
 
-FAULTS: Final[dict[str, Callable[[Array, np.random.Generator], Array]]] = {
+FAULTS: Final[dict[str, Callable[[Float64, np.random.Generator], Float64]]] = {
     "crash": _times(0.0),
     "down to 30 %": _times(0.3),
     "down to 60 %": _times(0.6),
@@ -216,7 +203,7 @@ FAULTS: Final[dict[str, Callable[[Array, np.random.Generator], Array]]] = {
     "noise": _noise,
     "flapping": _flapping,
     "crash loop": _crash_loop,
-    "1000 times": _thousand,
+    "1000 times": _times(1000.0),
     "negative": _negative,
     "three hours late": _late,
     "leak, then crash": _leak_and_crash,
@@ -233,7 +220,7 @@ class Case(NamedTuple):
     ordinary: str
     fault: str
     times: Int64
-    values: Array
+    values: Float64
     begin: int
     end: int
 
@@ -258,12 +245,7 @@ def cases(seeds: int, ordinary: str) -> list[Case]:
 
 def answers(found: list[Case]) -> list[Answers]:
     """The product's, at its defaults."""
-    said = []
-    for case in found:
-        model, nothing = ForecastModel(Config()), np.zeros((len(case.times), 0))
-        decoded = Decoded(["s"] * len(case.times), case.times, case.values[:, None], nothing, [], [])
-        said.append(model.process(decoded))
-    return said
+    return [through_the_product(case.times, case.values, {})[0] for case in found]
 
 
 def told(case: Case, said: Answers, at: int) -> str:

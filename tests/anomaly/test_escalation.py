@@ -9,6 +9,7 @@ import pytest
 from streamrnn.anomaly import alerts, detector
 from streamrnn.anomaly.channels import CHANNEL_NAMES
 from streamrnn.anomaly.rules import Rule
+from streamrnn.evaluation import nab
 from tests.anomaly.simulate import DAY, INTERVAL, Scored, scored
 
 Array = npt.NDArray[np.float64]
@@ -35,9 +36,7 @@ def faulty(seed: int, first: float, second: float, targets: int = 1) -> tuple[Ar
 
 
 def opened(result: Scored) -> list[int]:
-    numbers = result.alert
-    found = np.flatnonzero((numbers > 0) & (numbers > np.maximum.accumulate(np.r_[0, numbers[:-1]])))
-    return [int(at) for at in found if FIRST <= at < SECOND + 60]
+    return [int(at) for at in np.flatnonzero(nab.first_events(result.alert)) if FIRST <= at < SECOND + 60]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -8,6 +8,7 @@ import pytest
 
 from streamrnn.anomaly import feedback
 from streamrnn.anomaly.detector import AnomalyConfig, AnomalySeries, allocate
+from streamrnn.evaluation import nab
 from tests.anomaly.simulate import Scored, scored
 
 Array = npt.NDArray[np.float64]
@@ -27,8 +28,7 @@ def score(values: Array, expected: Array, state: AnomalySeries | None = None) ->
 
 def opened(result: Scored) -> npt.NDArray[np.int64]:
     """Events at which an alert opens."""
-    numbers = result.alert
-    return np.flatnonzero((numbers > 0) & (numbers > np.maximum.accumulate(np.r_[0, numbers[:-1]])))
+    return np.flatnonzero(nab.first_events(result.alert))
 
 
 def told(result: Scored, begins: list[int], within: int = 24) -> list[bool]:
