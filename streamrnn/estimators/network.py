@@ -167,10 +167,10 @@ class TargetNetwork(OnlineNetwork):
         return make_loss("huber", len(self.targets))
 
     def _inputs(self, x: Mapping[Any, Any]) -> Float64:
-        inputs = self.encoder.encode(x)
+        inputs = super()._inputs(x)
         if self.feedback:
             inputs[self._last_at] = self.last
-        return inputs if inputs.size else np.full(1, math.nan)
+        return inputs
 
     def predict(self, x: Mapping[Any, Any]) -> Float64:
         """The prediction of every target so far, (targets,); the next call overwrites it."""

@@ -76,7 +76,7 @@ def predict(kind: Any, of: Predictor) -> None:
 
 @chosen_by_type
 def leave_to_network(kind: Any, of: Predictor, y: Float64) -> None:
-    """Make of what was observed what the network is to learn from, in place. Only inside kernels."""
+    """Learn the scales of what was observed, and make of it what the network learns from, in place. In kernels only."""
     raise NotImplementedError("only inside a kernel")
 
 

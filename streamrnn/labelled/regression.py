@@ -60,7 +60,7 @@ def _predict(kind: Regression, of: Predictor) -> None:
 
 @implements(linear.leave_to_network, Regression)
 def _leave_to_network(kind: Regression, of: Predictor, y: Float64) -> None:
-    """What the line leaves of every target, in deviations; NaN where it is missing."""
+    """What the line leaves of every target, in deviations learned with this one; NaN where it is missing."""
     line, moments = of.line, of.scales.targets
     learn_moments(moments, y)
     for k in range(y.size):

@@ -41,7 +41,7 @@ def count(counters: Int64, numbers: Int64, what: int) -> None:
 
 
 @kernel
-def find(config: LabelledConfig, series: LabelledSeries, row: int, first: int, second: int) -> int:
+def _find(config: LabelledConfig, series: LabelledSeries, row: int, first: int, second: int) -> int:
     """How many predictions ago the newest one with this id that waits for its label was made; -1: there is none."""
     steps, ids = series.numbers[row, PREDICTIONS], series.ids[row]
     place = steps % config.ring
@@ -53,7 +53,7 @@ def find(config: LabelledConfig, series: LabelledSeries, row: int, first: int, s
 
 
 @kernel
-def clear(ids: Int64, place: int) -> bool:
+def _clear(ids: Int64, place: int) -> bool:
     """End the waiting of a place; whether it did wait."""
     waited = ids[place, 0] != 0 or ids[place, 1] != 0
     ids[place, 0] = 0
@@ -70,14 +70,14 @@ def remember(
     out_of_line()
     numbers, ids, ring = series.numbers[row], series.ids[row], config.ring
     steps = numbers[PREDICTIONS]
-    if steps >= config.pending and clear(ids, (steps - config.pending) % ring):
+    if steps >= config.pending and _clear(ids, (steps - config.pending) % ring):
         count(shared.counters, numbers, LABELS_EXPIRED)
     first, second = batch.ids[i, 0], batch.ids[i, 1]
     waits = (first != 0 or second != 0) and math.isnan(batch.labels[i])
     if first != 0 or second != 0:
-        lag = find(config, series, row, first, second)
+        lag = _find(config, series, row, first, second)
         if lag >= 0:  # the id is used again: the label will be that of the newest
-            clear(ids, (steps - 1 - lag) % ring)
+            _clear(ids, (steps - 1 - lag) % ring)
             count(shared.counters, numbers, LABELS_EXPIRED)
     place = steps % ring
     ids[place, 0] = first if waits else 0
@@ -106,13 +106,13 @@ def join(
     """Find the prediction a label belongs to, say what it was, end its waiting; returns how long ago it was."""
     out_of_line()
     numbers = series.numbers[row]
-    lag = find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
+    lag = _find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
     if lag < 0:
         answers.outcome[i] = UNKNOWN
         count(shared.counters, numbers, LABELS_UNKNOWN)
         return 0
     place = (numbers[PREDICTIONS] - 1 - lag) % config.ring
-    clear(series.ids[row], place)
+    _clear(series.ids[row], place)
     answers.predicted_at[i] = series.times[row, place]
     for k in range(series.predicted.shape[2]):
         answers.predicted[i, k] = series.predicted[row, place, k]
@@ -130,7 +130,7 @@ def teaches(config: LabelledConfig, series: LabelledSeries, row: int, batch: Bat
     """Whether the event has a label that will be learned from."""
     if not batch.alone[i]:
         return not math.isnan(batch.labels[i])
-    lag = find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
+    lag = _find(config, series, row, batch.ids[i, 0], batch.ids[i, 1])
     if lag < 0:
         return False
     made_at = series.times[row, (series.numbers[row, PREDICTIONS] - 1 - lag) % config.ring]
