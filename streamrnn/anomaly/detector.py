@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 # Entries of the `outcome` array that `observe` writes; what follows them is working memory.
 SCORE, IS_ANOMALY, ALERT, DRIVER, STRENGTH, CHANNEL, DEVIATION, REPLACES = range(8)
@@ -79,6 +80,15 @@ def _accepted(rule: Array, shared: AnomalyShared, interval: float) -> float:
     if rule[rules.FOR_ALL] > 0.0:
         per_thousand /= float(max(shared.series[0], 1))
     return float(min(max(per_thousand, 1e-9), 1000.0))
+
+
+@kernel
+def _is_new_normal(config: AnomalyConfig, alert: Int64, said: int, time_us: int) -> bool:
+    """Whether the open alert has lasted so long that it is no fault; `said` is what was said of it."""
+    lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
+    if said == feedback.FAULT or lasted <= LEAST_OPEN:
+        return False
+    return bool(time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events)
 
 
 @kernel
@@ -162,13 +172,12 @@ def observe(
             channels,
         )
         is_odd, is_held = is_odd or odd, is_held or still
+        away = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
         if own > strangeness:
-            strangeness, driver, strongest, record = own, target, channel, extreme
-            deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
+            strangeness, driver, strongest, record, deviation = own, target, channel, extreme, away
         stays = stays or goes != escalation.WITHIN
         if goes == escalation.GOES and own >= open_at + alerts.BREAK and own > beyond:
-            beyond, second, second_channel, second_record = own, target, channel, extreme
-            second_deviation = off[channel] * series.doubles[row, target, units.UNIT] if channel >= 0 else np.nan
+            beyond, second, second_channel, second_record, second_deviation = own, target, channel, extreme, away
     held[HOLD] *= alerts.HOLD
     strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
     if strangeness >= open_at:
@@ -199,20 +208,13 @@ def observe(
         for target in range(config.targets):
             baselines.forget(series, row, target)
     if alert[alerts.OPEN] == 1:
-        lasted = alert[alerts.EVENTS] - alert[alerts.OPENED_AT]
         said = feedback.verdict(series, row) if number == before else feedback.UNTOLD
-        if said == feedback.EXPECTED:
+        if said == feedback.EXPECTED or _is_new_normal(config, alert, said, time_us):
             alerts.close(alert)
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
-        elif (
-            said != feedback.FAULT
-            and lasted > LEAST_OPEN
-            and (time_us - alert[alerts.SINCE] >= config.new_normal or lasted > config.new_normal_events)
-        ):
-            alerts.close(alert)
-            alerts.rest(rest, alert, alert[alerts.EVENTS], day)
-            for target in range(config.targets):
-                baselines.new_normal(series, row, target)
+            if said != feedback.EXPECTED:
+                for target in range(config.targets):
+                    baselines.new_normal(series, row, target)
     replaces, replaced = False, np.nan
     if was_open and number == before and alert[alerts.OPEN] == 1:
         if second >= 0:
