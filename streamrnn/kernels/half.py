@@ -25,7 +25,7 @@ Singles = NDArray[np.float32]
 
 
 @intrinsic
-def bits_of(typing: Any, x: Any) -> Any:
+def _bits_of(typing: Any, x: Any) -> Any:
     """The 32 bits of a single."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -47,7 +47,7 @@ def single_of(typing: Any, bits: Any) -> Any:
 @kernel
 def half(x: float, share: float = 0.5) -> int:
     """The 16 bits of `x` as a number to be stored: rounded up from `share` of the last bit on (.5: to the nearest)."""
-    bits = bits_of(np.float32(x))
+    bits = _bits_of(np.float32(x))
     rounded = bits + np.uint32(65535.0 * (1.0 - share))
     return np.uint16(np.uint32(rounded) >> np.uint32(16))  # type: ignore[return-value]
 
@@ -65,20 +65,13 @@ def store_halves(x: Singles, first: int, count: int, stored: Halves, at: int) ->
         stored[at + j] = half(x[first + j])
 
 
-@kernel
-def load_halves(stored: Halves, x: Singles) -> None:
-    """x = all of `stored`."""
-    for j in range(stored.size):
-        x[j] = whole(stored[j])
-
-
 _SIZE = np.uint32(0x7FFFFFFF)  # of a single: all but its sign
 
 
 @kernel
 def quarter(x: float, lowest: int) -> int:
     """The 8 bits of `x` as a quarter, to the nearest; below 2^lowest it is zero."""
-    bits = bits_of(np.float32(x))
+    bits = _bits_of(np.float32(x))
     size = np.int32(bits & _SIZE) - np.int32((127 + lowest) << 23) + np.int32(1 << 19)
     size = max(np.int32(0), min(size, np.int32(0x7F << 20)))
     return np.uint8((np.uint32(bits) >> np.uint32(24)) & np.uint32(0x80) | np.uint32(np.uint32(size) >> np.uint32(20)))  # type: ignore[return-value]

@@ -30,11 +30,11 @@ Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 
 ONE: Final = 64  # the byte of the scale 1
-LOWEST, HIGHEST = 32, 96  # bytes of scales
-MOST = 32_766.0  # rounded up it must fit
+LOWEST, HIGHEST = 32, 96  # bytes of scales: 2^-32 to 2^32
+MOST = 32_766.0  # of 2^-15; rounded up it must fit
 FULL, LOW = 0.9, 0.2  # C_ii beyond which the scale is another one
-YOUNG, EVERY = 64.0, 8.0
-SLOW = 0.99
+YOUNG, EVERY = 64.0, 8.0  # events of a series up to which each is looked after, then every so many
+SLOW = 0.99  # a forgetting factor; below it C grows too fast to wait
 
 
 @kernel

@@ -163,7 +163,7 @@ def _learn_heads(f: Floats, at: int, blocks: Blocks, phi: Floats, step: float, f
 
 @kernel
 def start_stored(stored: Stored, blocks: Blocks) -> None:
-    """Every block as it is before anything has come; they are loaded, too."""
+    """Every block as it is before anything has come; to be loaded before work on them."""
     o, p = 0, 0
     for b in range(MOST_BLOCKS):
         size = blocks.sizes[b]

@@ -31,7 +31,7 @@ Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
 ERROR_CLIP = 3.0
-LEAST = -9  # power of two: what is smaller in the window is kept as zero, and what is above 2^6 times as large as that
+LEAST = -9  # power of two: in the window, what is smaller is kept as zero, and nothing is larger than 120
 
 
 class RecurrentConfig(NamedTuple):
