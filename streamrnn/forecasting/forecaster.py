@@ -101,12 +101,12 @@ def observe(
     slot = row if recurrent.own_weights else 0
     weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
     tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], scratch.recurrent.tapes)
-    stored = series.recurrent.tape[row]
+    tape = series.recurrent.tape[row]
     together = series.pooled[row, 0] if recurrent.own_weights else shared.pooled[0]
     experience = blending.Experience(shared.experience.seen[0], shared.experience.means[0])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
-        z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
+        z, recent = series.numbers[row, i], scratch.recent[i]
         t, v = series.shorts[row, i], series.bytes[row, i]
         _put(config, z, events, x[i])
         newest_first(z, at.history, at.values, events, recent)
@@ -120,7 +120,7 @@ def observe(
         if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             sigma = z[at.scale + SIGMA]
             step = (x[i] - recent[1]) / sigma
-            _learn(config, scratch, weights, tapes, stored, z, f, t, v, i, teach, clip(step, STEP_CLIP))
+            _learn(config, scratch, weights, tapes, tape, z, f, t, v, i, teach, clip(step, STEP_CLIP))
             seen = Seen(recent, events, 1.0 / sigma, z, f, t, v, at, clock, phases, scratch.room)
             learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
             pooled.learn_pooled(
@@ -130,7 +130,6 @@ def observe(
             blending.learn_blend(
                 f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
             )
-        if not math.isnan(x[i]) and z[at.scale + SIGMA] > 0.0:
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, scratch, z, f, t, v)
@@ -147,17 +146,7 @@ def observe(
     step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
     cycles.remember_step(series.cycles[row], clock, math.nan if math.isnan(x[0]) else step)
     if config.periods[0] == 0:
-        found = cycles.look_for_periods(
-            clock, series.cycles[row], at.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
-        )
-        if found:
-            for i in range(config.targets):
-                z, t, v = series.numbers[row, i], series.shorts[row, i], series.bytes[row, i]
-                known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
-                for s in range(MOST_SEASONS):
-                    if found >> s & 1:
-                        _replay(config, z, t, v, clock, s, scratch.offsets, scratch.past, known, 0)
-            _fill_phases(clock, phases, scratch.offsets)
+        _look_for_periods(config, series, scratch, row)
     for i in range(config.targets):
         z, f = series.numbers[row, i], series.singles[row, i]
         t, v = series.shorts[row, i], series.bytes[row, i]
@@ -175,7 +164,7 @@ def observe(
         phi, linear = scratch.phi[: at.readout], scratch.phi[: at.linear]
         for j in range(recurrent.networks):
             advance_network(
-                recurrent, weights, tapes, stored, scratch.recurrent, i * recurrent.networks + j,
+                recurrent, weights, tapes, tape, scratch.recurrent, i * recurrent.networks + j,
                 scratch.recurrent.initial[j], scratch.seen, scratch.hidden[j],
             )  # fmt: skip
             _keep_hidden(config, scratch, t, j)
@@ -212,6 +201,24 @@ def observe(
             math.sqrt(z[at.scale + VARIANCE]), forecast[:, i], median[:, i],
         )  # fmt: skip
         z[at.scale + EXPECTED] = forecast[0, i]
+
+
+@kernel
+def _look_for_periods(config: ForecasterConfig, series: ForecasterSeries, scratch: ForecasterScratch, row: int) -> None:
+    """Find out in which periods the series repeats itself, and fill the tables of new ones from its last values."""
+    at, clock = config.at, series.clock[row]
+    found = cycles.look_for_periods(
+        clock, series.cycles[row], at.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
+    )
+    if not found:
+        return
+    for i in range(config.targets):
+        z, t, v = series.numbers[row, i], series.shorts[row, i], series.bytes[row, i]
+        known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
+        for s in range(MOST_SEASONS):
+            if found >> s & 1:
+                _replay(config, z, t, v, clock, s, scratch.offsets, scratch.past, known, 0)
+    _fill_phases(clock, scratch.phases, scratch.offsets)
 
 
 @kernel
@@ -343,7 +350,7 @@ def _learn(
             net = i * recurrent.networks + j
             learn_network(recurrent, weights, tapes, tape, scratch.recurrent.network, net, f, readout, phi, step)
         if at.covariance_stride > 0:
-            stored = _stored(config, scratch, z, t, v, j)
+            stored = _stored_readout(config, scratch, z, t, v, j)
             learn_stored_readout(f, readout, stored, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
         else:
             learn_readout(f, readout, recurrent.blocks, phi, step, recurrent.forgetting, scratch.gains)
@@ -357,26 +364,32 @@ def _learn(
 
 @kernel
 def _stored(
+    config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, covariance: Int16, units: UInt8
+) -> Stored:  # fmt: skip
+    """Blocks of a target that are kept in `covariance` and `units`."""
+    at = config.at
+    return Stored(
+        covariance, units, z[at.scale + SEEN], season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0],
+        scratch.scaled[1], scratch.scaled[2],
+    )  # fmt: skip
+
+
+@kernel
+def _stored_readout(
     config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, t: Int16, v: UInt8, j: int
 ) -> Stored:  # fmt: skip
     """The blocks of the readout of network j."""
     at = config.at
     first, units = at.covariances + j * at.covariance_stride, at.units + j * at.readout
-    return Stored(
-        t[first : first + at.covariance_stride], v[units : units + at.readout], z[at.scale + SEEN],
-        season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1], scratch.scaled[2],
-    )  # fmt: skip
+    return _stored(config, scratch, z, t[first : first + at.covariance_stride], v[units : units + at.readout])
 
 
 @kernel
 def _stored_own(config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, t: Int16, v: UInt8) -> Stored:
     """The blocks of the series' own regression."""
     at = config.at
-    return Stored(
-        t[at.own_covariance : at.own_covariance + at.own_stride], v[at.own_units : at.bytes],
-        z[at.scale + SEEN], season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1],
-        scratch.scaled[2],
-    )  # fmt: skip
+    first = at.own_covariance
+    return _stored(config, scratch, z, t[first : first + at.own_stride], v[at.own_units : at.bytes])
 
 
 @kernel
@@ -389,7 +402,7 @@ def _adapt(
     blocks, linear = config.recurrent.blocks, config.autoregression.blocks
     for j in range(config.recurrent.networks):
         if at.covariance_stride > 0:
-            boost_stored_covariance(_stored(config, scratch, z, t, v, j), blocks, boost)
+            boost_stored_covariance(_stored_readout(config, scratch, z, t, v, j), blocks, boost)
         else:
             boost_covariance(f[weights_of(at.readouts + j * at.readout_stride, blocks, blocks.heads) :], blocks, boost)
     if at.linear > 0:

@@ -37,7 +37,7 @@ class ForecasterSeries(NamedTuple):
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
     shorts: Int16  # (rows, targets, Layout.shorts)
-    bytes: UInt8  # (rows, targets, Layout.bytes) of the seasons' bins
+    bytes: UInt8  # (rows, targets, Layout.bytes)
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
     pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
@@ -63,7 +63,7 @@ class ForecasterScratch(NamedTuple):
     past: Float64  # (cycles.RING + 1,) the same of the first target, the older ones from its steps
     inverses: Float64  # (targets,) 1 / sigma
     features: Float64  # standardized
-    inputs: Float64
+    inputs: Float64  # of the next event
     seen: Float32  # (inputs,) as they are kept
     hidden: Float32  # (networks, outputs) as they are kept
     phi: Float32
