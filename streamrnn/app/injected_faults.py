@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from streamrnn.app.fleet import Reading
 from streamrnn.monitor.known_faults import KnownFault
@@ -17,6 +18,14 @@ _REMEMBERED = 50
 """Faults of a series that the page can mark."""
 
 
+class _Fault(NamedTuple):
+    """Which fault of which series."""
+
+    key: str
+    began: int
+    kind: str
+
+
 class InjectedFaults(Observer):
     """Counts the faults that an alert opened in, and the alerts that opened in none.
 
@@ -25,46 +34,37 @@ class InjectedFaults(Observer):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kinds: list[str] = []  # of every fault, in order
-        self._last: dict[str, tuple[int | None, int]] = {}  # by key: its fault, and the events that it may still claim
-        self._fault_of: dict[tuple[str, int], int] = {}  # by key and time, of the events to come
-        self._met: set[int] = set()
-        self._found: set[int] = set()
-        self._spans: dict[str, deque[KnownFault]] = {}
+        self._faults: dict[str, deque[KnownFault]] = {}
+        self._left: dict[str, int] = {}  # by key: the events that its last fault may still claim
+        self._fault_of: dict[tuple[str, int], _Fault] = {}  # by key and time, of the events to come
+        self._met: set[_Fault] = set()
+        self._found: set[_Fault] = set()
         self.alerts = self.outside = 0
         """Alerts that opened, and those of them that opened in no fault."""
 
     def note(self, reading: Reading) -> None:
         """A reading that will be an event."""
-        number, left = self._last.get(reading.key, (None, 0))
-        begins = False
-        if reading.fault is None:
-            left -= 1
-        else:
-            begins = number is None or left < AFTER or self._kinds[number] != reading.fault
-            if begins:
-                number = len(self._kinds)
-                self._kinds.append(reading.fault)
-            left = AFTER
-        self._last[reading.key] = number, left
-        if number is not None and left >= 0:
-            with self._lock:
-                self._fault_of[reading.key, reading.time * 1000] = number
-                self._extend(reading, begins)
-
-    def _extend(self, reading: Reading, begins: bool) -> None:
-        spans, time = self._spans.setdefault(reading.key, deque(maxlen=_REMEMBERED)), reading.time * 1000
-        if reading.fault is None:
-            spans[-1] = spans[-1]._replace(until=time)
-        elif begins:
-            spans.append(KnownFault(reading.fault, time, time, time))
-        else:
-            spans[-1] = spans[-1]._replace(ended=time, until=time)
+        key, kind, time = reading.key, reading.fault, reading.time * 1000
+        left = self._left.get(key, 0)
+        with self._lock:
+            faults = self._faults.setdefault(key, deque(maxlen=_REMEMBERED))
+            if kind is None:
+                left -= 1
+                if left >= 0:
+                    faults[-1] = faults[-1]._replace(until=time)
+            elif left < AFTER or faults[-1].kind != kind:
+                left = AFTER
+                faults.append(KnownFault(kind, time, time, time))
+            else:
+                faults[-1] = faults[-1]._replace(ended=time, until=time)
+            if left >= 0:
+                self._fault_of[key, time] = _Fault(key, faults[-1].began, faults[-1].kind)
+        self._left[key] = left
 
     def of(self, key: str) -> Sequence[KnownFault]:
         """See `KnownFaults.of`."""
         with self._lock:
-            return tuple(self._spans.get(key, ()))
+            return tuple(self._faults.get(key, ()))
 
     def step(self, step: Step) -> None:
         """See `Observer.step`."""
@@ -82,7 +82,7 @@ class InjectedFaults(Observer):
 
     def summary(self) -> str:
         """Lines for the closing table."""
-        met, found = (Counter(self._kinds[number] for number in some) for some in (self._met, self._found))
+        met, found = (Counter(fault.kind for fault in some) for some in (self._met, self._found))
         kinds = ", ".join(f"{kind} {found[kind]} of {count}" for kind, count in sorted(met.items()))
         lines = [f"injected faults found: {len(self._found)} of {len(self._met)}"]
         if kinds:
