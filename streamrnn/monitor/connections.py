@@ -26,7 +26,6 @@ class Connections:
         """By (address, port) of the client, as in an ASGI scope."""
         self._waiting: dict[Protocol, None] = {}  # the longest waiting first
         self._waiting_of: Counter[str] = Counter()
-        self.turned_away = 0
 
     def wait(self, connection: Protocol) -> None:
         """This one has to send a request now; others may have to go for it."""
@@ -35,7 +34,6 @@ class Connections:
         self._waiting_of[connection.peer[0]] += 1
         if len(self._waiting) > MOST_WAITING:
             ((most, _),) = self._waiting_of.most_common(1)
-            self.turned_away += 1
             next(other for other in self._waiting if other.peer[0] == most).cut_off()
 
     def done_waiting(self, connection: Protocol) -> None:

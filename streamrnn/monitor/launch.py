@@ -52,21 +52,14 @@ def monitoring(
         return
     try:
         from streamrnn.monitor.monitor import Monitor
-        from streamrnn.monitor.server import bind
+        from streamrnn.monitor.server import bind_first
     except ImportError as error:
         raise ConfigurationError(f"the live page (monitor.port) needs more than is installed: {REMEDY}") from error
-    tried = [settings.port] if settings.port is not None else list(ports)
-    while True:
-        try:
-            listening = bind(settings.host, tried[0])
-            break
-        except ConfigurationError:
-            if len(tried) == 1:
-                raise
-            del tried[0]
+    tried = ports if settings.port is None else (settings.port,)
+    listening = bind_first(settings.host, tried)
     with Monitor(task, listening=listening, faults=faults, feedback=feedback) as monitor:
-        if settings.port is None and tried[0] != ports[0] and browse is not None:
-            browse.print(f"port {ports[0]} is taken, perhaps by another demo", highlight=False)
+        if tried[0] not in (0, monitor.port) and browse is not None:
+            browse.print(f"port {tried[0]} is taken, perhaps by another demo", highlight=False)
         log.info("live page, metrics and health at %s", monitor.url)
         if browse is not None:
             browse.print(f"live page: {monitor.url}", highlight=False)

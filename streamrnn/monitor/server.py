@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -41,6 +41,15 @@ def bind(host: str, port: int) -> socket.socket:
             "choose another port, or 0 for any free one"
         ) from error
     return listening
+
+
+def bind_first(host: str, ports: Sequence[int]) -> socket.socket:
+    """`bind` to the first of `ports` that is free. Raises what `bind` says of the last."""
+    *others, last = ports
+    for port in others:
+        with contextlib.suppress(ConfigurationError):
+            return bind(host, port)
+    return bind(host, last)
 
 
 class Server:
