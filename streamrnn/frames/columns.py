@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 
 from streamrnn.errors import ConfigurationError
-from streamrnn.frames.natives import KEY_NAMES, TIME_NAMES, kind_of
+from streamrnn.frames.given_frames import KEY_NAMES, TIME_NAMES, kind_of
 
 TARGET_NAMES = ("value", "y", "target")
 ANSWERED = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from streamrnn.frames.model import StreamModel
-from streamrnn.frames.other_words import refuse_arguments
+from streamrnn.frames.other_libraries import refuse_arguments
 
 
 class Options(TypedDict, total=False):

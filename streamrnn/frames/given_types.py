@@ -12,11 +12,11 @@ import numpy.typing as npt
 from narwhals import dependencies
 
 from streamrnn.frames.columns import Columns
-from streamrnn.frames.natives import Given, kind_of
+from streamrnn.frames.given_frames import Given, kind_of
 from streamrnn.frames.table import Float64, Int64, parts_of_key, unit_of
 
 _PLAIN = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64", "Categorical")
-_MIDNIGHT = np.timedelta64(1, "D") // np.timedelta64(1, "us")
+_DAY = np.timedelta64(1, "D") // np.timedelta64(1, "us")
 
 
 class GivenTypes:
@@ -63,7 +63,7 @@ class GivenTypes:
             return nw.new_series(name, self._counted(times, known), backend=backend)
         column = nw.new_series(name, moments, backend=backend)
         if self._time in ("date", "dates"):
-            if (times[known] % _MIDNIGHT).any():
+            if (times[known] % _DAY).any():
                 return column
             if self._time == "dates":
                 return nw.new_series(name, [one.item().date() for one in moments], backend=backend)

@@ -16,10 +16,10 @@ from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.frames.columns import Columns, find_columns, names_of
+from streamrnn.frames.given_frames import index_of, read
 from streamrnn.frames.given_types import GivenTypes
-from streamrnn.frames.natives import index_of, read
 from streamrnn.frames.newest import Newest
-from streamrnn.frames.other_words import missing_attribute, refuse_arguments
+from streamrnn.frames.other_libraries import missing_attribute, refuse_arguments
 from streamrnn.frames.table import Table, table_of, with_future
 from streamrnn.kernels.jit import compiling
 from streamrnn.records.events import Decoded

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from streamrnn.errors import ConfigurationError
 from streamrnn.frames.columns import Columns
-from streamrnn.frames.natives import kind_of
+from streamrnn.frames.given_frames import kind_of
 from streamrnn.records.event_schema import DEFAULT_KEY, LARGEST_VALUE
 from streamrnn.records.future import RowsToCome
 

@@ -20,7 +20,7 @@ import streamrnn
 from streamrnn import StreamModel
 from streamrnn.errors import ConfigurationError, StateError
 from streamrnn.frames.columns import find_columns
-from streamrnn.frames.natives import read
+from streamrnn.frames.given_frames import read
 from streamrnn.frames.table import table_of
 
 ROWS = 60
