@@ -30,8 +30,8 @@ ANSWERED = (
 )
 """Columns of the answers."""
 
-
-_KINDS = ("time", "number", "boolean", "text")
+_READ = ("time", "number", "boolean", "text")
+"""Kinds of columns (`kind_of`) that can be read."""
 
 
 class Columns(NamedTuple):
@@ -69,7 +69,7 @@ def find_columns(
         dated = [name for name in free if kinds[name] == "time"]
         named = [name for name in _by_name(free, TIME_NAMES) if kinds[name] in ("number", "text")]
         time = next(iter([*_by_name(dated, TIME_NAMES), *dated, *named]), None)
-        if time is None and (strange := [name for name in _by_name(free, TIME_NAMES) if kinds[name] not in _KINDS]):
+        if time is None and (strange := [name for name in _by_name(free, TIME_NAMES) if kinds[name] not in _READ]):
             raise ConfigurationError(f"column {strange[0]!r} has a type that is not read as a time: convert it first")
         free = [name for name in free if name != time]
     if not keys:
@@ -162,8 +162,8 @@ def _converted(frame: nw.DataFrame[Any], kinds: dict[str, str]) -> str:
 
 def _by_name(names: Sequence[str], known: Sequence[str]) -> list[str]:
     rank = {name: place for place, name in enumerate(known)}
-    found = [name for name in names if str(name).strip().lower() in rank]
-    return sorted(found, key=lambda name: rank[str(name).strip().lower()])
+    found = [name for name in names if name.strip().lower() in rank]
+    return sorted(found, key=lambda name: rank[name.strip().lower()])
 
 
 def _numbers_rows(frame: nw.DataFrame[Any], kinds: dict[str, str], name: str) -> bool:

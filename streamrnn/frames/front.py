@@ -36,9 +36,7 @@ def forecast(frame: Any, horizon: int = 12, **options: Unpack[Options]) -> Any:
     >>> print(forecast(frame, horizon=2, preset="lite")["median"].round(1).tolist())
     [1.0, 5.0]
     """
-    known = Options.__annotations__
-    refuse_arguments("forecast", set(options) - set(known), ["horizon", *known])
-    model = StreamModel(horizon, **options)
+    model = _model("forecast", horizon, options)
     model.update(frame)
     return model.forecast()
 
@@ -49,6 +47,10 @@ def detect(frame: Any, horizon: int = 1, **options: Unpack[Options]) -> Any:
     `options` are those of `StreamModel`. Returns what `StreamModel.update` returns: among others `score` and
     `is_anomaly` for every row.
     """
+    return _model("detect", horizon, options).update(frame)
+
+
+def _model(function: str, horizon: int, options: Options) -> StreamModel:
     known = Options.__annotations__
-    refuse_arguments("detect", set(options) - set(known), ["horizon", *known])
-    return StreamModel(horizon, **options).update(frame)
+    refuse_arguments(function, set(options) - set(known), ["horizon", *known])
+    return StreamModel(horizon, **options)

@@ -170,9 +170,9 @@ class StreamModel:
         steps, shape = np.arange(1, horizon + 1), (len(keys), horizon, targets)
         found: dict[str, Any] = {}
         repeated = np.repeat(np.array(keys, dtype=object), horizon * targets).tolist()
-        found |= self._types.keys(columns.keys, repeated, self._backend)
+        found |= self._types.key_columns(columns.keys, repeated, self._backend)
         name = columns.time or "time"
-        found[name] = self._types.times(name, np.broadcast_to(times[:, :, None], shape).ravel(), self._backend)
+        found[name] = self._types.time_column(name, np.broadcast_to(times[:, :, None], shape).ravel(), self._backend)
         found["step"] = np.broadcast_to(steps[None, :, None], shape).ravel()
         if targets > 1:
             found["target"] = list(columns.targets) * (len(keys) * horizon)
@@ -192,7 +192,7 @@ class StreamModel:
             "columns": None if self._columns is None else self._columns._asdict(),
             "rows": self._rows,
             "keys": self._newest.keys,
-            "types": self._types.facts,
+            "types": self._types._asdict(),
         }
         write_file(Path(path), model.snapshot(self._rows, whole=True), facts, self._newest.arrays)
 
@@ -206,6 +206,7 @@ class StreamModel:
         try:
             model = cls(settings=facts["settings"], **facts["asked"])
             rows, columns, keys = int(facts["rows"]), facts["columns"], list(facts["keys"])
+            types = GivenTypes(**facts.get("types", {}))
         except (KeyError, TypeError, ValueError) as error:
             raise SnapshotCorrupt(f"{path} is a state, but not one that StreamModel.save wrote: {error}") from error
         if columns is not None:
@@ -213,7 +214,7 @@ class StreamModel:
             model._settle(Columns(columns["time"], named, tuple(columns["targets"]), tuple(columns["features"])))
             for _ in model._started().restore(messages):
                 pass
-            model._rows, model._newest, model._types = rows, Newest(newest, keys), GivenTypes(facts.get("types"))
+            model._rows, model._newest, model._types = rows, Newest(newest, keys), types
         return model
 
     def __getattr__(self, name: str) -> Any:
@@ -267,9 +268,7 @@ class StreamModel:
 
     def _look_at_late_rows(self, table: Table) -> None:
         """Warn of rows that are older than what their series has learned: a frame that is handed over twice."""
-        newest = dict(zip(self._newest.keys, self._newest.arrays.get("time", np.empty(0)).tolist(), strict=True))
-        late = sum(time < newest.get(key, time) for key, time in zip(table.keys, table.times.tolist(), strict=True))
-        if late:
+        if late := self._newest.older(table.keys, table.times):
             warnings.warn(
                 f"{late:,} of {len(table.keys):,} rows are older than the newest row of their series so far. "
                 + (

@@ -33,6 +33,12 @@ class Newest:
         """By name, one row per series: `time` and `interval` in microseconds, `mean`, `median`, `lower`, `upper`."""
         return {name: array[: len(self)] for name, array in self._arrays.items()}
 
+    def older(self, keys: Sequence[str], times: Int64) -> int:
+        """How many rows are older than the newest row of their series; `times` (rows,) in microseconds."""
+        series = np.fromiter((self._rows.get(key, -1) for key in keys), np.int64, len(keys))
+        known = series >= 0
+        return int((times[known] < self._arrays["time"][series[known]]).sum()) if known.any() else 0
+
     def add(self, keys: Sequence[str], times: Int64, answers: Answers) -> None:
         """Take the answers to a batch."""
         on_time = (~answers.late).nonzero()[0].tolist()

@@ -65,15 +65,14 @@ def with_future(table: Table, columns: Columns, future: Sequence[str], horizon: 
     Rows after the last one of their series that has a target are left out: they only say what is known ahead. Raises
     `ConfigurationError` where no row has a target.
     """
-    numbers: dict[str, int] = {}
-    series = np.array([numbers.setdefault(key, len(numbers)) for key in table.keys], np.int64)
+    series = _series(table.keys)
     rows, known = np.arange(len(series)), ~np.isnan(table.targets).all(axis=1)
     if len(rows) and not known.any():
         raise ConfigurationError(
             f"no row has a target ({', '.join(columns.targets)}): rows without one say what comes after those that "
             "have one, in the same frame"
         )
-    last = np.full(len(numbers), -1)
+    last = np.full(series.max(initial=-1) + 1, -1)
     np.maximum.at(last, series[known], rows[known])
     places = [columns.features.index(name) for name in future]
     ahead = RowsToCome(rows, series, table.features[:, places], horizon)(rows)
@@ -107,9 +106,14 @@ def parts_of_key(key: str, names: Sequence[str]) -> list[str]:
     return [key] if len(names) == 1 else [part.replace("%2F", "/") for part in key.split("/")]
 
 
-def _look_at_repeats(frame: nw.DataFrame[Any], columns: Columns, keys: list[str], times: Int64) -> None:
+def _series(keys: Sequence[str]) -> Int64:
+    """The number of every row's series, from 0 in the order in which they appear."""
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    series = np.fromiter(map(numbers.__getitem__, keys), np.int64, len(keys))
+    return np.fromiter(map(numbers.__getitem__, keys), np.int64, len(keys))
+
+
+def _look_at_repeats(frame: nw.DataFrame[Any], columns: Columns, keys: list[str], times: Int64) -> None:
+    series = _series(keys)
     repeats = _repeats(series, times)
     if not repeats.size:
         return
