@@ -20,7 +20,7 @@ from streamrnn.connectors.reading.rows import RowReader, row_reader
 from streamrnn.connectors.reading.tables import cells_of
 from streamrnn.connectors.rows_to_come import rows_to_come
 from streamrnn.errors import EventInvalid
-from streamrnn.records.future import FUTURE
+from streamrnn.records.future import FUTURE, future_of
 from streamrnn.records.log import Message
 
 
@@ -81,7 +81,7 @@ class _Sender:
             return Message(None, line)
         numbers = [whole.get(column) for column in (*self._layout.targets, *self._layout.features)]
         plain = all(number is None or (isinstance(number, int | float)) for number in numbers)
-        future = {} if known is None else self._future(known)
+        future = {} if known is None else future_of(self._event.future, known)
         if self._as_it_is and plain and not self._rewrite and not future:
             return Message(name, line)
         for column, value in fields.items():
@@ -91,18 +91,6 @@ class _Sender:
         if future:
             whole[FUTURE] = future
         return Message(name, orjson.dumps(whole))
-
-    def _future(self, known: list[float]) -> dict[str, list[float | None]]:
-        """As an event says it: no step behind the last one that is known of a feature."""
-        names, found = self._event.future, {}
-        horizon = len(known) // len(names)
-        for place, name in enumerate(names):
-            steps = known[place * horizon : (place + 1) * horizon]
-            while steps and steps[-1] != steps[-1]:
-                steps.pop()
-            if steps:
-                found[name] = [None if step != step else step for step in steps]
-        return found
 
     def _whole(self, line: bytes) -> dict[str, Any] | None:
         """Every column of a row that is used or may be of use to others."""

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from streamrnn.config.event import FUTURE, EventConfig
 
-__all__ = ["FUTURE", "RowsToCome", "future_field", "future_numbers", "future_schema"]
+__all__ = ["FUTURE", "RowsToCome", "future_field", "future_numbers", "future_of", "future_schema"]
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -51,6 +51,19 @@ def future_numbers(names: Sequence[str], horizon: int, field: Mapping[str, Any] 
         steps = (field or {}).get(name) or ()
         found += [math.nan if number is None else number for number in steps]
         found += [math.nan] * (horizon - len(steps))
+    return found
+
+
+def future_of(names: Sequence[str], numbers: Sequence[float]) -> dict[str, list[float | None]]:
+    """The field that `future_numbers` reads as these: no name of which nothing is known, no end that is unknown."""
+    found: dict[str, list[float | None]] = {}
+    horizon = len(numbers) // len(names)
+    for place, name in enumerate(names):
+        steps = [None if math.isnan(step) else step for step in numbers[place * horizon : (place + 1) * horizon]]
+        while steps and steps[-1] is None:
+            steps.pop()
+        if steps:
+            found[name] = steps
     return found
 
 
