@@ -173,8 +173,8 @@ def _explain(detail: Mapping[str, Any], lines: Lines) -> str:
     given = detail.get("input")
     secret = any(tuple(location[: len(secret)]) == secret for secret in SECRETS)
     whole = path in _sections()  # where a secret may be inside
-    said = secret or whole or isinstance(given, (dict, BaseModel)) or _short(given) in message
-    shown = "" if said else f" (given: {_short(given)})"
+    quoted = isinstance(given, str) and _short(given) in message  # a number there may be the bound
+    shown = "" if secret or whole or quoted or isinstance(given, (dict, BaseModel)) else f" (given: {_short(given)})"
     return f"{path}: {message[:1].lower()}{message[1:]}{shown}{place}"
 
 

@@ -81,6 +81,7 @@ def test_an_unknown_key_unlike_any_other_lists_what_is_valid() -> None:
         ("model.seasonality", ["1 fortnight"], "not a duration"),
         ("model.learning_rate", float("nan"), "less than or equal to 1"),
         ("state.snapshot_interval", 0, "greater than 0"),
+        ("state.snapshot_interval", 0, "(given: 0)"),
         ("state.snapshot_interval", float("inf"), "finite"),
         ("state.snapshot_interval", "1e400s", "finite"),
         ("state.snapshot_interval", "1.2.3s", "not a duration"),
