@@ -1,4 +1,4 @@
-"""The Numenta Anomaly Benchmark's scoring rules, fast.
+"""The Numenta Anomaly Benchmark's scoring rules.
 
     s(y) = 2 / (1 + exp(5 y)) - 1                              (-1 beyond y = 3)
     hit in a window:     s(-(right - i + 1) / width) / s(-1)   the earliest detection i pays, others are free
@@ -168,38 +168,6 @@ def score(files: Sequence[LabelledFile], detections: Sequence[Mask]) -> dict[str
     return {profile.name: together.score(profile) for profile in PROFILES}
 
 
-def sweep(files: Sequence[LabelledFile], scores: Sequence[Array], profile: Profile = STANDARD) -> tuple[float, float]:
-    """The best single threshold and what it scores, when every row with `score >= threshold` is a detection.
-
-    One sort per call: going down the scores, a row outside adds its s, a row inside a window adds what it improves.
-    """
-    levels, gains, windows = [], [], 0
-    for file, values in zip(files, scores, strict=True):
-        worth, window = row_values(file)
-        values = np.asarray(values, dtype=np.float64)
-        outside = window == -1
-        levels.append(values[outside])
-        gains.append(profile.false_positive * worth[outside])
-        windows += len(file.windows)
-        for number in range(len(file.windows)):
-            rows = np.flatnonzero(window == number)
-            rows = rows[np.lexsort((rows, -values[rows]))]
-            if not rows.size:
-                continue
-            best = np.maximum.accumulate(worth[rows])
-            gain = np.diff(best, prepend=-profile.missed_window)
-            levels.append(values[rows])
-            gains.append(gain)
-    level, gain = np.concatenate(levels), np.concatenate(gains)
-    order = np.argsort(-level, kind="stable")
-    level, raw = level[order], np.cumsum(gain[order])
-    last = np.flatnonzero(np.append(level[1:] != level[:-1], True))  # a threshold takes all rows of its level
-    best_row = last[np.argmax(raw[last])] if last.size else -1
-    if best_row < 0 or raw[best_row] <= 0.0:
-        return float("inf"), 0.0
-    return float(level[best_row]), 100.0 * float(raw[best_row]) / (windows * (1.0 + profile.missed_window))
-
-
 def first_events(alerts: npt.NDArray[np.int64]) -> Mask:
     """Detections of a stream of alert ids `(rows,)`, 0 for none: the first event of each alert."""
     so_far = np.maximum.accumulate(alerts)
@@ -209,18 +177,6 @@ def first_events(alerts: npt.NDArray[np.int64]) -> Mask:
 def blind(files: Sequence[LabelledFile], every: int = 300) -> list[Mask]:
     """The baseline that looks at nothing: an alarm every so many rows."""
     return [np.arange(len(file.values)) % every == 0 for file in files]
-
-
-def by_group(files: Sequence[LabelledFile], detections: Sequence[Mask]) -> dict[str, dict[str, float]]:
-    """`score` of each folder of the benchmark; NaN for those without a window."""
-    groups = sorted({file.name.rsplit("/", 1)[0] for file in files})
-    return {
-        group: score(
-            [file for file in files if file.name.rsplit("/", 1)[0] == group],
-            [mask for file, mask in zip(files, detections, strict=True) if file.name.rsplit("/", 1)[0] == group],
-        )
-        for group in groups
-    }
 
 
 def replay(strengths: Array, config: AlertConfig, open_at: float) -> Mask:

@@ -78,22 +78,6 @@ def test_the_first_rows_are_not_scored() -> None:
 def test_windows_are_counted_over_all_files() -> None:
     files = [labelled(WINDOW), labelled(WINDOW), labelled()]
     assert nab.score(files, [at(400), at(), at()])["standard"] == pytest.approx(50)
-    groups = nab.by_group(files, [at(400), at(), at()])
-    assert groups["group"]["standard"] == pytest.approx(50)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_sweep_finds_what_trying_every_threshold_finds(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    files = [labelled(WINDOW, (700, 799)), labelled((500, 550))]
-    scores = [random.integers(0, 40, ROWS).astype(float) for _ in files]
-    scores[0][430] = 60.0
-    for profile in nab.PROFILES:
-        by_hand = [nab.score(files, [values >= level for values in scores])[profile.name] for level in range(62)]
-        threshold, best = nab.sweep(files, scores, profile)
-        assert best == pytest.approx(max(0.0, *by_hand))
-        if best > 0:
-            assert nab.score(files, [values >= threshold for values in scores])[profile.name] == pytest.approx(best)
 
 
 def test_an_alert_is_detected_once_at_its_first_event() -> None:
