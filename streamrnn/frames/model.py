@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Never, Self
@@ -15,6 +14,7 @@ from streamrnn import __version__
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
 from streamrnn.forecasting.model import ForecastModel
+from streamrnn.frames.caller_warning import warn_caller
 from streamrnn.frames.columns import Columns, find_columns, names_of
 from streamrnn.frames.given_frames import index_of, read
 from streamrnn.frames.given_types import GivenTypes
@@ -269,14 +269,13 @@ class StreamModel:
     def _look_at_late_rows(self, table: Table) -> None:
         """Warn of rows that are older than what their series has learned: a frame that is handed over twice."""
         if late := self._newest.older(table.keys, table.times):
-            warnings.warn(
+            warn_caller(
                 f"{late:,} of {len(table.keys):,} rows are older than the newest row of their series so far. "
                 + (
                     "They are learned after it: hand over every row once, or say settings={'event.late': 'drop'}"
                     if self._config.event.late == "process"
                     else "They are not learned"
-                ),
-                stacklevel=3,
+                )
             )
 
     def _started(self) -> ForecastModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamrnn.errors import ConfigurationError
+from streamrnn.frames.caller_warning import warn_caller
 from streamrnn.frames.columns import Columns
 from streamrnn.frames.given_frames import kind_of
 from streamrnn.records.event_schema import DEFAULT_KEY, LARGEST_VALUE
@@ -132,10 +132,9 @@ def _look_at_repeats(frame: nw.DataFrame[Any], columns: Columns, keys: list[str]
                 f"{name!r} tells them apart: if it names the series, say key={keyed}; if it is a part of the time, "
                 "join the two into one column of datetimes; else leave it out of the frame"
             )
-    warnings.warn(
+    warn_caller(
         f"{repeats.size:,} rows repeat the time of another row of their series ({moment}); each is learned, in the "
-        "order of the frame. Where they are the same measurement twice, drop one of them first",
-        stacklevel=6,
+        "order of the frame. Where they are the same measurement twice, drop one of them first"
     )
 
 

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,14 @@ def test_repeated_and_old_rows_are_said() -> None:
     model.update(ONE)
     with pytest.warns(UserWarning, match="59 of 60 rows are older than the newest row"):
         model.update(ONE)
+
+
+def test_a_warning_points_at_the_line_that_called() -> None:
+    doubled = pd.concat([ONE, ONE])
+    for call in (lite().update, partial(streamrnn.detect, preset="lite")):
+        with pytest.warns(UserWarning, match="repeat the time") as said:
+            call(doubled)
+        assert said[0].filename == __file__
 
 
 def test_one_number_or_name_is_a_list_of_one() -> None:
