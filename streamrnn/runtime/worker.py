@@ -201,17 +201,15 @@ class Worker:
         A partition's state is its own, so which thread folds it, and when, changes nothing.
         """
         folds: list[Fold] = []
+        pooled = self._threads if len(batches) > 1 else None
         for partition, every in batches.items():
             model = self._models[partition]
-            size = -(-len(every) // model.pieces)
+            # The pool keeps no order: of a partition it is given the whole batch, never pieces that follow each other.
+            size = len(every) if pooled is not None else -(-len(every) // model.pieces)
             for start in range(0, len(every), size):
                 started, records = self._clock(), every[start : start + size]
                 decoded = self._decoder.decode(records)
-                answered: Callable[[], Any]
-                if self._threads is None or len(batches) == 1:
-                    answered = model.begin(decoded)
-                else:
-                    answered = self._threads.submit(model.process, decoded).result
+                answered = model.begin(decoded) if pooled is None else pooled.submit(model.process, decoded).result
                 folds.append((partition, records, decoded, answered, started))
         return folds
 

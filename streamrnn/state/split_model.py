@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import crc32c
@@ -103,7 +102,7 @@ class SplitModel(PartitionModel[Any]):
                 if self._threads:
                     fold = self._threads[number % len(self._threads)].submit(part.process, events).result
                 else:
-                    fold = partial(_itself, part.process(events))
+                    fold = part.begin(events)
                 begun.append((indices, events, fold))
 
         def finish() -> Any:
@@ -243,10 +242,6 @@ class SplitModel(PartitionModel[Any]):
             thread.shutdown()
         for part in self.parts:
             part.close()
-
-
-def _itself(answers: Any) -> Any:
-    return answers
 
 
 def split_otherwise(stored: int, asked: int) -> SnapshotMismatch:

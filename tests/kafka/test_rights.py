@@ -34,7 +34,8 @@ pytestmark = [
 USER = "alice"
 ON_TOPICS = {
     "input": [ACLOperation.READ],
-    "outputs": [ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE_CONFIGS, ACLOperation.CREATE],
+    "output": [ACLOperation.WRITE, ACLOperation.CREATE],
+    "changelog": [ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE_CONFIGS, ACLOperation.CREATE],
 }
 
 
@@ -59,10 +60,10 @@ def rights(made: Pipeline) -> dict[str, list[ACL]]:
     application = made.application_id
     return {
         "input": on(ResourceType.TOPIC, made.config.input_topic or "", ON_TOPICS["input"]),
-        "output": on(ResourceType.TOPIC, made.config.output_topic, ON_TOPICS["outputs"]),
-        "changelog": on(ResourceType.TOPIC, application, ON_TOPICS["outputs"]),
-        "group": on(ResourceType.GROUP, application, [ACLOperation.READ, ACLOperation.DESCRIBE]),
-        "transactions": on(ResourceType.TRANSACTIONAL_ID, application, [ACLOperation.WRITE, ACLOperation.DESCRIBE]),
+        "output": on(ResourceType.TOPIC, made.config.output_topic, ON_TOPICS["output"]),
+        "changelog": on(ResourceType.TOPIC, application, ON_TOPICS["changelog"]),
+        "group": on(ResourceType.GROUP, application, [ACLOperation.READ]),
+        "transactions": on(ResourceType.TRANSACTIONAL_ID, application, [ACLOperation.WRITE]),
     }
 
 

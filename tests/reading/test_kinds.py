@@ -361,6 +361,50 @@ def test_weeks_of_the_cdc_belong_to_the_year_of_their_wednesday() -> None:
         read("2023 53")
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "keys", "targets"),
+    [
+        ("".join(f"{5000 + at}," + ",".join(f"{at % 7 + n}.5" for n in range(11)) + "\n" for at in range(400)), (),
+         ["default"], 12),
+        ("time,v\n" + "".join(f"{17_000_000_000 + 60 * at},{at % 7}\n" for at in range(40)),
+         ("--time", "time", "--time-unit", "s"), ["default"], 1),
+        ("place,day,v\n" + "".join(f"{1 + at % 2}-{1 + at // 2 % 2},2024-01-{1 + at // 4:02},{at % 7}.5\n"
+                                   for at in range(100)), (), ["1-1", "1-2", "2-1", "2-2"], 1),
+        ("ip,v\n" + "".join(f"10.{1 + at // 20}.{1 + at % 20}.7,{at % 7}.5\n" for at in range(100)), (),
+         ["default"], 1),
+        ("day,number of cases,v\n" + "".join(f"2024-01-{at:02},{at * at},{at % 7}.5\n" for at in range(1, 31)), (),
+         ["default"], 2),
+        ("day,meter,v\n" + "".join(f"2024-01-{at:02},{at * at},{at % 7}.5\n" for at in range(1, 31)), (),
+         ["default"], 2),
+        ("day,order_id,v\n" + "".join(f"2024-01-{at:02},{at * at},{at % 7}.5\n" for at in range(1, 31)), (),
+         ["default"], 1),
+        ("day,v,labels\n" + "".join(f'2024-01-{at:02},{at % 7}.5,"{{""host"":""a{at}""}}"\n' for at in range(1, 31)),
+         (), ["default"], 1),
+    ],
+    ids=["numbers of rows", "seconds, as was said", "places", "addresses", "a count", "a meter", "orders", "labels"],
+)  # fmt: skip
+def test_what_only_resembles_a_mistake_is_read(
+    content: str, options: tuple[str, ...], keys: list[str], targets: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(content)
+    found, own, _, values, refused = events(path, *options)
+    assert (sorted(set(own)), len(values), refused) == (keys, targets, 0), found.notes
+
+
+def test_years_and_months_in_one_column_stop_where_the_column_is_named_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    cells = [
+        cell for year in range(1990, 2020) for cell in (f"{year}", *(f"{year}{month:02}" for month in range(1, 13)))
+    ]
+    path.write_text("date,v\n" + "".join(f"{cell},{at % 7}.5\n" for at, cell in enumerate(cells)))
+    for options in ((), ("--time", "date")):
+        with pytest.raises(
+            ConfigurationError, match=r"has years .'1990'. and months .'199001'.: these are several series"
+        ):
+            events(path, *options)
+
+
 def test_seconds_since_a_start_are_not_years_and_months(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text("".join(json.dumps({"time": 60 * at, "value": at % 5}) + "\n" for at in range(20_000)))

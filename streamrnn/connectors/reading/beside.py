@@ -49,9 +49,12 @@ def counts(sample: Sample, name: str) -> bool:
 
 
 def numbers_the_rows(sample: Sample, name: str) -> bool:
-    """Whether a column of an identifier's name has another whole number in every row, and they go one way."""
+    """Whether a column of an identifier's name has another whole number in every row, and they go one way.
+
+    So do the readings of a meter, whose name says something else.
+    """
     cells = sample.cells(name)[: sample.head]
-    if not key_choice.is_id_name(name) or len(cells) < 5 or not all(map(str.isdigit, cells)):
+    if not key_choice.is_number_of_one(name) or len(cells) < 5 or not all(map(str.isdigit, cells)):
         return False
     values = list(map(int, cells))
     return len(set(values)) == len(values) and values in (sorted(values), sorted(values, reverse=True))

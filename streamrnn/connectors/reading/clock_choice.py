@@ -17,12 +17,11 @@ from streamrnn.errors import ConfigurationError
 _DAY = 86_400
 _COMMON = 0.5  # of the rows have the time
 _DATED = re.compile(r"(?:^|\D)(?:19|20)\d\d(?:\D|$).*\d|\d.*\D(?:19|20)\d\d(?:\D|$)")
-
-
 _IN_THREE = re.compile(
-    r"['\"\[]?[^\W\d_]{0,9}\d{1,4}([./:-]|[^\W\d_]{1,4})\d{1,2}([./:-]|[^\W\d_]{1,4})\d{1,2}\D{0,3}.{0,12}"
+    r"['\"\[]?[^\W\d_]{0,9}\d{1,4}([./:-]|[^\W\d_]{1,4})(?:0?[1-9]|[12]\d|3[01])([./:-]|[^\W\d_]{1,4})\d{1,2}"
+    r"(?!\d*\.\d)\D{0,3}.{0,12}"
 )
-"""Three numbers, as a date has them: `R5.1.31`, `112/01/31`."""
+"""Three numbers, as a date has them: `R5.1.31`, `112/01/31`. Not the address `10.1.1.7`, nor the version `1.0.3`."""
 
 
 class Choice(NamedTuple):
@@ -106,9 +105,7 @@ def choose(sample: Sample, event: EventConfig, taken: frozenset[str]) -> Choice:
         if sample.rows == 0:
             return Choice(None, (), ["no row yet, and so no time column"])
         return Choice(None, (), ["no time column: rows count as one second apart (name one with --time)"])
-    _refuse_several_frequencies(sample, found[0][1])
-    _refuse_both_orders(sample, found[0][1])
-    _refuse_another_calendar(sample, found[0][1], event)
+    _refuse_misread(sample, found[0][1], event)
     best = clock_columns.in_its_zone(sample, found[0][1], free, event)
     best, notes = zone_names.with_zone(best, event.time_zone, _is_naive(sample, best), sample.units)
     if best.how.columns != ("time",) or best.note:
@@ -131,6 +128,14 @@ def _is_naive(sample: Sample, clock: Clock) -> bool:
     except ValueError:
         return False
     return there.replace(tzinfo=None) != elsewhere.replace(tzinfo=None)
+
+
+def _refuse_misread(sample: Sample, clock: Clock, event: EventConfig) -> None:
+    """Cells that read as times and yet mean others; with `--time-unit` they are numbers, as a person has said."""
+    if event.time_unit is None:
+        _refuse_several_frequencies(sample, clock)
+        _refuse_both_orders(sample, clock)
+        _refuse_another_calendar(sample, clock, event)
 
 
 _FREQUENCIES = (
@@ -244,8 +249,7 @@ def _named(sample: Sample, event: EventConfig) -> Choice:
             f"column {name!r} is not read as a time: {_first_bad(name, cells, event)!r:.80}. Say how with "
             "--time-format '%d.%m.%Y %H:%M' (as strptime has it), or --time-unit s, ms, us or ns for numbers"
         )
-    _refuse_both_orders(sample, clock)
-    _refuse_another_calendar(sample, clock, event)
+    _refuse_misread(sample, clock, event)
     clock, notes = zone_names.with_zone(clock, event.time_zone, _is_naive(sample, clock), sample.units)
     return Choice(clock, (), notes + ([f"times of {name}: {clock.note}"] if clock.note else []))
 

@@ -41,6 +41,7 @@ _WEEK_WORDS = frozenset({"week", "yearweek", "yyyyww", "woche", "kw", "semaine",
 _WEEK_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|[1-4]\d|5[0-3])$")
 _MONTH_OF_YEAR = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$")
 _MONTH = 31  # days
+_YEARS, _FEWEST_YEARS = range(1700, 2200), 3
 _MANY, _EVEN = 5, 100.0  # cells, and the largest step over the usual one
 _CLOCK = re.compile(
     r"(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp](?:\.?[Mm]\.?)?|Uhr|h)?|\d{1,2}\.\d{2}\.\d{2}|\d{1,2}\s?h\s?\d{2}(?::\d{2})?)$"
@@ -373,6 +374,14 @@ def counted(name: str, cells: Sequence[str]) -> Clock | None:
     how = TimeReading(columns=(name,), form="epoch", unit=unit)
     spoken = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}[unit]
     return Clock(how, read(cells, how), f"{spoken} counted from 1970 (another unit: --time-unit)", True)
+
+
+def counts_years(cells: Sequence[str]) -> bool:
+    """Whether these are years, one after the other: 1990, 1991 ..."""
+    if len(cells) < _FEWEST_YEARS or not all(cell.isdigit() and len(cell) == 4 for cell in cells):
+        return False
+    first, last = int(cells[0]), int(cells[-1])
+    return _YEARS.start <= first and last < _YEARS.stop and list(map(int, cells)) == list(range(first, last + 1))
 
 
 def _goes_one_way(seconds: Sequence[float | None]) -> bool:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from streamrnn.connectors.reading.clocks import by_size, recognises, says_time
+from streamrnn.connectors.reading.clocks import by_size, counts_years, recognises, says_time
 from streamrnn.connectors.reading.json_kinds import is_senml, json_stat, named_elsewhere, names_in, rrdtool, senml
 from streamrnn.connectors.reading.sample import at_path, flattened
 from streamrnn.errors import ConfigurationError
@@ -342,11 +342,10 @@ def _by_row_number(value: Mapping[str, Any]) -> list[Row] | None:
     numbers = [*columns[0]]
     if len(numbers) < 2 or not all([*one] == numbers for one in columns):
         return None
-    if _are_times(numbers) or _are_years(numbers):
-        return [
-            {"year" if _are_years(numbers) else "index": row, **{name: one[row] for name, one in value.items()}}
-            for row in numbers
-        ]
+    years = counts_years(numbers)
+    if years or _are_times(numbers):
+        index = "year" if years else "index"
+        return [{index: row, **{name: one[row] for name, one in value.items()}} for row in numbers]
     if not all(row.isdigit() for row in numbers):
         return None
     return [{name: one[row] for name, one in value.items()} for row in numbers]
@@ -355,7 +354,7 @@ def _by_row_number(value: Mapping[str, Any]) -> list[Row] | None:
 def _by_time(value: Mapping[str, Any]) -> list[Row] | None:
     """Values, or objects, by their times."""
     names = [*value]
-    years = _are_years(names)
+    years = counts_years(names)
     if len(names) < 2 or not (
         years or all(map(recognises, names[:200])) or by_size("time", _in_order(names)) is not None
     ):
@@ -370,12 +369,6 @@ def _by_time(value: Mapping[str, Any]) -> list[Row] | None:
         {"year" if years else "time": name, **(one if isinstance(one, dict) else {"value": one})}
         for name, one in value.items()
     ]
-
-
-def _are_years(names: Sequence[str]) -> bool:
-    """`1990`, `1991` ...: a year for each."""
-    years = [int(name) for name in names if name.isdigit() and len(name) == 4]
-    return len(years) == len(names) > 2 and years[0] >= 1700 and years == [*range(years[0], years[0] + len(years))]
 
 
 def _in_order(names: Sequence[str]) -> list[str]:

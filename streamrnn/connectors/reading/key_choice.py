@@ -22,10 +22,11 @@ KNOWN = (
 """Names that say "this is the series", the likeliest first."""
 _WORDS = "id ids no nr number num code key uid uuid sensor device station meter machine store channel node tag"
 _ID_WORDS = frozenset(_WORDS.split())
+_OF_ONE = frozenset(("id", "ids", "uid", "uuid", "key"))
 _NO_SERIES = frozenset(("code", "no", "nr", "number", "num"))
 """Words of identifiers that as often say what happened, or count it."""
-_OF_DAY = re.compile(r"\d{1,2}(?:[:h]\d\d|\s*[-–]\s*\d{1,2}$)")
-"""A time of day, which is part of the time and no name of a series."""
+_CLOCK = re.compile(r"\d{1,2}[:h]\d\d")
+_SPAN = re.compile(r"(\d{1,2})\s*[-–]\s*(\d{1,2})$")
 _PART_WORDS = frozenset(
     {"hour", "hr", "hours", "interval", "minute", "min", "period", "slot", "stunde", "hora", "heure"}
 )
@@ -39,6 +40,12 @@ _OFTEN = 3
 def is_id_name(name: str) -> bool:
     """Whether a column's name says that its whole numbers are names."""
     return name.strip().lower() in KNOWN or bool(_ID_WORDS & set(words_of(name)))
+
+
+def is_number_of_one(name: str) -> bool:
+    """Whether a column's name says that each number stands for one thing; `number of cases` and `meter` count some."""
+    words = words_of(name)
+    return bool(_OF_ONE & set(words) or _NO_SERIES & set(words[-1:]))
 
 
 def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
@@ -109,7 +116,7 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
     cells = sample.cells(name)
     values = [cells[at] for at in rows]
     distinct = len(set(values))
-    if all(map(_OF_DAY.match, values)):
+    if not _names_series(name) and _are_of_day(values):
         return False
     if distinct < 2 or distinct > max(2, len(values) / 2) or sum(not value for value in values) > len(values) / 10:
         return False
@@ -119,6 +126,16 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
         return True
     # A number is a name only where it is whole, and there are few of them.
     return all(value.isdigit() for value in values) and (is_id_name(name) or distinct <= len(values) / 4)
+
+
+def _are_of_day(values: Sequence[str]) -> bool:
+    """Whether these are times of day, or spans such as `8-9` that join: parts of the time, and no names of series."""
+    if all(map(_CLOCK.match, values)):
+        return True
+    spans = {(int(found[1]) % 24, int(found[2]) % 24) for value in values if (found := _SPAN.match(value))}
+    begins, ends = {begin for begin, _ in spans}, {end for _, end in spans}
+    one_each = len(begins) == len(ends) == len(spans) and all(begin != end for begin, end in spans)
+    return one_each and len(begins - ends) <= 1 and all(map(_SPAN.match, values))
 
 
 def _doubled(sample: Sample, names: Sequence[str], rows: Sequence[int], times: Sequence[float | None]) -> float:

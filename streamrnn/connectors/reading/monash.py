@@ -37,22 +37,16 @@ def is_arff(start: bytes) -> bool:
 def arff(open_file: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
     """Every row as an object, its cells as text; `?` is None. Raises `ConnectorError` for a row of another length."""
     names: list[str] = []
-    at_data = False
-    with open_file() as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.decode("utf-8", "replace").strip()
-            if not line or line.startswith("%"):
-                continue
-            if not at_data:
-                if (found := _ATTRIBUTE.match(line)) is not None:
-                    names.append(next(name for name in found.groups() if name is not None))
-                at_data = line.lower().startswith("@data")
-                continue
-            quote = "'" if "'" in line else '"'
-            cells = next(csv.reader([line], quotechar=quote, escapechar="\\", skipinitialspace=True))
-            if len(cells) != len(names):
-                raise ConnectorError(f"line {number} has {len(cells)} cells for {len(names)} attributes: {line[:60]!r}")
-            yield {name: None if cell == "?" else cell for name, cell in zip(names, cells, strict=True)}
+    for number, line, is_row in _lines(open_file, "%"):
+        if not is_row:
+            if (found := _ATTRIBUTE.match(line)) is not None:
+                names.append(next(name for name in found.groups() if name is not None))
+            continue
+        quote = "'" if "'" in line else '"'
+        cells = next(csv.reader([line], quotechar=quote, escapechar="\\", skipinitialspace=True))
+        if len(cells) != len(names):
+            raise ConnectorError(f"line {number} has {len(cells)} cells for {len(names)} attributes: {line[:60]!r}")
+        yield {name: None if cell == "?" else cell for name, cell in zip(names, cells, strict=True)}
 
 
 def monash(open_file: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
@@ -63,34 +57,40 @@ def monash(open_file: Callable[[], IO[bytes]]) -> Iterator[dict[str, Any]]:
     names: list[str] = []
     kinds: list[str] = []
     frequency = ""
+    for number, line, is_row in _lines(open_file, "#"):
+        if not is_row:
+            word, _, rest = line.partition(" ")
+            if word == "@attribute":
+                name, _, kind = rest.strip().partition(" ")
+                names.append(name)
+                kinds.append(kind.strip())
+            elif word == "@frequency":
+                frequency = rest.strip()
+            continue
+        *attributes, values = line.split(":", len(names))
+        if len(attributes) != len(names):
+            raise ConnectorError(f"line {number} has {len(attributes)} of {len(names)} attributes: {line[:60]!r}")
+        series = dict(zip(names, attributes, strict=True))
+        starts = [name for name, kind in zip(names, kinds, strict=True) if kind == "date"]
+        try:
+            start = datetime.strptime(series.pop(starts[0]), "%Y-%m-%d %H-%M-%S") if starts else _NO_START
+            for step, cell in enumerate(values.split(",")):
+                value = None if cell.strip() in ("?", "") else float(cell)
+                yield {**series, "time": _later(start, step, frequency).isoformat(), "value": value}
+        except (ValueError, OverflowError) as error:
+            raise ConnectorError(f"line {number} is not read: {error}"[:200]) from error
+
+
+def _lines(open_file: Callable[[], IO[bytes]], comment: str) -> Iterator[tuple[int, str, bool]]:
+    """The number and text of every line that is neither blank nor a comment; whether it is behind `@data`."""
     at_data = False
     with open_file() as file:
         for number, raw in enumerate(file, 1):
             line = raw.decode("utf-8", "replace").strip()
-            if not line or line.startswith("#"):
+            if not line or line.startswith(comment):
                 continue
-            if not at_data:
-                word, _, rest = line.partition(" ")
-                if word == "@attribute":
-                    name, _, kind = rest.strip().partition(" ")
-                    names.append(name)
-                    kinds.append(kind.strip())
-                elif word == "@frequency":
-                    frequency = rest.strip()
-                at_data = word == "@data"
-                continue
-            *attributes, values = line.split(":", len(names))
-            if len(attributes) != len(names):
-                raise ConnectorError(f"line {number} has {len(attributes)} of {len(names)} attributes: {line[:60]!r}")
-            series = dict(zip(names, attributes, strict=True))
-            starts = [name for name, kind in zip(names, kinds, strict=True) if kind == "date"]
-            try:
-                start = datetime.strptime(series.pop(starts[0]), "%Y-%m-%d %H-%M-%S") if starts else _NO_START
-                for step, cell in enumerate(values.split(",")):
-                    value = None if cell.strip() in ("?", "") else float(cell)
-                    yield {**series, "time": _later(start, step, frequency).isoformat(), "value": value}
-            except (ValueError, OverflowError) as error:
-                raise ConnectorError(f"line {number} is not read: {error}"[:200]) from error
+            yield number, line, at_data
+            at_data = at_data or line.split()[0].lower() == "@data"
 
 
 def _later(start: datetime, steps: int, frequency: str) -> datetime:

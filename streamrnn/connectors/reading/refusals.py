@@ -34,8 +34,7 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
     if len(numeric) < least:
         return
     times = [name for name in numeric if _is_named_by_time(name)]
-    years = [int(found[1]) for name in numeric if (found := _YEAR_NAME.match(name))]
-    if len(years) >= _LEAST_YEARS and years == list(range(years[0], years[0] + len(years))):
+    if clocks.counts_years([found[1] for name in numeric if (found := _YEAR_NAME.match(name))]):
         times = times or [name for name in numeric if _YEAR_NAME.match(name)]
     of_day = [name for name in numeric if clocks.is_clock([_begin(name)]) or _HOUR_NAME.match(name.strip())]
     if len(of_day) >= _HOURS:
@@ -60,10 +59,9 @@ def refuse_rows_of_a_day(sample: Sample, names: Sequence[str], seconds: Sequence
     if sample.names[:1] != ("column1",) or sample.rows < 3:
         return
     numeric = [name for name in names if sample.known(name) and all(map(numbers.is_plain, sample.known(name)))]
-    first = [int(cell) for cell in sample.cells(sample.names[0])[: sample.head] if cell.isdigit()]
-    years = len(first) > 2 and first[0] >= 1700 and first == list(range(first[0], first[0] + len(first)))
     known = [second for second in seconds[: sample.head] if second is not None]
     daily = len(known) > 2 and all(b - a >= _DAY and (b - a) % _DAY == 0 for a, b in itertools.pairwise(known))
+    years = clocks.counts_years(sample.cells(sample.names[0])[: sample.head])
     months = years and len(numeric) in (_MONTHS, _MONTHS + 1)
     if months or (daily and len(numeric) >= _HOURS_OF_A_DAY):
         of = "months of a year" if months else "hours of a day"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -251,6 +252,10 @@ def _label_reading(sample: Sample, event: EventConfig, decimal: Decimal | None, 
             roles.numbers[event.label] = how
 
 
+_MEASURED = re.compile(r'\{".*:\s*-?\d')
+"""JSON in text, with a number in it; labels such as `{"host": "a"}` have none."""
+
+
 def _automatic(
     sample: Sample,
     auto: Sequence[str],
@@ -272,7 +277,7 @@ def _automatic(
                 why = f"numbers in a form that is not read: {cells[0]!r:.40}"
             if number == len(cells) and len(units) > 1:
                 why = f"numbers in different units: {', '.join(sorted(units))[:60]}"
-            elif len(cells) > 2 and all(cell.startswith('{"') for cell in cells):
+            elif len(cells) > 2 and all(map(_MEASURED.match, cells)):
                 raise ConfigurationError(
                     f"{name!r} is text with JSON in it: {cells[0]!r:.60}. Write that JSON as the lines, as jq -c "
                     f"'.{name} | fromjson' does, or leave it out with --exclude '{name}'"
