@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from streamrnn.config.notify import NotifyConfig
 from streamrnn.connectors.base import Connector
 from streamrnn.connectors.line_file import LineFile
+from streamrnn.errors import ConfigurationError
+from streamrnn.monitor.health import Health
+from streamrnn.monitor.launch import REMEDY
 from streamrnn.notify.courier import Courier
 from streamrnn.notify.notifier import Notifier
 from streamrnn.notify.receivers import receiver
@@ -21,9 +25,11 @@ log = logging.getLogger(__name__)
 def notify(config: NotifyConfig, *, once: bool, stop: threading.Event) -> dict[str, int]:
     """Tell of alerts until `stop`, or with `once` of those that are there; returns what was counted."""
     couriers = [Courier(name, of, receiver(name, of, config.page)) for name, of in config.receivers.items()]
-    notifier = Notifier(config, couriers, _connector(config, follow=not once), stop=stop)
+    health = Health(config.monitor.stall_timeout)
+    notifier = Notifier(config, couriers, _connector(config, follow=not once), stop=stop, beat=health.beat)
     try:
-        notifier.run(once=once)
+        with _served(config, notifier, couriers, health):
+            notifier.run(once=once)
     finally:
         for courier in couriers:
             log.info(
@@ -46,6 +52,19 @@ def described(config: NotifyConfig) -> list[str]:
         )
     lines += [f"muted: {mute.model_dump(mode='json', by_alias=True, exclude_defaults=True)}" for mute in config.mute]
     return lines
+
+
+def _served(
+    config: NotifyConfig, notifier: Notifier, couriers: Sequence[Courier], health: Health
+) -> AbstractContextManager[object]:
+    if config.monitor.port is None:
+        return nullcontext()
+    try:
+        from streamrnn.monitor.endpoints import endpoints
+        from streamrnn.notify.metrics import registry
+    except ImportError as error:
+        raise ConfigurationError(f"/metrics (monitor.port) needs more than is installed: {REMEDY}") from error
+    return endpoints(config.monitor, registry(notifier, couriers), health)
 
 
 def _connector(config: NotifyConfig, *, follow: bool) -> Callable[[], Connector]:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.config.loading import ENVIRONMENT_PREFIX, SECRETS, from_text
 from streamrnn.config.parsing import Keys, Lines, parse, read_text
-from streamrnn.config.tree import LogConfig
+from streamrnn.config.tree import LogConfig, ServerConfig
 from streamrnn.config.values import FilePath, Names, Seconds, Section
 from streamrnn.errors import ConfigurationError
 
@@ -261,6 +261,8 @@ class NotifyConfig(Section):
     routes: tuple[RouteConfig, ...] = ()
     """Default: everything to every receiver."""
     mute: tuple[MuteConfig, ...] = ()
+    monitor: ServerConfig = ServerConfig()
+    """Where `/metrics` and `/livez` of the notifier are served; default: not at all."""
     log: LogConfig = LogConfig()
 
     def __hash__(self) -> int:  # a dictionary has none

@@ -209,8 +209,8 @@ class StateConfig(Section):
     /var/tmp where that can be written."""
 
 
-class MonitorConfig(Section):
-    """The live page, metrics and health endpoints."""
+class ServerConfig(Section):
+    """What a process serves over HTTP, and who may ask."""
 
     port: int | None = Field(None, ge=0, le=65535)
     """Serve them on this port (0: any free one); default: not at all."""
@@ -221,11 +221,7 @@ class MonitorConfig(Section):
     open: bool = False
     """Let everybody who can reach `host` see the page without a token."""
     stall_timeout: Seconds = 60.0
-    """A partition with lag and no progress for this long makes `/livez` fail."""
-    series: Names = ()
-    """Series that have gauges of their own in `/metrics`, by patterns of keys such as `pump-*`; default: none."""
-    most_series: int = Field(200, ge=1, le=10_000)
-    """At most this many series have gauges; `streamrnn_series_omitted` counts the others."""
+    """No progress for this long, where there is something to do, makes `/livez` fail."""
 
     @field_validator("token")
     @classmethod
@@ -242,6 +238,15 @@ class MonitorConfig(Section):
                 f"host {self.host} lets other machines in: set monitor.token, or monitor.open: true to let everybody"
             )
         return self
+
+
+class MonitorConfig(ServerConfig):
+    """The live page, metrics and health endpoints."""
+
+    series: Names = ()
+    """Series that have gauges of their own in `/metrics`, by patterns of keys such as `pump-*`; default: none."""
+    most_series: int = Field(200, ge=1, le=10_000)
+    """At most this many series have gauges; `streamrnn_series_omitted` counts the others."""
 
 
 class LogConfig(Section):

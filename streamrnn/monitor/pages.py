@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from importlib.resources import files
 from typing import Any, Protocol
 
@@ -89,6 +89,22 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
             return _json({"error": text, "key": key, "sources": [one["source"] for one in documents]}, 409)
         return _json(documents[0])
 
+    folder = files("streamrnn.monitor") / "static"
+    static = {entry.name: StaticFile(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
+    routes = [
+        Route("/events", events),
+        Route("/series", listing),
+        Route("/series/{key:path}", latest),
+        *operational(registry, {"/livez": health.alive, "/readyz": health.ready}),
+        Route("/", static["index.html"].__call__),
+        *(Route(f"/{name}", file.__call__) for name, file in sorted(static.items())),
+    ]
+    return Starlette(routes=routes)
+
+
+def operational(registry: CollectorRegistry, health: Mapping[str, Callable[[], Verdict]]) -> list[Route]:
+    """`/metrics`, and what says whether all is well, by path."""
+
     async def metrics(request: Request) -> Response:
         encode, content_type = _encoder(request.headers.get("accept", ""))
         return Response(await run_in_threadpool(encode, registry), headers={"content-type": content_type})
@@ -101,19 +117,7 @@ def application(health: Health, registry: CollectorRegistry, streams: Streams, s
 
         return answer  # type: ignore[return-value]
 
-    folder = files("streamrnn.monitor") / "static"
-    static = {entry.name: StaticFile(entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file()}
-    routes = [
-        Route("/events", events),
-        Route("/series", listing),
-        Route("/series/{key:path}", latest),
-        Route("/metrics", metrics),
-        Route("/livez", verdict(health.alive)),
-        Route("/readyz", verdict(health.ready)),
-        Route("/", static["index.html"].__call__),
-        *(Route(f"/{name}", file.__call__) for name, file in sorted(static.items())),
-    ]
-    return Starlette(routes=routes)
+    return [Route("/metrics", metrics), *(Route(path, verdict(ask)) for path, ask in health.items())]
 
 
 def _encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:

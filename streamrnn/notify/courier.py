@@ -55,6 +55,11 @@ class Courier:
         with self._changed:
             return len(self._outbox)
 
+    def failing(self) -> float:
+        """For how many seconds what waits could not be delivered; 0: nothing has failed."""
+        with self._changed:
+            return self._outbox.failing(self._clock())
+
     def hurry(self) -> None:
         """Wait for no further alerts of a group: nothing more will come."""
         with self._changed:

@@ -95,15 +95,21 @@ class Notifier:
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
+        """`beat` is called with every turn of the loop, with the seconds for which the log has owed an answer."""
         self._config, self._connect, self._stop = config, connect, stop
         self._couriers = {courier.name: courier for courier in couriers}
-        self._clock, self._now = clock, now
+        self._clock, self._now, self._beat = clock, now, beat
         self._parts: dict[Partition, _Part] = {}
         self._lock = threading.Lock()  # around what couriers report
         self._looked = clock()
         self._resent = dict.fromkeys(self._couriers, clock())
         self.counts = dict.fromkeys(("read", "told", "unrouted", "muted", "repeated", "unreadable", "refused"), 0)
+        self.lag: dict[Partition, int] = {}
+        """Records of each partition that were not read yet, at the last look."""
+        self.open = self.held = 0
+        """Alerts that are open, and those of them that a window mutes, at the last look."""
 
     def run(self, *, once: bool = False) -> None:
         """Work until `stop`, or with `once` until the log has ended and all has arrived.
@@ -139,6 +145,7 @@ class Notifier:
         while not self._stop.is_set():
             full = self._full()
             polled = connector.poll(POLL)
+            self._beat(connector.silence())
             self._drop(polled.revoked)
             for partition in polled.assigned:
                 self._take_over(connector, partition)
@@ -149,7 +156,7 @@ class Notifier:
                     continue
                 for record in records:
                     self._read(part, record)
-            self._look(idle=not polled.records)
+            self._look(connector, idle=not polled.records)
             self._commit(connector)
             yield
             if polled.finished and once:
@@ -304,8 +311,8 @@ class Notifier:
 
     # -- now and then --------------------------------------------------------------------------------------------------
 
-    def _look(self, *, idle: bool) -> None:
-        """Tell what windows no longer mute, and open alerts again to those who forget them."""
+    def _look(self, connector: Connector, *, idle: bool) -> None:
+        """Tell what windows no longer mute, and open alerts again to those who forget them; count what there is."""
         now = self._clock()
         if now - self._looked < LOOK:
             return
@@ -317,13 +324,16 @@ class Notifier:
                     one.held = None
                     part.released.add(one.change.id)
                     self._tell(part, None, one.change)
+        every = [one for part in self._parts.values() for one in part.open.values()]
+        self.open, self.held = len(every), sum(one.held is not None for one in every)
+        self.lag = {part: behind for part in self._parts if (behind := connector.lag(part)) is not None}
         for name, courier in self._couriers.items():
             pause = courier.receiver.resend
             if pause is None or now - self._resent[name] < pause:
                 continue
             self._resent[name] = now
-            every = (one.change for part in self._parts.values() for one in part.open.values() if one.held is None)
-            if again := [change for change in every if name in receivers_of(self._config, change)]:
+            told = (one.change for one in every if one.held is None)
+            if again := [change for change in told if name in receivers_of(self._config, change)]:
                 courier.again(again)
 
     def _commit(self, connector: Connector) -> None:

@@ -66,6 +66,10 @@ class Outbox:
     def __len__(self) -> int:
         return sum(len(group.items) for group in self._groups.values())
 
+    def failing(self, now: float) -> float:
+        """Seconds since the first failure that no delivery has followed in its group; 0: there is none."""
+        return max((now - group.failing_since for group in self._groups.values() if group.failures), default=0.0)
+
     def put(self, item: Item, now: float) -> None:
         """One more."""
         fields = item.change._asdict()
