@@ -2,7 +2,7 @@
 
 Groups are spaced by logarithms (2, 3-4, 5-8 ...). Every group has a mixture for the mean (squared error) and one for
 the median (absolute error), by ML-Poly (Gaillard, Stoltz and van Erven 2014): with the mixture o, the value y, the
-experts p_k and the running median u of |y - o|, or a tenth of its root mean square where that is more,
+experts p_k and the running median u of |y - o|, or a share of its root mean square (`UNIT_FLOOR`) where that is more,
 
     mean    r_k = 2 (o - y) (o - p_k) / u^2         median    r_k = sign(o - y) (o - p_k) / u
     R_k = d R_k + r_k,   V_k = d V_k + r_k^2,   weight_k ~ max(R_k, 0) / (1 + V_k)
@@ -39,7 +39,10 @@ Int64 = NDArray[np.int64]
 MOST_GROUPS: Final = 6
 SLOTS: Final = 8
 CLIP = 8.0
-DISCOUNT = 0.9998  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
+# A smaller unit clips most of the blame where errors are mostly small and sometimes huge. By loss: mean, median.
+UNIT_FLOOR = (0.2, 0.1)
+DISCOUNT = 0.999  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
+SHARE_DISCOUNT = 0.9998
 MOST = 1e15  # sigmas: squares must fit a float32
 
 # A mixture's numbers: R and V of every expert, then
@@ -105,7 +108,7 @@ def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int,
     median, pace = float(own[MEDIAN]), 1.0 + max(0.03, 0.5 / n)
     median = away if median <= 0.0 else (median * pace if away > median else median / pace)
     own[MEDIAN] = median
-    unit = max(median, 0.1 * math.sqrt(float(own[SQUARE])))
+    unit = max(median, UNIT_FLOOR[loss] * math.sqrt(float(own[SQUARE])))
     if not unit > 1e-30:
         return
     limit = CLIP * unit
@@ -134,7 +137,7 @@ def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int,
         shares = state[size_of(experts) :]
         for k in range(SHARES):
             lost = min(abs(y - 0.25 * k * o) / unit, SHARE_CLIP)
-            shares[k] = DISCOUNT * float(shares[k]) + lost
+            shares[k] = SHARE_DISCOUNT * float(shares[k]) + lost
 
 
 @kernel
