@@ -5,12 +5,14 @@
 
     python benchmarks/passthrough.py                          # throughput and latency, lite and standard
     python benchmarks/passthrough.py --events 200000 --series 100000 --presets lite
+    python benchmarks/passthrough.py --only latency --seconds 90      # three snapshots: bytes of the changelog
     python benchmarks/passthrough.py --only latency --seconds 75 --series 4000 --partitions 1 --presets standard --whole
 
 Starts a broker of its own. Throughput: the topic is full, one worker reads it to the end; events per second between the
 first and the last output, and the processor time of the worker's process, which is what holds on a busy machine.
 Latency: events come at `--rate`, and each is timed from when it was sent to when a reader of committed records has its
-answer, with snapshots on. What counts is the ratio to a pass-through in the same run.
+answer, with snapshots on. What counts is the ratio to a pass-through in the same run. In the same time: bytes that the
+changelog grows by for each byte of the input, in the broker's files; take a whole number of `state.snapshot_interval`.
 """
 
 from __future__ import annotations
@@ -172,8 +174,20 @@ def throughput(client: Client, name: str, events: int, series: int, partitions: 
     return (events - warm) / (reader.arrived[-1] - reader.arrived[warm]), spent / (events - begun) * 1e6
 
 
-def latency(client: Client, name: str, rate: int, seconds: float, series: int, partitions: int) -> list[float]:
-    """p50, p99 and the longest in milliseconds. Partitions take turns, so answers come in the order of events."""
+def size_of(logs: Path, topic: str) -> int:
+    """Bytes of a topic in the broker's files."""
+    return sum(
+        file.stat().st_size for file in logs.glob(f"{topic}-*/*.log") if file.parent.name.rpartition("-")[0] == topic
+    )
+
+
+def latency(
+    client: Client, logs: Path, name: str, rate: int, seconds: float, series: int, partitions: int
+) -> list[float]:
+    """p50, p99 and the longest in milliseconds, and bytes of the changelog per byte of input.
+
+    Partitions take turns, so answers come in the order of events.
+    """
     topic = client.create_topic(client.unique("live"), partitions)
     client.create_topic(f"{topic}-{name}", partitions)
     sent: list[float] = []
@@ -182,6 +196,8 @@ def latency(client: Client, name: str, rate: int, seconds: float, series: int, p
         client.produce(topic, [(hash_of(key, partitions), key, value) for key, value in map_events(series, series)])
         reader.wait(series, 180)
         begun, count = time.time(), round(rate * seconds)
+        changelog = f"{topic}-{name}-changelog"
+        before = [size_of(logs, one) for one in (topic, changelog)]
         for at in range(count):
             behind = begun + at / rate - time.time()
             if behind > 0:
@@ -191,10 +207,11 @@ def latency(client: Client, name: str, rate: int, seconds: float, series: int, p
             client.producer.send(topic, value, key, partition=hash_of(key, partitions))
         client.producer.flush(timeout=60)
         reader.wait(series + count, 120)
+        grown = [size_of(logs, one) - was for one, was in zip((topic, changelog), before, strict=True)]
     reader.close()
     # Answers of one transaction come together, so pairing by order is off by less than one of them takes.
     took = np.sort(np.array(reader.arrived[series : series + count])) - np.array(sent)
-    return [float(one) for one in np.quantile(took, [0.5, 0.99, 1.0]) * 1000]
+    return [*(float(one) for one in np.quantile(took, [0.5, 0.99, 1.0]) * 1000), grown[1] / grown[0]]
 
 
 def map_events(count: int, series: int) -> Iterator[tuple[bytes, bytes]]:
@@ -239,14 +256,16 @@ def main() -> None:
                             flush=True,
                         )
                 if asked.only != "throughput":
+                    logs = Path(folder) / "logs"
                     rows = [
-                        latency(client, name, asked.rate, asked.seconds, asked.series, asked.partitions)
+                        latency(client, logs, name, asked.rate, asked.seconds, asked.series, asked.partitions)
                         for name in names
                     ]
-                    for name, (p50, p99, longest) in zip(names, rows, strict=True):
+                    for name, (p50, p99, longest, written) in zip(names, rows, strict=True):
                         print(
                             f"{name:14} p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   longest {longest:7.1f} ms   "
-                            f"{p99 / rows[0][1]:.2f} times the p99 of plain, {p99 / rows[1][1]:.2f} of bare",
+                            f"{p99 / rows[0][1]:.2f} times the p99 of plain, {p99 / rows[1][1]:.2f} of bare"
+                            + (f"   {written:.2f} bytes of changelog per byte of input" if written else ""),
                             flush=True,
                         )
         finally:

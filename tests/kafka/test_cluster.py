@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kafka.errors import KafkaError
 
-from streamrnn.errors import CommitFailed, StateError
+from streamrnn.errors import BrokerUnavailable, CommitFailed, StateError
 from streamrnn.records.log import Partition
 from tests.broker.client import Client
 from tests.broker.process import Broker, Cluster
@@ -59,6 +59,35 @@ def test_a_broker_of_three_is_killed_under_load_and_nothing_is_lost_or_doubled(c
                     continue
         assert commits > 40
         assert made.outputs() == {number: [b"%d:%d" % (i, i) for i in range(count)] for number in range(3)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [(1, "has no leader"), (2, "has 1 of 2 replicas in sync, and its min.insync.replicas is 2")],
+)
+def test_an_output_that_lacks_its_brokers_is_named(cluster: Cluster, replicas: int, said: str) -> None:
+    with Client(cluster.bootstrap) as client:
+        made = Pipeline(client, broker_timeout=10.0)
+        output = made.config.output_topic
+        client.admin.create_topics({output: {"num_partitions": 1, "replication_factor": replicas}})
+        made.feed(0, [(b"k", b"0")])
+        with made.connector() as connector:
+            take_over(connector)
+            connector.commit(echo(take(connector, 1)))
+            made.feed(0, [(b"k", b"1")])
+            commit = echo(take(connector, 1))
+            [described] = client.admin.describe_topics([output])
+            victim = cluster.brokers[described["partitions"][0]["replica_nodes"][-1] - 1]
+            victim.kill()
+            with pytest.raises(BrokerUnavailable, match=rf"{output}\[0\] {said}"):
+                connector.commit(commit)
+        victim.start()
+        with made.connector(broker_timeout=60.0) as connector:
+            take_over(connector)
+            connector.commit(echo(take(connector, 1)))
+        assert made.outputs()[0] == [b"0:0", b"1:1"]
 
 
 def leader(client: Client, topic: str) -> int:

@@ -43,6 +43,8 @@ _UNREACHABLE = (
     errors.CoordinatorNotAvailableError,
     errors.UnstableOffsetCommitError,
     errors.LeaderNotAvailableError,
+    errors.NotEnoughReplicasError,
+    errors.NotEnoughReplicasAfterAppendError,
 )
 
 

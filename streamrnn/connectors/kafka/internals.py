@@ -250,6 +250,12 @@ def _unpacked(tp: TopicPartition, batch: Any) -> list[Fetched] | None:
 # -- a producer --------------------------------------------------------------------------------------------------------
 
 
+class _Queued(ProducerBatch):  # type: ignore[misc]
+    """A batch under way."""
+
+    refused: type[Exception] | None = None  # the broker's last answer, where the client tries again
+
+
 class BatchProducer:
     """The inside of a producer: whole batches instead of records, and answers that can be waited for with a limit."""
 
@@ -257,7 +263,11 @@ class BatchProducer:
         self._producer = producer
         self._transactions: Any = None
         self._epoch: Any = None
-        _report_unready_nodes(producer._sender._client)
+        sender = producer._sender
+        _report_unready_nodes(sender._client)
+        _note_refusals(sender)
+        # The client would split a batch that has become too long for its topic, and tell nobody of its halves.
+        sender._can_split = lambda batch, error: False
 
     def init_transactions(self) -> None:
         """Fence whoever had the transactional id, and remember which producer this is."""
@@ -324,7 +334,7 @@ class BatchProducer:
     def queue(self, partition: TopicPartition, records: Any) -> Any:
         """Hand a batch to the sender's thread; what `outcome` waits for."""
         accumulator = self._producer._accumulator
-        queued = ProducerBatch(partition, records)
+        queued = _Queued(partition, records)
         with accumulator._tp_lock(partition):
             accumulator._batches[partition].append(queued)
             accumulator._incomplete.add(queued)
@@ -335,7 +345,8 @@ class BatchProducer:
     def outcome(queued: Any, seconds: float) -> Exception | None:
         """The error of a batch, None when the broker has it; raises KafkaTimeoutError after `seconds`."""
         if not queued.produce_future.wait(timeout=seconds):
-            raise KafkaTimeoutError(f"no answer about records for {queued.topic_partition}")
+            last = "" if queued.refused is None else f"; the broker's last answer was {queued.refused.__name__}"
+            raise KafkaTimeoutError(f"records for {queued.topic_partition.topic} are not acknowledged{last}")
         _, _, error_of = queued.produce_future.value
         return None if error_of is None else error_of(0)
 
@@ -352,6 +363,17 @@ class BatchProducer:
         sender.join(timeout)
         if sender.is_alive():
             sender.force_close()
+
+
+def _note_refusals(sender: Any) -> None:
+    """Keep the error for which a batch is sent again: when the time is over the client says no more than that."""
+    plain = sender._can_retry
+
+    def can_retry(batch: Any, error: type[Exception]) -> bool:
+        batch.refused = error
+        return bool(plain(batch, error))
+
+    sender._can_retry = can_retry
 
 
 def _report_unready_nodes(client: Any) -> None:

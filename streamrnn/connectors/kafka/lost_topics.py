@@ -1,4 +1,4 @@
-"""Topics that were deleted, or made anew, while a worker runs are named, instead of time-outs or offsets of others."""
+"""Topics that were deleted, made anew or lost their brokers while a worker runs are named, instead of time-outs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.internals import topic_id
-from streamrnn.connectors.kafka.topics import Topics, gone
+from streamrnn.connectors.kafka.topics import Topics, gone, unserved
 from streamrnn.errors import BrokerUnavailable, ConnectorError, TopicMissing
 
 
@@ -26,10 +26,14 @@ def refuse_made_anew(consumer: Any, topics: Iterable[str], ids: dict[str, Any]) 
 
 
 def explained(error: BrokerUnavailable, config: KafkaConfig, known: Topics, client_id: str) -> ConnectorError:
-    """Brokers do not answer about topics that were deleted: an error that says so, where that is the case."""
+    """An error that says more where topics were deleted, or where too few brokers of theirs are left."""
     absent = gone(config, [*known.inputs, *known.partitions], client_id)
     if not absent:
-        return error
+        waiting = unserved(config, list(dict.fromkeys([*known.inputs, *known.partitions])), client_id)
+        if not waiting:
+            return error
+        more = f" ({len(waiting) - 1} more partitions likewise)" if waiting[1:] else ""
+        return BrokerUnavailable(f"{error}; {waiting[0]}{more}")
     mend = "give it back and run `streamrnn reset`, or choose another input"
     if absent[0] not in known.inputs:
         mend = "make it again" + (" (a restart does)" if config.create_topics else "")

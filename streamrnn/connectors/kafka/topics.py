@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -71,16 +71,48 @@ def ensure_topics(config: KafkaConfig, changelog: str | None, client_id: str) ->
 def gone(config: KafkaConfig, names: Sequence[str], client_id: str) -> list[str]:
     """Which of these topics do not exist; none of them as long as nobody answers that."""
 
-    def ask() -> list[str]:
-        admin = made(KafkaAdminClient, **client_options(config, f"{client_id}-admin"))
-        try:
-            unknown = {topic["name"] for topic in admin.describe_topics(list(names)) if topic["error_code"] == _UNKNOWN}
-        finally:
-            admin.close()
+    def ask(admin: Any) -> list[str]:
+        unknown = {topic["name"] for topic in admin.describe_topics(list(names)) if topic["error_code"] == _UNKNOWN}
         return [name for name in names if name in unknown]
 
+    return _look_at(config, ask, client_id, "looking for topics that are gone")
+
+
+def unserved(config: KafkaConfig, names: Sequence[str], client_id: str) -> list[str]:
+    """Which partitions no broker reads or writes now, each in some words; none as long as nobody answers that."""
+
+    def ask(admin: Any) -> list[str]:
+        found: list[str] = []
+        for topic in admin.describe_topics(list(names)):
+            name, partitions = topic["name"], topic["partitions"] or []
+            silent = [one["partition_index"] for one in partitions if one["leader_id"] < 0]
+            found += [f"{name}[{number}] has no leader: the brokers that hold it are away" for number in silent]
+            settings = _settings(admin, [name])[name]
+            wanted = int(settings.get("min.insync.replicas", 1))
+            found += [
+                f"{name}[{one['partition_index']}] has {len(one['isr_nodes'])} of {len(one['replica_nodes'])} replicas "
+                f"in sync, and its min.insync.replicas is {wanted}: brokers are away"
+                for one in partitions
+                if one["partition_index"] not in silent
+                and len(one["isr_nodes"]) < min(wanted, len(one["replica_nodes"]))
+            ]
+        return found
+
+    return _look_at(config, ask, client_id, "looking at the topics' replicas")
+
+
+def _look_at(config: KafkaConfig, ask: Callable[[Any], list[str]], client_id: str, doing: str) -> list[str]:
+    """What `ask` finds out through an admin client; nothing where that fails: it only helps to say what is wrong."""
+
+    def look() -> list[str]:
+        admin = made(KafkaAdminClient, **client_options(config, f"{client_id}-admin"))
+        try:
+            return ask(admin)
+        finally:
+            admin.close()
+
     with suppress(KafkaError, StreamRNNError):
-        return bounded(min(_LOOK, config.broker_timeout), ask, "looking for topics that are gone")
+        return bounded(min(_LOOK, config.broker_timeout), look, doing)
     return []
 
 

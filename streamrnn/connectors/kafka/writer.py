@@ -16,11 +16,14 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
+    InvalidProducerIdMappingError,
+    InvalidRecordError,
     InvalidTimestampError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    UnknownProducerIdError,
 )
 
 from streamrnn.config.kafka import KafkaConfig
@@ -143,7 +146,13 @@ class Writer:
         if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
             return ConnectorError(
                 f"a record for {partition.topic} is longer than the topic's max.message.bytes: raise that, or make the "
-                "record shorter (model.horizon, number of targets)"
+                "record shorter (model.horizon, number of targets); if it was lowered while this worker ran, a restart "
+                "is enough where single records still fit"
+            )
+        if isinstance(error, InvalidRecordError):
+            return ConnectorError(
+                f"the broker refuses records for {partition.topic}: {' '.join(str(error).split())} (a topic with "
+                "cleanup.policy=compact takes no record without a key: use another policy, or give each event a key)"
             )
         if isinstance(error, InvalidTimestampError):
             return ConnectorError(
@@ -170,6 +179,11 @@ class Writer:
             known = translation(self._config, "committing", cause)
             assert isinstance(known, ConnectorError)
             return known
+        if isinstance(cause, InvalidProducerIdMappingError | UnknownProducerIdError):
+            return CommitFailed(
+                "the broker has forgotten this producer, which is the rule when it wrote nothing for longer than the "
+                f"broker's transactional.id.expiration.ms: {what}"
+            )
         if isinstance(cause, CommitFailedError):
             return CommitFailed(f"the group gave this worker's partitions away before the commit: {what}")
         if isinstance(cause, KafkaError):
