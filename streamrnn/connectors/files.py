@@ -31,6 +31,7 @@ from streamrnn.connectors.reading.rows import row_reader
 from streamrnn.connectors.reading.sequence import FileSequence
 from streamrnn.connectors.reading.sorting import SortedRows
 from streamrnn.connectors.reading.tables import is_rule
+from streamrnn.connectors.reading.wide import WideRows
 from streamrnn.errors import ConfigurationError, ConnectorError, StateError
 from streamrnn.records.log import Partition
 from streamrnn.state.snapshot_folder import SnapshotFolder
@@ -91,7 +92,7 @@ class FileConnector(FileOutputConnector):
         self._looked: dict[str, object] = {}  # what the look decided, as it is stored
         self._quoted: QuotedRows | None = None
         self._skipped: tuple[bytes | None, bool] = (None, False)  # a header that comes again, whether # is a comment
-        self._metric: MetricRows | None = None
+        self._remade: MetricRows | WideRows | None = None  # makes other rows of those that stand in the file
         self._merged: MergedTimes | None = None
         self._named: dict[str, bytes] = {}  # the key of each file, where that is its name
         self._file: bytes | None = None  # of the lines that were read last
@@ -173,9 +174,11 @@ class FileConnector(FileOutputConnector):
         self._looked = {"layout": layout.model_dump(mode="json"), "asked": asked}
         self.row_clock = layout.time is None
         self._points = layout.points
-        table = layout.long if layout.long is not None else layout
+        table = layout.long or layout.wide or layout
         if layout.long is not None:
-            self._metric, self._merged = MetricRows(layout.long), MergedTimes(layout.long)
+            self._remade, self._merged = MetricRows(layout.long), MergedTimes(layout.long)
+        elif layout.wide is not None:
+            self._remade = WideRows(layout.wide)
         if table.kind == "csv":
             self._quoted = QuotedRows(len(table.names), table.delimiter)
             header = layout.header.encode(table.encoding, "replace") if layout.header is not None else None
@@ -224,7 +227,7 @@ class FileConnector(FileOutputConnector):
         self._reader, before = SortedRows(self._reader, self._rows(), read.time_of), self._reader
         before.close()
         self._lines, self._delivered = [], 0
-        self._quoted = self._points = self._metric = None
+        self._quoted = self._points = self._remade = None
         if self._next and self._folder is not None and self._folder.facts is not None:
             self._go_on(self._folder.facts)
 
@@ -257,8 +260,8 @@ class FileConnector(FileOutputConnector):
             lines = self._quoted.rows(lines, ended=ended)
         if self._points is not None:
             lines = expanded(lines, self._points)
-        if self._metric is not None:
-            lines = self._metric([(line, position) for line, position in lines if self._is_row(line)])
+        if self._remade is not None:
+            lines = self._remade([(line, position) for line, position in lines if self._is_row(line)])
         return lines
 
     def _sample(self) -> Lines:

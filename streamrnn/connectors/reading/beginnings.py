@@ -11,6 +11,7 @@ import numpy as np
 from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.layout import Layout
 from streamrnn.connectors.reading.rows import RowReader
+from streamrnn.connectors.reading.wide import WideRows
 from streamrnn.errors import ConfigurationError, ConnectorError, EventInvalid
 from streamrnn.records.events import format_times
 
@@ -28,12 +29,15 @@ class FilesBegin:
 
     def passed(self, name: str, lines: Sequence[bytes]) -> int:
         """How many of a file's first lines are no rows. Raises `ConnectorError` for another header."""
-        if self._layout.kind != "csv":
+        wide = self._layout.wide is not None and self._layout.wide.kind == "csv"
+        if self._layout.kind != "csv" and not wide:
             return 0
         for at, line in enumerate(lines[: self.lines + 20]):
             if line.strip().removeprefix(b"\xef\xbb\xbf") == self._header:
-                return at + 1 + self._units(lines[at + 1 :])
+                return at + 1 + (0 if wide else self._units(lines[at + 1 :]))
         first = next((line for line in lines if line.strip()), b"")
+        if wide:
+            raise self._other(name, first, "its columns are times, and only a header says which")
         if self._layout.comments and first.lstrip().startswith(b"#"):
             return 0
         try:
@@ -73,7 +77,10 @@ class FilesBegin:
         begun: list[tuple[Path, int | None]] = []
         for at, (path, lines) in enumerate(firsts):
             skip = self._layout.skip if at == 0 else self.passed(str(path), lines)
-            times = (self._rows.time_of(line) for line in lines[skip:] if line.strip())
+            rows = [line for line in lines[skip:] if line.strip()]
+            if self._layout.wide is not None:
+                rows = [row for row, _ in WideRows(self._layout.wide)([(line, 0) for line in rows])]
+            times = map(self._rows.time_of, rows)
             begun.append((path, next((time for time in times if time is not None), None)))
         names = ", ".join(path.name for path, _ in begun[:_NAMED])
         names += f" and {len(begun) - _NAMED} more" if len(begun) > _NAMED else ""

@@ -38,7 +38,7 @@ def find_encoding(lines: Sequence[bytes]) -> str:
     text = b"\n".join(line for line in lines if not line.isascii())[:_MOST]
     if _ONLY_SIGNS.fullmatch(text.decode("cp1252", "replace")):
         return "cp1252"  # `12,50 €`, `21 °C`: signs, and not a letter of any alphabet
-    words = _WORD.findall(text)
+    words = [word for word in _WORD.findall(text) if len(word) > 1]  # a lone `€` is of no language
     other = sum(len(_HIGH.findall(word)) for word in words)
     if sum(map(len, words)) - other < other:  # letters of other alphabets, and hardly a Latin one among them
         score, found = max(((round(share(text), 2), name) for name, share in _OTHERS.items()), key=lambda one: one[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from streamrnn.errors import ConfigurationError
 _BLANK = " \t\ufeff"
 _DIGITS = re.compile(r"\d")
 _ABOUT = 5  # rows of a table above that is none to read
+_FEW_YEARS = 3
 _PREAMBLE = 20  # lines with as many cells as rows have, before the first of them
 
 
@@ -213,7 +215,7 @@ def is_header(cells: Sequence[str], typed: dict[int, str]) -> bool:
         known = [kind for kind in kinds.values() if kind != "missing"]
         return not known or ("time" not in known and set(known) != {"number"})
     years = [int(cell) for cell in cells if cell.strip().isdigit() and 1700 <= int(cell) <= 2100]
-    if len(years) > 1 and len(years) >= len(cells) - 8 and years == list(range(years[0], years[0] + len(years))):
+    if len(years) > 1 and len(years) >= len(cells) - 8 and _are_in_order(years):
         return all(
             kind_of_cell(cell) in ("text", "missing") for cell in cells if not cell.strip().isdigit()
         )  # one per year
@@ -221,6 +223,12 @@ def is_header(cells: Sequence[str], typed: dict[int, str]) -> bool:
     if named:
         return True
     return not any(kinds.get(at) in (kind, "number") for at, kind in typed.items())
+
+
+def _are_in_order(years: Sequence[int]) -> bool:
+    """One year after the other, or the newest first, or each fifth or tenth."""
+    steps = {b - a for a, b in itertools.pairwise(years)}
+    return steps in ({1}, {-1}) or (len(years) > _FEW_YEARS and steps in ({5}, {10}, {-5}, {-10}))
 
 
 def is_units(cells: Sequence[str], typed: dict[int, str]) -> bool:

@@ -25,6 +25,7 @@ _ID_WORDS = frozenset(_WORDS.split())
 _OF_ONE = frozenset(("id", "ids", "uid", "uuid", "key"))
 _NO_SERIES = frozenset(("code", "no", "nr", "number", "num"))
 """Words of identifiers that as often say what happened, or count it."""
+_BEFORE_ID = _ID_WORDS | {word for name in KNOWN for word in words_of(name)} | {"user", "product", "customer", "object"}
 _CLOCK = re.compile(r"\d{1,2}[:h]\d\d")
 _SPAN = re.compile(r"(\d{1,2})\s*[-–]\s*(\d{1,2})$")
 _PART_WORDS = frozenset(
@@ -39,7 +40,13 @@ _OFTEN = 3
 
 def is_id_name(name: str) -> bool:
     """Whether a column's name says that its whole numbers are names."""
-    return name.strip().lower() in KNOWN or bool(_ID_WORDS & set(words_of(name)))
+    return name.strip().lower() in KNOWN or bool(_ID_WORDS & _words_and_ids(name))
+
+
+def _words_and_ids(name: str) -> set[str]:
+    """The words of a name; `itemid` has the word id, `humid` has not."""
+    words = set(words_of(name))
+    return words | {"id" for word in words if word.endswith("id") and word[:-2] in _BEFORE_ID}
 
 
 def is_number_of_one(name: str) -> bool:
@@ -56,13 +63,14 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
     times = [seconds[at] for at in rows]
     repeated = 1 - len(set(times)) / len(times)
     candidates = [name for name in free if _may_be(sample, name, rows)][:_MOST_COLUMNS]
-    ordered = sorted(candidates, key=lambda name: _rank(name))
+    ordered = sorted(candidates, key=lambda name: rank(name))
     if repeated > _REPEATED:
         # Where the time stands still any columns do that are unique together: one may be a key, several are none.
         for size in (1, 2, 3) if len(set(times)) > 1 else (1,):
             for names in itertools.combinations(ordered, size):
                 few = _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20)
-                if few and (repeated > _USUAL or _keeps_time(sample, names, rows, times)):
+                usual = repeated > _USUAL and all(_is_name(sample, name) for name in names)
+                if few and (usual or _keeps_time(sample, names, rows, times)):
                     names = tuple(sorted(names, key=sample.names.index))
                     _refuse_parts_of_a_day(names, times)
                     told = " and ".join(names)
@@ -73,7 +81,7 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
             f"the same time comes up to {most} times, and no column tells those rows apart (name one with --key)"
         ]
     for name in ordered:
-        if _rank(name) < len(KNOWN) and _in_blocks(sample, name, rows, times):
+        if rank(name) < len(KNOWN) and _in_blocks(sample, name, rows, times):
             return (name,), [f"key: {name} (each of its values has times of its own; another: --key)"]
     for name in ordered:
         if _names_series(name) and _take_turns(sample, name, rows) and _keeps_time(sample, (name,), rows, times):
@@ -94,7 +102,7 @@ def _refuse_parts_of_a_day(names: Sequence[str], times: Sequence[float | None]) 
 
 
 def _names_series(name: str) -> bool:
-    return _rank(name) < len(KNOWN) or bool((_ID_WORDS - _NO_SERIES) & set(words_of(name)))
+    return rank(name) < len(KNOWN) or bool((_ID_WORDS - _NO_SERIES) & _words_and_ids(name))
 
 
 def _take_turns(sample: Sample, name: str, rows: Sequence[int]) -> bool:
@@ -107,7 +115,8 @@ def _take_turns(sample: Sample, name: str, rows: Sequence[int]) -> bool:
     return changes >= _TURNS * len(values) and again >= 0.9 * len(values)
 
 
-def _rank(name: str) -> int:
+def rank(name: str) -> int:
+    """How likely a column of this name tells series apart; 0 is the likeliest."""
     plain = name.strip().lower().replace(" ", "_")
     return KNOWN.index(plain) if plain in KNOWN else len(KNOWN)
 
@@ -126,6 +135,11 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
         return True
     # A number is a name only where it is whole, and there are few of them.
     return all(value.isdigit() for value in values) and (is_id_name(name) or distinct <= len(values) / 4)
+
+
+def _is_name(sample: Sample, name: str) -> bool:
+    """Whether a column has names: text, or numbers that its name calls so; others may be counts, such as sales."""
+    return is_id_name(name) or not all(value.isdigit() for value in sample.known(name))
 
 
 def _are_of_day(values: Sequence[str]) -> bool:

@@ -47,14 +47,21 @@ class TimeReading(Section):
     """Into how many equal parts the second column counts a day: from 1, or from 0 (`date and part`)."""
 
 
-class LongReading(Section):
-    """How rows of one metric each become events of several targets."""
+class TableReading(Section):
+    """How the rows of a table are parted into cells, before events are made of them."""
 
     kind: Literal["csv", "json"]
     encoding: str = "utf-8"
     delimiter: str = ","
     names: tuple[str, ...] = ()
     """The columns as they stand in the file (CSV)."""
+    short_rows: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+class LongReading(TableReading):
+    """How rows of one metric each become events of several targets."""
+
     metric: str
     value: str
     times: tuple[str, ...] = ()
@@ -68,6 +75,21 @@ class LongReading(Section):
     def shared(self) -> tuple[str, ...]:
         """What the rows of an event have in common."""
         return (*self.times, *self.keys)
+
+
+class WideReading(TableReading):
+    """How a row with a column for each time becomes an event for each of these."""
+
+    times: tuple[tuple[str, str], ...]
+    """Columns, in the order of the times, and what each says of its time."""
+    before: tuple[str, ...] = ()
+    """Columns that say the rest of it, such as the date or the year."""
+    between: str = " "
+    """What is written between the two."""
+    time: str
+    """What the times are called from here on; the numbers are `value`."""
+    others: tuple[str, ...] = ()
+    """Columns that every event of the row has."""
 
 
 class Layout(Section):
@@ -84,6 +106,8 @@ class Layout(Section):
     """Lines that begin with # are no rows."""
     long: LongReading | None = None
     """Rows of one metric each are joined."""
+    wide: WideReading | None = None
+    """A row has a column for each time."""
     points: str | None = None
     """Every object in this list of a message is a row (JSON)."""
     ruled: bool = False

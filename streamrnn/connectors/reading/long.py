@@ -9,13 +9,44 @@ from typing import Any
 import orjson
 
 from streamrnn.connectors.reading.encodings import text_of_line
-from streamrnn.connectors.reading.layout import LongReading
+from streamrnn.connectors.reading.layout import LongReading, TableReading
 from streamrnn.connectors.reading.lines import Found
 from streamrnn.connectors.reading.sample import at_path, text_of
-from streamrnn.connectors.reading.tables import cells_of, trimmed
+from streamrnn.connectors.reading.tables import cells_of, placed, trimmed
 
 VALUE_NAMES = ("value", "_value", "val", "wert", "valeur", "valor", "state", "reading", "measurement")
 MOST_METRICS = 500
+
+
+class RowsByName:
+    """Reads each row as a mapping from its columns."""
+
+    def __init__(self, how: TableReading) -> None:
+        self._how = how
+        self._width = len(how.names)
+
+    def __call__(self, line: bytes) -> Mapping[str, Any] | None:
+        """One row; None where it is none."""
+        how = self._how
+        if how.kind == "json":
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                return None
+            return value if isinstance(value, dict) else None
+        text = text_of_line(line, how.encoding)
+        try:
+            cells = cells_of(text, how.delimiter)
+            if len(cells) < self._width and how.spans:
+                cells = placed(text, how.spans)
+        except (csv.Error, ValueError):
+            return None
+        cells = trimmed(cells, self._width)
+        if how.short_rows and 1 < len(cells) < self._width:
+            cells += [""] * (self._width - len(cells))
+        if len(cells) != self._width:
+            return None
+        return {name: cell.strip() for name, cell in zip(how.names, cells, strict=True)}
 
 
 class MetricRows:
@@ -23,7 +54,7 @@ class MetricRows:
 
     def __init__(self, how: LongReading) -> None:
         self._how = how
-        self._at = {name: at for at, name in enumerate(how.names)}
+        self._row = RowsByName(how)
 
     def __call__(self, lines: Found) -> Found:
         """The same lines as objects; what is no row stays, to be refused."""
@@ -31,20 +62,8 @@ class MetricRows:
 
     def one(self, line: bytes) -> dict[str, Any] | None:
         """One row."""
-        how = self._how
-        if how.kind == "json":
-            try:
-                value = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                return None
-            return self.of(value) if isinstance(value, dict) else None
-        try:
-            cells = trimmed(cells_of(text_of_line(line, how.encoding), how.delimiter), len(self._at))
-        except csv.Error:
-            return None
-        if len(cells) != len(self._at):
-            return None
-        return self.of({name: cells[at].strip() for name, at in self._at.items()})
+        row = self._row(line)
+        return None if row is None else self.of(row)
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
         """One row, by its columns."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from streamrnn.config.event import EventConfig
 from streamrnn.config.tree import FileConfig
-from streamrnn.connectors.reading import clocks, long_look, numbers
+from streamrnn.connectors.reading import clocks, long_look, numbers, wide_look
 from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.encodings import checked_encoding, find_encoding, text_of_line
 from streamrnn.connectors.reading.layout import Layout, TimeReading
@@ -103,6 +103,9 @@ def look(
     asked = event, file
     if file.metric is not None:
         sample, base, event, file = long_look.look(sample, base, event, file, missing, notes)
+        unnamed, values = frozenset(), []
+    elif not labelled and (wide := wide_look.look(sample, base, event, file, missing, notes)) is not None:
+        sample, base, event, file = wide
         unnamed, values = frozenset(), []
     roles = deciding.decide(sample, event, file, labelled=labelled, unnamed=unnamed, typed=values is not None)
     event, file = asked

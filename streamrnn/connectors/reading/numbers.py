@@ -56,7 +56,7 @@ _WHOLE = frozenset({"¥", "\\", "₩", "JPY", "KRW"})
 """Currencies without parts: a mark before three digits parts thousands."""
 _CODED = re.compile(r"0\d+,\d+$")
 """`0231,1`: a number and a code of its quality, not one with a decimal comma."""
-_THREES = re.compile(r"\d{1,3}[.,]\d{3}$")
+_THREES = re.compile(r"(?!0)\d{1,3}[.,]\d{3}$")
 
 
 class Parts(NamedTuple):
@@ -124,7 +124,7 @@ def decide(cells: Sequence[str], decimal: Decimal | None = None, hint: Decimal |
     plain = [cell for cell in cells if is_plain(cell)]
     if len(plain) == len(cells) and decimal != ",":
         _doubt(cells, hint, decimal)
-        if hint != "," or not _all_threes(cells):
+        if hint != "," or not may_be_thousands(cells):
             return NumberReading()
     words = {cell.lower() for cell in cells}
     if words <= TRUE | FALSE:
@@ -240,13 +240,14 @@ def _chosen(
     raise Undecided(doubtful[0])
 
 
-def _all_threes(cells: Sequence[str]) -> bool:
+def may_be_thousands(cells: Sequence[str]) -> bool:
+    """Whether points stand where marks of thousands would, in all cells that have one."""
     return any("." in cell for cell in cells) and all(_THREES.match(cell.lstrip("-+")) for cell in cells if "." in cell)
 
 
 def _doubt(cells: Sequence[str], hint: Decimal | None, decimal: Decimal | None) -> None:
     """1.234 among whole numbers below a thousand may be a thousand: raises `Undecided`."""
-    if decimal is not None or hint == "," or not _all_threes(cells):
+    if decimal is not None or hint == "," or not may_be_thousands(cells):
         return
     bare = [cell for cell in cells if "." not in cell]
     marked = [cell for cell in cells if "." in cell]

@@ -13,8 +13,8 @@ from streamrnn.errors import ConfigurationError
 
 _MONTHS = 12
 _LEAST_YEARS = 3
-_YEAR_NAME = re.compile(r"[Yy]?((?:1[789]|20|21)\d\d)(?:\s*\[.*\]|F|p|e)?\s*$")
-_HOUR_NAME = re.compile(r"(?:h|hh|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
+YEAR_NAME = re.compile(r"[Yy]?((?:1[789]|20|21)\d\d)(?:\s*\[.*\]|F|p|e)?\s*$")
+HOUR_NAME = re.compile(r"(?:h|hh|hr|hour|he|hora)[ _]?\d{1,2}$", re.IGNORECASE)
 _SPAN = re.compile(r"(?P<begin>\d{1,2}[:.h]\d\d)\s*(?:-|–|to|bis|a)\s*\d")
 _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _HOURS = 20
@@ -33,10 +33,10 @@ def refuse_times_as_columns(sample: Sample, names: Sequence[str], *, dated: bool
     least = _MONTHS if dated else _LEAST_YEARS
     if len(numeric) < least:
         return
-    times = [name for name in numeric if _is_named_by_time(name)]
-    if clocks.counts_years([found[1] for name in numeric if (found := _YEAR_NAME.match(name))]):
-        times = times or [name for name in numeric if _YEAR_NAME.match(name)]
-    of_day = [name for name in numeric if clocks.is_clock([_begin(name)]) or _HOUR_NAME.match(name.strip())]
+    times = [name for name in numeric if is_named_by_time(name)]
+    if clocks.counts_years([found[1] for name in numeric if (found := YEAR_NAME.match(name))]):
+        times = times or [name for name in numeric if YEAR_NAME.match(name)]
+    of_day = [name for name in numeric if clocks.is_clock([begin_of_span(name)]) or HOUR_NAME.match(name.strip())]
     if len(of_day) >= _HOURS:
         times = of_day
     months = {name.strip().lower().rstrip(".") for name in times} & MONTHS.keys()
@@ -72,13 +72,14 @@ def refuse_rows_of_a_day(sample: Sample, names: Sequence[str], seconds: Sequence
         )
 
 
-def _begin(name: str) -> str:
+def begin_of_span(name: str) -> str:
     """`00:15` of `00:15-00:30`."""
     found = _SPAN.match(name.strip())
     return name.strip() if found is None else found["begin"]
 
 
-def _is_named_by_time(name: str) -> bool:
+def is_named_by_time(name: str) -> bool:
+    """Whether a column is called by a date, a month or seconds since 1970."""
     plain = name.strip()
     if plain.isdigit():
         return len(plain) in (10, 13) and clocks.unit_of_this_century(int(plain), int(plain)) is not None

@@ -146,7 +146,10 @@ def _readings(
         if how is not None:
             found[name] = how
     marks = {
-        how.decimal for name, how in found.items() if any("," in cell or "." in cell for cell in sample.known(name))
+        how.decimal
+        for name, how in found.items()
+        if any("," in cell or "." in cell for cell in sample.known(name))
+        and not (how == NumberReading() and numbers.may_be_thousands(sample.known(name)))
     }
     hint: Decimal | None = next(iter(marks)) if len(marks) == 1 else None
     if hint == ",":

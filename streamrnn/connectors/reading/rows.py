@@ -343,6 +343,9 @@ class ObjectRows(RowReader):
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             value = _with_nan(line) if b"NaN" in line or b"Infinity" in line else None
+            if value is None and self.layout.wide is not None:
+                width, begin = len(self.layout.wide.names), line[:60].decode(errors="replace")
+                raise EventInvalid(f"not a row of {width} cells, as the header has: {begin!r}") from None
             if value is None:
                 raise EventInvalid(f"no JSON: {error}"[:300]) from None
         if not isinstance(value, dict):
