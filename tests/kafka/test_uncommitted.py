@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from kafka.structs import OffsetAndMetadata
 
 from streamrnn.connectors.base import Polled
 from tests.broker.client import Client
 from tests.broker.process import Broker
-from tests.kafka.helpers import Pipeline, poll_until, take, take_over
+from tests.kafka.helpers import Pipeline, echo, poll_until, take, take_over
 
 pytestmark = [
     pytest.mark.kafka,
@@ -32,6 +33,22 @@ def test_the_group_is_described_as_it_is(client: Client, delivery: str) -> None:
         connector.poll(0.5)  # where it goes live is committed
         assert "has offsets of 1 other partitions of this topic" in connector.why_uncommitted(owned[0])
         assert "has none of this topic" in connector.why_uncommitted(owned[1])
+
+
+def test_a_group_that_somebody_has_moved_is_said(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    made = Pipeline(client)
+    made.feed(0, [(b"k", b"%d" % number) for number in range(10)])
+    for _ in range(2):
+        with made.connector(max_poll_records=3) as connector:
+            take_over(connector)
+            connector.commit(echo(take(connector, 3)))
+    assert not caplog.records
+    [(partition, _)] = client.group_offsets(made.application_id).items()
+    client.admin.alter_group_offsets(made.application_id, {partition: OffsetAndMetadata(8, "", -1)})
+    with made.connector() as connector:
+        take_over(connector)
+    [warning] = caplog.records
+    assert "[0]: the committed offset 8 has no mark of streamrnn: somebody has moved the group" in warning.getMessage()
 
 
 def _assigned(polled: Polled) -> bool:

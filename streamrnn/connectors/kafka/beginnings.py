@@ -31,11 +31,11 @@ class Mark(NamedTuple):
     of: Mapping[str, int] | None = None  # None: not known
 
     def text(self) -> str:
-        """As metadata; without `of` where that is too long for a broker."""
+        """As metadata, never empty; without `of` where that is too long for a broker."""
         content: dict[str, Any] = {"begin": True} if self.begin else {}
         if self.of is not None:
             content["of"] = dict(self.of)
-        text = json.dumps(content, separators=(",", ":")) if content else ""
+        text = json.dumps(content, separators=(",", ":"))
         return text if len(text.encode()) <= LONGEST else Mark(self.begin).text()
 
 

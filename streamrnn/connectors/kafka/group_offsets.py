@@ -5,6 +5,7 @@ The mark says where a partition began (`beginnings.py`); by the epoch a log that
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from kafka import TopicPartition
@@ -17,6 +18,8 @@ from streamrnn.connectors.kafka.internals import committed_offsets, go_to, place
 from streamrnn.connectors.kafka.reader import Reader
 from streamrnn.connectors.kafka.topics import Topics
 from streamrnn.records.log import Partition
+
+log = logging.getLogger(__name__)
 
 
 class GroupOffsets:
@@ -44,6 +47,12 @@ class GroupOffsets:
             self._marks[wanted] = None
             return None
         mark = read_mark(found.metadata)
+        if not found.metadata:
+            log.warning(
+                "%s: the committed offset %d has no mark of streamrnn: somebody has moved the group "
+                "(kafka-consumer-groups --reset-offsets), or an early version committed it. Events between the stored "
+                "state and that offset are learned from and not answered", partition, found.offset,
+            )  # fmt: skip
         self._marks[wanted] = mark._replace(begin=False)
         if mark.begin:
             self._begun[wanted] = int(found.offset)
