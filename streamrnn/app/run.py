@@ -124,6 +124,9 @@ def run_file(
         console.print(scoring.table())
         for line in refusals.refusals.report(rows):
             console.print(line, markup=False, highlight=False)
+        if not refusals.refusals.rows and not waiting and not stop.is_set():
+            nothing = "there are no rows" if fresh else f"nothing new: the state in {state} has all rows already"
+            console.print(nothing, markup=False, highlight=False)
         if waiting and not stop.is_set():
             console.print(
                 f"the last {waiting:,} bytes wait for the end of their line, or of their time: a next run reads them "

@@ -50,6 +50,19 @@ def test_a_header_alone_is_no_event(inside: Inside, content: bytes) -> None:
     assert inside.forecast(content).bytes == b""
 
 
+def test_a_run_that_finds_nothing_to_read_says_so(inside: Inside, tmp_path: Path) -> None:
+    source, empty = tmp_path / "x.csv", tmp_path / "empty.csv"
+    source.write_bytes(GOOD)
+    empty.write_bytes(b"")
+    files = ["--input", source, "--output", tmp_path / "o.jsonl", "--state", tmp_path / "state", *SMALL]
+    assert "nothing new" not in inside("run", *files).err
+    again = inside("run", *files)
+    said = "".join(again.err.split())  # lines are cut at the terminal's width
+    assert again.code == 0
+    assert said.endswith(f"nothing new: the state in {tmp_path / 'state'} has all rows already".replace(" ", ""))
+    assert inside("run", "--input", empty, "--output", "-", *SMALL).err.splitlines()[-1] == "there are no rows"
+
+
 def test_one_event(inside: Inside) -> None:
     (record,) = inside.forecast(b"time,value\n2026-01-01,5").records
     ForecastRecord.model_validate(record)
