@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from streamrnn.forecasting.fold import COUNTERS, EVENTS, LAST_TIME, NUMBERS, Bat
 from streamrnn.forecasting.key_rules import IgnoredEvents, KeyRules
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.bound_calls import bind
-from streamrnn.records.alerts import encode_alerts
+from streamrnn.records.alerts import alert_documents, encode_alerts
 from streamrnn.records.event_schema import targets_of
 from streamrnn.records.events import Decoded, format_times
 from streamrnn.records.feedback import Feedback
@@ -263,6 +263,11 @@ class ForecastModel(PartitionModel[Answers]):
     def alerts(self, partition: Partition, decoded: Decoded, answers: Answers) -> list[Message]:
         """See `alerts.encode_alerts`."""
         return encode_alerts(partition, self._names, detector.CHANNEL_NAMES, decoded, answers)
+
+    def alert_documents(self, decoded: Decoded, answers: Answers) -> Iterator[dict[str, Any]]:
+        """What the alert records of a batch say, without where its events come from."""
+        documents = alert_documents(self._names, detector.CHANNEL_NAMES, decoded, answers)
+        return (document for _, document in documents)
 
     def hear(self, series: Series, row: int, told: Feedback) -> None:
         """See `PartitionModel.hear`."""

@@ -27,6 +27,7 @@ ANSWERED = (
     "expected_median",
     "score",
     "is_anomaly",
+    "alert",
 )
 """Columns of the answers."""
 

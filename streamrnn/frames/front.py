@@ -44,8 +44,8 @@ def forecast(frame: Any, horizon: int = 12, **options: Unpack[Options]) -> Any:
 def detect(frame: Any, horizon: int = 1, **options: Unpack[Options]) -> Any:
     """Go through the frame as a stream and say of every row how strange it was before it was learned.
 
-    `options` are those of `StreamModel`. Returns what `StreamModel.update` returns: among others `score` and
-    `is_anomaly` for every row.
+    `options` are those of `StreamModel`. Returns what `StreamModel.update` returns: among others `score`, `is_anomaly`
+    and `alert` for every row. `StreamModel.alerts` says why each alert opened.
     """
     return _model("detect", horizon, options).update(frame)
 

@@ -62,18 +62,21 @@ class GivenTypes(NamedTuple):
             return column.cast(nw.Date)
         return column.cast(nw.Datetime(self.unit))  # type: ignore[arg-type]
 
-    def in_zone(self, answer: nw.DataFrame[Any], name: str) -> Any:
-        """The native frame of an answer, its times `name` in the zone of the frame that was given."""
+    def in_zone(self, answer: nw.DataFrame[Any], names: Sequence[str]) -> Any:
+        """The native frame of an answer, its columns of times in the zone of the frame that was given."""
         native = answer.to_native()
-        if self.zone is None or name not in answer.columns:
+        if self.zone is None:
             return native
-        if dependencies.is_pandas_dataframe(native):
-            times = native[name] if native[name].dt.tz is not None else native[name].dt.tz_localize("UTC")
-            return native.assign(**{name: times.dt.tz_convert(self.zone)})
-        times = nw.col(name)
-        if getattr(answer.schema[name], "time_zone", None) is None:
-            times = times.dt.replace_time_zone("UTC")
-        return answer.with_columns(times.dt.convert_time_zone(self.zone)).to_native()
+        for name in (name for name in names if name in answer.columns):
+            if dependencies.is_pandas_dataframe(native):
+                times = native[name] if native[name].dt.tz is not None else native[name].dt.tz_localize("UTC")
+                native = native.assign(**{name: times.dt.tz_convert(self.zone)})
+                continue
+            times = nw.col(name)
+            if getattr(answer.schema[name], "time_zone", None) is None:
+                times = times.dt.replace_time_zone("UTC")
+            native = nw.from_native(native).with_columns(times.dt.convert_time_zone(self.zone)).to_native()
+        return native
 
     def _counted(self, times: Int64, known: npt.NDArray[np.bool_]) -> Int64 | Float64:
         unit = float(self.unit)

@@ -14,6 +14,7 @@ from streamrnn import __version__
 from streamrnn.config.loading import load
 from streamrnn.errors import ConfigurationError, SnapshotCorrupt, StreamRNNError
 from streamrnn.forecasting.model import ForecastModel
+from streamrnn.frames.alerts import NAMES, Alerts
 from streamrnn.frames.caller_warning import warn_caller
 from streamrnn.frames.columns import Columns, find_columns, names_of
 from streamrnn.frames.given_frames import index_of, read
@@ -105,6 +106,7 @@ class StreamModel:
         self._model: ForecastModel | None = None
         self._rows = 0
         self._newest = Newest()
+        self._alerts = Alerts()
         self._types = GivenTypes()
         self._backend: Any = "pandas"  # what a model that was loaded answers with, until it has seen a frame
 
@@ -113,7 +115,8 @@ class StreamModel:
 
         Returns a frame with one row per row and target, in the frame's own order and with its index: time and key as
         they were given, `target` where there are several, `observed`, `expected` (mean) and `expected_median`, `lower`,
-        `upper`, the anomaly `score` in [0, 1], and `is_anomaly`. A series' first row has no forecast.
+        `upper`, the anomaly `score` in [0, 1], `is_anomaly`, and `alert`: the number of the series' alert that the row
+        belongs to, 0 for none. A series' first row has no forecast. `alerts` says more of every alert.
 
         Warns of rows that are older than the newest row of their series, and of rows that repeat a time.
         """
@@ -123,16 +126,17 @@ class StreamModel:
         targets, count = len(columns.targets), len(native)
         names = ("expected", "expected_median", "lower", "upper")
         said = {name: np.full((count, targets), np.nan) for name in names}
-        score, flagged = np.zeros(count), np.zeros(count, np.bool_)
+        score, flagged, alert = np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64)
         for start in range(0, len(table.keys), LARGEST_BATCH):
             part = slice(start, min(start + LARGEST_BATCH, len(table.keys)))
             decoded = Decoded(table.keys[part], table.times[part], table.targets[part], table.features[part], [], [])
             answers = model.process(decoded)
             self._newest.add(decoded.keys, decoded.times, answers)
+            self._alerts.add(model.alert_documents(decoded, answers))
             place = table.order[part]
             said["expected"][place], said["expected_median"][place] = answers.expected, answers.expected_median
             said["lower"][place], said["upper"][place] = answers.lower[:, 0], answers.upper[:, 0]
-            score[place], flagged[place] = answers.score, answers.is_anomaly
+            score[place], flagged[place], alert[place] = answers.score, answers.is_anomaly, answers.alert
         self._rows += len(table.keys)
         observed = np.full((count, targets), np.nan)
         observed[table.order] = table.targets
@@ -145,6 +149,7 @@ class StreamModel:
         found["observed"] = observed.T.ravel()
         found |= {name: values.T.ravel() for name, values in said.items()}
         found["score"], found["is_anomaly"] = np.tile(score, targets), np.tile(flagged, targets)
+        found["alert"] = np.tile(alert, targets)
         return self._frame(found, index_of(frame, targets))
 
     def forecast(self, horizon: int | None = None) -> Any:
@@ -178,6 +183,26 @@ class StreamModel:
             found["target"] = list(columns.targets) * (len(keys) * horizon)
         found |= {name: newest[name][:, :horizon].ravel() for name in ("mean", "median", "lower", "upper")}
         return self._frame(found)
+
+    def alerts(self) -> Any:
+        """The alerts that opened or closed in the rows since the model was made or loaded.
+
+        Returns a frame with one row per alert, in the order in which they opened: the key, `alert` and `kind` (anomaly;
+        warning, where `anomaly.limits` asks for it), `since` and `until` (null while it is open), the `target` that
+        drove it, `direction` (high, low, shape), `size` in the target's unit, `strength`, and in `text` why it opened.
+
+        Raises `StreamRNNError` before the first `update`.
+        """
+        if self._columns is None:
+            raise StreamRNNError("there are no alerts yet: call update(frame) first")
+        alerts, backend = self._alerts, self._backend
+        if clash := [name for name in self._columns.keys if name in NAMES]:
+            raise ConfigurationError(f"{clash[0]!r} is the name of a column of alerts, too: rename yours")
+        columns = alerts.columns
+        found: dict[str, Any] = dict(self._types.key_columns(self._columns.keys, alerts.keys, backend))
+        found |= {name: columns.pop(name) for name in ("alert", "kind")}
+        found |= {name: self._types.time_column(name, alerts.times(name), backend) for name in ("since", "until")}
+        return self._frame({**found, **columns})
 
     def save(self, path: str | Path) -> None:
         """Write all that was learned to one file (safetensors): `StreamModel.load` goes on from it.
@@ -291,7 +316,7 @@ class StreamModel:
             for name, values in columns.items()
         }
         time = None if self._columns is None else self._columns.time
-        native = self._types.in_zone(nw.from_dict(made, backend=backend), time or "time")
+        native = self._types.in_zone(nw.from_dict(made, backend=backend), (time or "time", "since", "until"))
         if index is not None:
             native.index = index
         return native

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,18 +70,27 @@ class AlertRecord(BaseModel):
 def encode_alerts(
     partition: Partition, names: Sequence[str], channels: Sequence[str], decoded: Decoded, answers: Answers
 ) -> list[Message]:
-    """The alert records of a batch, in the order of its events.
+    """The alert records of a batch, in the order of its events; for `names` and `channels` see `alert_documents`."""
+    messages = []
+    for i, document in alert_documents(names, channels, decoded, answers):
+        record, key, stamp = decoded.records[i], decoded.keys[i].encode(), int(decoded.times[i]) // 1000
+        document["source"] = {"topic": partition.topic, "partition": partition.number, "offset": record.offset}
+        messages.append(Message(key, orjson.dumps(document), headers_of(record), stamp))
+    return messages
+
+
+def alert_documents(
+    names: Sequence[str], channels: Sequence[str], decoded: Decoded, answers: Answers
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The number of the event in its batch, and what an `AlertRecord` says, its `source` None; in the events' order.
 
     `names` are those of the targets, `channels` those of the anomaly channels.
     """
     events, rows = answers.changes[:, _ORDER, 0].nonzero()
-    if not events.size:
-        return []
     times = format_times(decoded.times[events])
     rows = _ORDER[rows]
     changes = answers.changes[events, rows]
     since = format_times(changes[:, 1])
-    messages = []
     for i, row, time, (number, _, target, channel), began in zip(
         events.tolist(), rows.tolist(), times, changes.tolist(), since, strict=True
     ):
@@ -89,7 +98,7 @@ def encode_alerts(
         document: dict[str, Any] = {
             "key": decoded.keys[i],
             "time": time,
-            "source": {"topic": partition.topic, "partition": partition.number, "offset": decoded.records[i].offset},
+            "source": None,
             "kind": KINDS[kind],
             "state": "opened" if number > 0 else "closed",
             "alert": abs(number),
@@ -111,9 +120,7 @@ def encode_alerts(
         else:
             probability, lead, _, _ = answers.warning[i].tolist()
             document["probability"], document["lead"] = probability, None if np.isnan(lead) else lead
-        key, stamp = decoded.keys[i].encode(), int(decoded.times[i]) // 1000
-        messages.append(Message(key, orjson.dumps(document), headers_of(decoded.records[i]), stamp))
-    return messages
+        yield i, document
 
 
 def _size(size: float, channel: str | None) -> dict[str, Any]:

@@ -164,3 +164,66 @@ def test_what_is_no_frame_and_what_was_not_learned() -> None:
 def test_settings_of_the_service_are_checked_by_name() -> None:
     with pytest.raises(ConfigurationError, match=r"did you mean model\.hidden_size"):
         StreamModel(settings={"model.hiden_size": 3})
+
+
+def with_outage() -> pd.DataFrame:
+    """Two series on a daily wave; `a` falls to nothing for six hours, `b` twice as high for one."""
+    wave = 100 + 40 * np.sin(np.arange(600) * 2 * np.pi / 24) + np.random.default_rng(4).normal(0, 2, 600)
+    times = pd.date_range("2026-01-01", periods=600, freq="h", tz="Europe/Berlin")
+    a, b = wave.copy(), wave[::-1].copy()
+    a[500:506], b[550] = 0, 400
+    frames = [pd.DataFrame({"unique_id": key, "ds": times, "y": y}) for key, y in (("a", a), ("b", b))]
+    return pd.concat(frames, ignore_index=True).sort_values("ds", kind="stable", ignore_index=True)
+
+
+def test_alerts_say_when_how_much_and_why(tmp_path: Path) -> None:
+    frame = with_outage()
+    model = lite()
+    rows = model.update(frame)
+    (outage, spike), at = model.alerts().to_dict("records")[:2], frame["ds"].iloc[1000]
+    said = ("unique_id", "alert", "kind", "since", "target", "direction")
+    assert [outage[name] for name in said] == ["a", 1, "anomaly", at, "y", "low"]
+    assert [spike[name] for name in said] == ["b", 1, "anomaly", at + pd.Timedelta("50h"), "y", "high"]
+    assert outage["size"] < -30
+    assert spike["size"] > 200
+    assert outage["text"].startswith("y is 0.0, ")
+    assert outage["until"] > at + pd.Timedelta("5h")
+    told = rows[(rows["unique_id"] == "a") & (rows["alert"] == outage["alert"])]
+    assert told["ds"].min() == at
+    assert told.loc[told["is_anomaly"], "ds"].max() < outage["until"]
+    assert rows.loc[rows["alert"] == 0, "is_anomaly"].sum() == 0
+
+
+def test_an_alert_that_is_open_when_the_model_is_saved_ends_in_the_next_one(tmp_path: Path) -> None:
+    frame = with_outage()
+    model = lite()
+    model.update(frame[:1004])
+    assert model.alerts()["until"].isna().tolist() == [True]
+    model.save(tmp_path / "model.safetensors")
+    model = StreamModel.load(tmp_path / "model.safetensors")
+    assert len(model.alerts()) == 0
+    model.update(frame[1004:1090])
+    (alert,) = model.alerts().to_dict("records")
+    assert (alert["unique_id"], alert["since"], alert["text"]) == ("a", frame["ds"].iloc[1000], None)
+    assert alert["until"] > alert["since"]
+
+
+def test_alerts_of_polars_and_of_numbered_rows() -> None:
+    frame = with_outage()
+    model = lite()
+    model.update(pl.from_pandas(frame))
+    found = model.alerts()
+    assert isinstance(found, pl.DataFrame)
+    assert found["since"].to_list()[:2] == [frame["ds"].iloc[1000], frame["ds"].iloc[1100]]
+    model = lite()
+    model.update(frame.loc[frame["unique_id"] == "a", ["y"]].reset_index(drop=True))
+    assert model.alerts()["since"].tolist()[0] == pd.Timestamp("1970-01-01 00:08:20")
+
+
+def test_a_key_that_is_called_as_a_column_of_alerts_is_refused() -> None:
+    model = lite()
+    model.update(with_outage().rename(columns={"unique_id": "kind"}))
+    with pytest.raises(ConfigurationError, match="'kind' is the name of a column of alerts, too"):
+        model.alerts()
+    with pytest.raises(ConfigurationError, match="'alert' is the name of a column of the answer, too"):
+        lite().update(with_outage().rename(columns={"unique_id": "alert"}))
