@@ -16,7 +16,6 @@ from typing import Any
 
 from streamrnn.config.tree import Config
 from streamrnn.forecasting.experts import far_state
-from streamrnn.forecasting.layout import NOW_SIZE
 from streamrnn.forecasting.model import ForecastModel
 from streamrnn.state.arrays import fields
 
@@ -40,12 +39,18 @@ def components(preset: str, horizon: int, targets: int, warnings: bool) -> dict[
             + at.own_units
             - at.units,
             "autoregression": 4 * (at.own - at.autoregression),
-            "what the readouts see": 2 * (at.shorts - at.inputs),
-            "own part of the pooled regression": 4 * (at.blend - at.own) + 2 * at.own_stride + at.bytes - at.own_units,
-            "season tables": 2 * at.covariances + at.units + 8 * 2 * NOW_SIZE,
-            "mixtures of the next step": 4 * (at.singles - at.blend),
+            "what the readouts see": 2 * (at.own_phi - at.inputs),
+            "own part of the pooled regression": 4 * (at.blend - at.own)
+            + 2 * (at.own_stride + at.blend_halves - at.own_phi)
+            + at.shown
+            - at.own_units,
+            "season tables": 2 * at.covariances + at.units,
+            "mixtures of the next step": 4 * (at.singles - at.blend)
+            + 2 * (at.shorts - at.blend_halves)
+            + at.bytes
+            - at.shown,
             "last values": 8 * at.values,
-            "scale, drift, means": 8 * (at.numbers - at.values - 2 * NOW_SIZE),
+            "scale, drift, means": 8 * (at.numbers - at.values),
         }
         found = {name: size * targets for name, size in found.items()}
         named = sum(found.values())

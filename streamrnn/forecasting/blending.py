@@ -7,7 +7,7 @@ and the experts p_k, all in units u of the running median of the last value's er
     mean     r_k = 2 (o - y) (o - p_k),        l_k = (y - p_k)^2
     median   r_k = sign(o - y) (o - p_k),      l_k = |y - p_k|
     R_k = a R_k + r_k,   V_k = a V_k + r_k^2   weight ~ max(R_k, 0) / (1 + V_k)
-    L_k = b L_k + l_k                          weight ~ exp(-(rate + early / n) L_k)
+    L_k = b L_k + l_k - the mixture's own      weight ~ exp(-(rate + early / n) L_k)
 
 Squared error is smallest at the conditional mean, absolute error at the conditional median: a series of rare bursts has
 its mean above and its median at what it is on most days. Errors are clipped at `CLIP` units, so that one spike cannot
@@ -30,6 +30,9 @@ root mean squares of the last value's error counts only with the share of such s
 Young series (`weights: partition`) start from what the partition knows about series of their age: mean r, r^2 and l in
 bins of age, counted as `PRIOR` events more.
 
+V and L take 16 bits a number, rounded up as often as the part after the point says, and so does what an expert
+forecast, less what the first mixture did: of a difference, .4 % is no error that matters.
+
 Expert 0 is the last value, and all forecasts are increments over it in sigmas. The last expert forecasts zero; it is
 for the median alone, because intermittent demand has its median there.
 """
@@ -43,11 +46,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.scaling import clip
+from streamrnn.kernels.half import half, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
+UInt8 = NDArray[np.uint8]
 
 # A target's numbers.
 UNIT: Final = 0  # running median of the last value's absolute error, original units
@@ -55,7 +61,7 @@ SPREAD: Final = 1  # running root mean square of it
 SETTLED: Final = 2  # forecasts that met their value
 SHARES: Final = 3  # discounted absolute errors of the shares 0, 1/4 ... 1 of the median's mixture
 CAME: Final = 8  # discounted sums of y m and of m^2 over the mean's large steps m
-OWN: Final = 10  # then R, V, L of every expert for each mixture, the pending forecasts of experts and mixtures, weights
+OWN: Final = 10  # then the pending forecasts of the mixtures, and R of every expert for each mixture
 
 MEAN, MEDIAN = 0, 2  # the slow mixture of each loss; the hasty one follows
 MIXTURES: Final = 4
@@ -79,6 +85,7 @@ TAIL = 3.0  # units that a typical error has at most
 AGES: Final = 6  # bins of age
 PRIOR = 20.0  # events that the partition's experience counts as
 PRIOR_RATE = 0.002
+SHOWN: Final = 255.0  # the byte of a weight of 1
 PRIOR_FROM = 20.0  # events of that age before the partition's experience counts
 
 
@@ -89,14 +96,22 @@ class Experience(NamedTuple):
     means: Float64  # (slots, AGES, MIXTURES, 3, experts) mean r, r^2 and l
 
 
-def blend_size(experts: int) -> int:
-    """Numbers that one target keeps."""
-    return OWN + MIXTURES * 3 * experts + experts + MIXTURES + experts
+class Mixtures(NamedTuple):
+    """What one target keeps."""
+
+    numbers: Float32  # (mixture_numbers(experts),)
+    halves: Int16  # (mixture_halves(experts),) V and L of every expert for each mixture, the experts' pending forecasts
+    shown: UInt8  # (experts,) weights of the mean, for those who watch
 
 
-def weights_at(experts: int) -> int:
-    """Where the weights of the mean lie among them, for those who watch."""
-    return OWN + MIXTURES * 3 * experts + experts + MIXTURES
+def mixture_numbers(experts: int) -> int:
+    """Singles that one target keeps."""
+    return OWN + MIXTURES + MIXTURES * experts
+
+
+def mixture_halves(experts: int) -> int:
+    """Halves that one target keeps."""
+    return (2 * MIXTURES + 1) * experts
 
 
 def new_experience(slots: int, experts: int) -> Experience:
@@ -115,13 +130,23 @@ def age_bin(age: float) -> int:
 
 
 @kernel
+def stored(halves: Int16, k: int) -> float:
+    """The number at halves[k]."""
+    return whole(int(np.uint16(halves[k])))
+
+
+@kernel
 def learn_blend(
-    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, y: float, sigma: float
-) -> None:
-    """Tell the mixtures at f[at] the step `y` (sigmas) that came when the series had seen `age` values."""
+    kept: Mixtures, experts: int, pooled: bool, shared: Experience, age: float, y: float, sigma: float, share: float,
+    room: Float64,
+) -> None:  # fmt: skip
+    """Tell the mixtures the step `y` (sigmas) that came when the series had seen `age` values.
+
+    `share` says from which part of the last bit on is rounded up; `room` (experts,) is to work in.
+    """
     out_of_line()
-    state = f[at : at + OWN + MIXTURES * 3 * experts]
-    said = f[at + OWN + MIXTURES * 3 * experts : at + OWN + MIXTURES * 3 * experts + experts + MIXTURES]
+    state, halves = kept.numbers, kept.halves
+    pending, said = state[OWN : OWN + MIXTURES], halves[2 * MIXTURES * experts :]
     error = min(abs(y) * sigma, MOST)
     if not error >= 0.0:
         return
@@ -145,55 +170,59 @@ def learn_blend(
         shared.seen[b] += 1.0
     pace = max(PRIOR_RATE, 1.0 / max(shared.seen[b], 1.0))
     inverse = 1.0 / unit
-    middle = 0.5 * (float(said[experts + MEDIAN]) + float(said[experts + MEDIAN + 1]))
+    middle = 0.5 * (float(pending[MEDIAN]) + float(pending[MEDIAN + 1]))
     for k in range(5):
         lost = min(abs(y - 0.25 * k * middle), SHARE_CLIP * unit) * sigma
         state[SHARES + k] = min(SHARE_DISCOUNT * float(state[SHARES + k]) + lost, MOST)
-    mean = 0.5 * (float(said[experts + MEAN]) + float(said[experts + MEAN + 1]))
+    mean = 0.5 * (float(pending[MEAN]) + float(pending[MEAN + 1]))
     spread = float(state[SPREAD]) / sigma
     if abs(mean) > LARGE * spread:
         mean /= spread
         state[CAME] = SHARE_DISCOUNT * float(state[CAME]) + clip(y / spread * mean, MOST_LARGE)
         state[CAME + 1] = SHARE_DISCOUNT * float(state[CAME + 1]) + min(mean * mean, MOST_LARGE)
     for m in range(MIXTURES):
-        output = float(said[experts + m])
-        away = clip((output - y) * inverse, CLIP)
+        output = float(pending[m])
+        away, apart = clip((output - y) * inverse, CLIP), float(pending[MEAN]) - output
         sign = 1.0 if away > 0.0 else (-1.0 if away < 0.0 else 0.0)
-        block, squares, awake = OWN + m * 3 * experts, 0.0, 0.0
+        own = away * away if m < MEDIAN else abs(away)
+        regrets, block, squares, awake = OWN + MIXTURES + m * experts, 2 * m * experts, 0.0, 0.0
         for k in range(experts):
-            p = clip((float(said[k]) - output) * inverse, CLIP)
-            if math.isnan(said[k]):
-                r, loss = 0.0, (away * away if m < MEDIAN else abs(away)) + ASLEEP
+            ahead = stored(said, k)
+            p = clip((ahead + apart) * inverse, CLIP)
+            if math.isnan(ahead):
+                r, loss = 0.0, own + ASLEEP
             elif m < MEDIAN:
                 r, loss = -2.0 * away * p, (away + p) * (away + p)
             else:
                 r, loss = -sign * p, abs(away + p)
-            if not math.isnan(said[k]):
+            if not math.isnan(ahead):
                 squares += r * r
                 awake += 1.0
-            state[block + k] = REGRET_DISCOUNT[m] * state[block + k] + r
-            state[block + experts + k] = REGRET_DISCOUNT[m] * state[block + experts + k] + r * r
-            state[block + 2 * experts + k] = LOSS_DISCOUNT[m] * state[block + 2 * experts + k] + loss
+            state[regrets + k] = REGRET_DISCOUNT[m] * state[regrets + k] + r
+            room[k] = REGRET_DISCOUNT[m] * stored(halves, block + k) + r * r
+            lost = LOSS_DISCOUNT[m] * stored(halves, block + experts + k) + loss - own
+            halves[block + experts + k] = np.int16(half(lost, share))
             if pooled:
                 known[m, 0, k] += pace * (r - known[m, 0, k])
                 known[m, 1, k] += pace * (r * r - known[m, 1, k])
                 known[m, 2, k] += pace * (loss - known[m, 2, k])
         for k in range(experts):
-            if math.isnan(said[k]):
-                state[block + experts + k] += NAP * squares / awake
+            if math.isnan(stored(said, k)):
+                room[k] += NAP * squares / awake
                 if pooled:
                     known[m, 1, k] += pace * NAP * squares / awake
+            halves[block + k] = np.int16(half(room[k], share))
 
 
 @kernel
 def blend_weights(
-    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, m: int, said: Float64, out: Float64
+    kept: Mixtures, experts: int, pooled: bool, shared: Experience, age: float, m: int, said: Float64, out: Float64
 ) -> None:
     """Write the weights of mixture `m` (experts,), which add up to 1, for a series that has seen `age` values.
 
     An expert that says NaN in `said` (experts,) has none.
     """
-    state = f[at : at + OWN + MIXTURES * 3 * experts]
+    state, halves = kept.numbers, kept.halves
     n = float(state[SETTLED])
     b = age_bin(age)
     prior = PRIOR if pooled and shared.seen[b] > PRIOR_FROM else 0.0
@@ -203,12 +232,12 @@ def blend_weights(
     if (n == 0.0 and prior == 0.0) or (n > 0.0 and state[SPREAD] == 0.0):  # the last value has always been right
         out[0] = 1.0
         return
-    block, known = OWN + m * 3 * experts, shared.means[b, m]
+    regrets, block, known = OWN + MIXTURES + m * experts, 2 * m * experts, shared.means[b, m]
     rate = RATE[m] if prior > 0.0 else RATE[m] + EARLY[m] / n
     lowest, total, awake = math.inf, 0.0, 0.0
     for k in range(used):
         if not math.isnan(said[k]):
-            out[k] = state[block + 2 * experts + k] + prior * known[2, k]
+            out[k] = stored(halves, block + experts + k) + prior * known[2, k]
             lowest = min(lowest, out[k])
             awake += 1.0
     exponential = 0.0
@@ -217,67 +246,71 @@ def blend_weights(
             continue
         out[k] = math.exp(-rate * (out[k] - lowest))
         exponential += out[k]
-        total += max(state[block + k] + prior * known[0, k], 0.0) / (
-            1.0 + state[block + experts + k] + prior * known[1, k]
+        total += max(state[regrets + k] + prior * known[0, k], 0.0) / (
+            1.0 + stored(halves, block + k) + prior * known[1, k]
         )
     for k in range(used):
         if math.isnan(said[k]):
             continue
         poly = 1.0 / awake
         if total > 0.0:
-            regret = max(state[block + k] + prior * known[0, k], 0.0)
-            poly = regret / ((1.0 + state[block + experts + k] + prior * known[1, k]) * total)
+            regret = max(state[regrets + k] + prior * known[0, k], 0.0)
+            poly = regret / ((1.0 + stored(halves, block + k) + prior * known[1, k]) * total)
         out[k] = 0.5 * (out[k] / exponential + poly)
 
 
 @kernel
 def blend(
-    f: Float32, at: int, experts: int, pooled: bool, shared: Experience, age: float, said: Float64, weights: Float64,
-    sigma: float,
+    kept: Mixtures, experts: int, pooled: bool, shared: Experience, age: float, said: Float64, weights: Float64,
+    room: Float64, sigma: float,
 ) -> tuple[float, float]:  # fmt: skip
-    """Mean and median (sigmas over the last value) of what the experts say (experts,), kept until the value comes."""
+    """Mean and median (sigmas over the last value) of what the experts say (experts,), kept until the value comes.
+
+    weights (experts,) and room (experts,) are to work in.
+    """
     out_of_line()
-    pending = at + OWN + MIXTURES * 3 * experts
-    shown = pending + experts + MIXTURES
+    state, pending = kept.numbers, kept.halves[2 * MIXTURES * experts :]
     for k in range(experts):
-        f[pending + k] = said[k]
-        f[shown + k] = 0.0
+        room[k] = 0.0
     mean, median = 0.0, 0.0
     for m in range(MIXTURES):
-        blend_weights(f, at, experts, pooled, shared, age, m, said, weights)
+        blend_weights(kept, experts, pooled, shared, age, m, said, weights)
         mixed = 0.0
         for k in range(experts):
             if weights[k] > 0.0:
                 mixed += weights[k] * said[k]
-        f[pending + experts + m] = mixed
+        state[OWN + m] = mixed
         if m < MEDIAN:
             mean += 0.5 * mixed
             for k in range(experts):
-                f[shown + k] += 0.5 * weights[k]
+                room[k] += 0.5 * weights[k]
         else:
             median += 0.5 * mixed
-    return _believed(f, at, mean, sigma), _share(f, at) * median
+    for k in range(experts):
+        pending[k] = np.int16(half(said[k] - float(state[OWN + MEAN])))
+        kept.shown[k] = np.uint8(SHOWN * room[k] + 0.5)
+    return _believed(state, mean, sigma), _share(state) * median
 
 
 @kernel
-def _believed(f: Float32, at: int, mean: float, sigma: float) -> float:
+def _believed(state: Float32, mean: float, sigma: float) -> float:
     """The mean's step, its part beyond `LARGE` as far as such steps came true before."""
-    limit = LARGE * float(f[at + SPREAD]) / sigma if sigma > 0.0 else 0.0
+    limit = LARGE * float(state[SPREAD]) / sigma if sigma > 0.0 else 0.0
     if not abs(mean) > limit > 0.0:
         return mean
     prior = LARGE * LARGE
-    share = (0.5 * prior + float(f[at + CAME])) / (prior + float(f[at + CAME + 1]))
+    share = (0.5 * prior + float(state[CAME])) / (prior + float(state[CAME + 1]))
     size = limit + max(0.0, min(1.0, share)) * (abs(mean) - limit)
     return size if mean > 0.0 else -size
 
 
 @kernel
-def _share(f: Float32, at: int) -> float:
+def _share(state: Float32) -> float:
     """The largest share of the median's mixture that has lost no more than may be lost to the last value."""
-    spread = float(f[at + SPREAD])
-    typical = min(spread, TAIL * max(float(f[at + UNIT]), 0.1 * spread))
-    allowed = (1.0 + TOLERANCE) * float(f[at + SHARES]) + LEAP * typical
+    spread = float(state[SPREAD])
+    typical = min(spread, TAIL * max(float(state[UNIT]), 0.1 * spread))
+    allowed = (1.0 + TOLERANCE) * float(state[SHARES]) + LEAP * typical
     for k in range(4, 0, -1):
-        if f[at + SHARES + k] <= allowed:
+        if state[SHARES + k] <= allowed:
             return 0.25 * k
     return 0.0

@@ -1,8 +1,10 @@
 """Periods found in the values of a series, online.
 
-The last `RING` steps x_t - x_{t-1} of the first target, in sigmas and rounded to a sixteenth, lie in a ring of bytes,
-one per sampling interval (0 where there was none). At intervals 32, 64, 128 ... every period p is tried by folding:
-the share of the steps' variance that their means at the p phases explain, less what they would explain of noise,
+The last `RING` steps x_t - x_{t-1} of the first target lie in a ring of half bytes, one per sampling interval (0 where
+there was none): a sign and one of eight `SIZES`, in sigmas. What rounding leaves of a step is added to the one after
+it, so that sums of steps stay true: the tables of a season that is found late are filled from them. At intervals 32,
+64, 128 ... every period p is tried by folding: the share of the steps' variance that their means at the p phases
+explain, less what they would explain of noise,
 
     R_p = 1 - (1 - sum_b n_b m_b^2 / sum_i step_i^2) (n - 1) / (n - p)
 
@@ -40,11 +42,15 @@ from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
 Float64 = NDArray[np.float64]
-Int8 = NDArray[np.int8]
+UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 RING: Final = 512
-UNIT = 16.0
+RING_BYTES: Final = RING // 2 + 1  # the last one is what rounding has left
+SIZES: Final = (0.0, 0.125, 0.3, 0.6, 1.1, 1.9, 3.3, 5.7)
+MINUS: Final = 8  # of the half byte
+REST_UNIT = 1.0 / 32.0
+MOST_STEP = 7.9
 LEAST = 0.15  # share of the variance, at least
 NOISE = 6.0  # standard deviations of the share that noise has
 NEARLY = 0.9
@@ -55,17 +61,43 @@ STRONGER = 2.0  # than at a season by time, for a period found to take its place
 
 
 @kernel
-def remember_step(ring: Int8, clock: Int64, step: float) -> None:
+def remember_step(ring: UInt8, clock: Int64, step: float) -> None:
     """Write the step (sigmas, NaN where unknown) that led to the newest event; a gap of several intervals has none."""
     tick, ticks = clock[TICK], clock[TICKS]
     for k in range(min(ticks - 1, np.int64(RING))):
-        ring[(tick - 1 - k) % RING] = 0
-    known = ticks <= 1 and math.isfinite(step)
-    ring[tick % RING] = np.int8(round(clip(step, 7.9) * UNIT)) if known else np.int8(0)
+        _put(ring, tick - 1 - k, 0)
+    if not (ticks <= 1 and math.isfinite(step)):
+        _put(ring, tick, 0)
+        return
+    wanted = clip(step, MOST_STEP) + float(np.int8(ring[RING // 2])) * REST_UNIT
+    size, k = abs(wanted), 0
+    while k < len(SIZES) - 1 and size > 0.5 * (SIZES[k] + SIZES[k + 1]):
+        k += 1
+    _put(ring, tick, k + (MINUS if wanted < 0.0 and k > 0 else 0))
+    rest = size - SIZES[k]
+    left = math.floor((rest if wanted >= 0.0 else -rest) / REST_UNIT + 0.5)
+    ring[RING // 2] = np.uint8(np.int8(clip(left, 127.0)))
 
 
 @kernel
-def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, shares: Float64, means: Float64) -> int:
+def _put(ring: UInt8, tick: int, code: int) -> None:
+    """Write the half byte of an interval."""
+    at, high = tick % RING // 2, tick % 2 == 1
+    before = np.int64(ring[at])
+    ring[at] = np.uint8((before & 0x0F) | (code << 4) if high else (before & 0xF0) | code)
+
+
+@kernel
+def step_at(ring: UInt8, tick: int) -> float:
+    """The step of an interval, sigmas."""
+    byte = np.int64(ring[tick % RING // 2])
+    code = byte >> 4 if tick % 2 == 1 else byte & 0x0F
+    size = SIZES[code & 7]
+    return -size if code >= MINUS else size
+
+
+@kernel
+def look_for_periods(clock: Int64, ring: UInt8, most_bins: int, steps: Float64, shares: Float64, means: Float64) -> int:
     """Look for periods where it is time to; returns which seasons changed, bit s for season s.
 
     Args:
@@ -86,7 +118,7 @@ def look_for_periods(clock: Int64, ring: Int8, most_bins: int, steps: Float64, s
     n = int(min(tick, np.int64(RING)))
     mean = 0.0
     for i in range(n):
-        steps[i] = ring[(tick - n + 1 + i) % RING] / UNIT
+        steps[i] = step_at(ring, tick - n + 1 + i)
         mean += steps[i] / n
     for i in range(n):
         steps[i] -= mean

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting.blending import weights_at
 from streamrnn.forecasting.experts import registry
 from streamrnn.forecasting.forecaster import ForecasterSeries, ForecasterShared
 from streamrnn.forecasting.presets import ForecasterConfig
@@ -23,12 +22,13 @@ def expert_names(config: ForecasterConfig) -> tuple[str, ...]:
 
 
 def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int) -> Float64:
-    """Their weights in the mean of the next step, `(targets, experts)`; zeros before the first forecast.
+    """Their weights in the mean of the next step to about .2 %, `(targets, experts)`; zeros before the first forecast.
 
     The last one, zero, is the median's alone.
     """
-    first = config.at.blend + weights_at(config.step_experts)
-    return series.singles[row, :, first : first + config.step_experts].astype(np.float64)
+    weights: Float64 = series.bytes[row, :, config.at.shown : config.at.bytes].astype(np.float64)
+    total: Float64 = np.maximum(weights.sum(axis=-1, keepdims=True), 1.0)
+    return np.divide(weights, total)
 
 
 def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:

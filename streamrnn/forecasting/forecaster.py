@@ -61,7 +61,6 @@ __all__ = [
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-Int8 = NDArray[np.int8]
 Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
@@ -124,12 +123,13 @@ def observe(
             seen = Seen(recent, events, 1.0 / sigma, z, f, t, v, at, clock, phases, scratch.room)
             learn_all(FURTHER, seen, at.singles, clip(step, STEP_CLIP))
             pooled.learn_pooled(
-                config.pooled, together, f, at, clip(step, STEP_CLIP), scratch.shared_phi, scratch.gain, scratch.gains,
-                _stored_own(config, scratch, z, t, v),
+                config.pooled, together, f, t, at, clip(step, STEP_CLIP), scratch.own_phi, scratch.shared_phi,
+                scratch.gain, scratch.gains, _stored_own(config, scratch, z, t, v),
             )  # fmt: skip
             blending.learn_blend(
-                f, at.blend, config.step_experts, not recurrent.own_weights, experience, z[at.scale + SEEN], step, sigma
-            )
+                _mixtures(config, f, t, v), config.step_experts, not recurrent.own_weights, experience,
+                z[at.scale + SEEN], step, sigma, season_storage.rounding(z, at), scratch.weights,
+            )  # fmt: skip
             error = min(abs(x[i] - z[at.scale + EXPECTED]), MOST_ERROR)
             if drift.watch(config.drift, z, at.drift, error):
                 _adapt(config, scratch, z, f, t, v)
@@ -184,14 +184,14 @@ def observe(
             else:
                 scratch.experts[e] = forecast_step(f, at.readouts, recurrent.blocks, 1, phi)
             e += 1
-        pooled.fill_pooled(z, f, t, v, at, clock, phases, recent, inverse)
-        scratch.experts[e] = pooled.pooled_step(together, f, at)
-        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(config.pooled, f, at)
+        pooled.fill_pooled(z, scratch.own_phi, t, v, at, clock, phases, recent, inverse)
+        scratch.experts[e] = pooled.pooled_step(together, f, at, scratch.own_phi)
+        scratch.experts[e + 1] = scratch.experts[e] + pooled.own_step(config.pooled, f, at, scratch.own_phi)
         scratch.experts[e + 2] = season_tables.step_a_period_ago(z, t, v, at, clock, 1, phases[1, 1], inverse)
         seen = Seen(recent, events, inverse, z, f, t, v, at, clock, phases, scratch.room)
         e = all_steps(FURTHER, seen, at.singles, scratch.experts, e + 3)
         scratch.experts[e] = -recent[0] * inverse
-        _blend(config, z, f, experience, recent[0], inverse, scratch.experts, scratch.weights, forecast, median, i)
+        _blend(config, scratch, z, f, t, v, experience, recent[0], inverse, forecast, median, i)
         multistep.forecast_far(
             config.ahead, series.multistep, scratch.multistep, row, i, z, t, v, at, clock, phases, recent,
             math.isnan(x[i]), z[at.scale + SIGMA], forecast[0, i], forecast[:, i], median[:, i],
@@ -223,12 +223,12 @@ def _look_for_periods(config: ForecasterConfig, series: ForecasterSeries, scratc
 
 @kernel
 def _blend(
-    config: ForecasterConfig, z: Float64, f: Float32, experience: blending.Experience, x: float, inverse: float,
-    said: Float64, weights: Float64, forecast: Float64, median: Float64, i: int,
+    config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, f: Float32, t: Int16, v: UInt8,
+    experience: blending.Experience, x: float, inverse: float, forecast: Float64, median: Float64, i: int,
 ) -> None:  # fmt: skip
-    """Mean and median of the next step."""
+    """Mean and median of the next step, from what the experts say."""
     out_of_line()
-    at, count = config.at, config.step_experts
+    at, count, said = config.at, config.step_experts, scratch.experts
     low, high = (z[at.scale + LOW] - x) * inverse, (z[at.scale + HIGH] - x) * inverse
     half = 0.5 * (high - low)
     least, most = min(low - half, 0.0), max(high + half, 0.0)  # a value beyond them may stay where it is
@@ -237,12 +237,19 @@ def _blend(
         said[k] = clip(max(least, min(most, said[k])), MOST) if math.isfinite(said[k]) else math.nan
     said[count - 1] = clip(max(low, min(high, said[count - 1])), MOST)
     mean, middle = blending.blend(
-        f, at.blend, count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said, weights,
-        1.0 / inverse if inverse > 0.0 else 0.0,
+        _mixtures(config, f, t, v), count, not config.recurrent.own_weights, experience, z[at.scale + SEEN], said,
+        scratch.weights, scratch.shown, 1.0 / inverse if inverse > 0.0 else 0.0,
     )  # fmt: skip
     forecast[0, i] = x + mean / inverse if inverse > 0.0 else x
     median[0, i] = x + middle / inverse if inverse > 0.0 else x
     z[at.scale + EXPECTED] = forecast[0, i]
+
+
+@kernel
+def _mixtures(config: ForecasterConfig, f: Float32, t: Int16, v: UInt8) -> blending.Mixtures:
+    """Those of the next step."""
+    at = config.at
+    return blending.Mixtures(f[at.blend : at.singles], t[at.blend_halves : at.shorts], v[at.shown : at.bytes])
 
 
 @kernel
@@ -255,7 +262,7 @@ def _fill_phases(clock: Int64, phases: Float64, offsets: Int64) -> None:
 
 
 @kernel
-def _past(ring: Int8, clock: Int64, sigma: float, recent: Float64, target: int, past: Float64) -> int:
+def _past(ring: UInt8, clock: Int64, sigma: float, recent: Float64, target: int, past: Float64) -> int:
     """Write the newest values of a target to `past`, newest first; returns how many of them are known.
 
     Beyond what its history holds the first target's are put together from the steps that periods are looked for in.
@@ -268,7 +275,7 @@ def _past(ring: Int8, clock: Int64, sigma: float, recent: Float64, target: int, 
     tick = clock[TICK]
     count = min(int(tick), cycles.RING)
     for age in range(known, count):
-        past[age] = past[age - 1] - ring[(tick - age + 1) % cycles.RING] / cycles.UNIT * sigma
+        past[age] = past[age - 1] - cycles.step_at(ring, tick - age + 1) * sigma
     return max(known, count)
 
 
@@ -388,8 +395,11 @@ def _stored_readout(
 def _stored_own(config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, t: Int16, v: UInt8) -> Stored:
     """The blocks of the series' own regression."""
     at = config.at
-    first = at.own_covariance
-    return _stored(config, scratch, z, t[first : first + at.own_stride], v[at.own_units : at.bytes])
+    return Stored(
+        t[at.own_covariance : at.own_covariance + at.own_stride], v[at.own_units : at.shown],
+        z[at.scale + SEEN], season_storage.rounding(z, at), scratch.covariance, scratch.scaled[0], scratch.scaled[1],
+        scratch.scaled[2],
+    )  # fmt: skip
 
 
 @kernel

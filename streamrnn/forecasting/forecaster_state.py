@@ -23,7 +23,6 @@ from streamrnn.forecasting.presets import ForecasterConfig
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-Int8 = NDArray[np.int8]
 Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
@@ -33,7 +32,7 @@ class ForecasterSeries(NamedTuple):
     """State per series; an all-zero row is a new series."""
 
     clock: Int64  # (rows, CLOCK_SIZE)
-    cycles: Int8  # (rows, cycles.RING) last steps of the first target
+    cycles: UInt8  # (rows, cycles.RING_BYTES) last steps of the first target
     numbers: Float64  # (rows, targets, Layout.numbers)
     singles: Float32  # (rows, targets, Layout.singles and what the registry's experts remember)
     shorts: Int16  # (rows, targets, Layout.shorts)
@@ -67,6 +66,7 @@ class ForecasterScratch(NamedTuple):
     seen: Float32  # (inputs,) as they are kept
     hidden: Float32  # (networks, outputs) as they are kept
     phi: Float32
+    own_phi: Float32  # (pooled.FEATURES,)
     shared_phi: Float64
     gain: Float64
     gains: Float32
@@ -74,6 +74,7 @@ class ForecasterScratch(NamedTuple):
     scaled: tuple[Float32, Float32, Float32]  # scales of its features, phi and gain in them
     experts: Float64  # (experts,)
     weights: Float64  # (experts,)
+    shown: Float64  # (experts,)
     room: Float64  # (ROOM,) of experts
     recurrent: RecurrentScratch
     multistep: far_state.MultistepScratch
@@ -94,7 +95,7 @@ def allocate(
     future, future_scratch = future_inputs.allocate(config.future, config.known_ahead, rows, T)
     series = ForecasterSeries(
         clock=np.zeros((rows, CLOCK_SIZE), np.int64),
-        cycles=np.zeros((rows, cycles.RING), np.int8),
+        cycles=np.zeros((rows, cycles.RING_BYTES), np.uint8),
         numbers=np.zeros((rows, T, at.numbers)),
         singles=np.zeros((rows, T, at.singles + further_size()), np.float32),
         shorts=np.zeros((rows, T, at.shorts), np.int16),
@@ -118,6 +119,7 @@ def allocate(
         seen=np.zeros(config.inputs, np.float32),
         hidden=np.zeros((config.recurrent.networks, recurrent_scratch.network.outputs.size), np.float32),
         phi=np.zeros(room, np.float32),
+        own_phi=np.zeros(pooled.FEATURES, np.float32),
         shared_phi=np.zeros(pooled.FEATURES),
         gain=np.zeros(room),
         gains=np.zeros(room, np.float32),
@@ -125,6 +127,7 @@ def allocate(
         scaled=(np.zeros(room, np.float32), np.zeros(room, np.float32), np.zeros(room, np.float32)),
         experts=np.zeros(config.experts),
         weights=np.zeros(config.experts),
+        shown=np.zeros(config.experts),
         room=np.zeros(ROOM),
         recurrent=recurrent_scratch,
         multistep=far_scratch,

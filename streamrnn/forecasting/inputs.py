@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.calendar import BINS, GAP, INTERVAL, KIND, NONE, bin_of, season_at
-from streamrnn.forecasting.experts.season_storage import place, usual_step
+from streamrnn.forecasting.experts.season_storage import place, surprise_of, usual_step, value_ago
 from streamrnn.forecasting.experts.season_tables import last_at, level_at
-from streamrnn.forecasting.layout import AGO, LEVELS, NOW_SIZE, SURPRISE, Layout
+from streamrnn.forecasting.layout import LEVELS, Layout
 from streamrnn.forecasting.scaling import MEAN, SIGMA, VARIANCE, clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
@@ -60,7 +60,6 @@ def fill_inputs(
     k = 4
     for s in range(seasons):
         season = clock[season_at(s)]
-        now = at.now + s * NOW_SIZE
         if season[KIND] == NONE:
             for j in range(4 + 2 * harmonics):
                 out[k + j] = 0.0
@@ -68,10 +67,10 @@ def fill_inputs(
             there = bin_of(phases[s], season[BINS])
             known, before = v[place(at, season, s, there)] > 0, last_at(z, t, v, at, clock, s, phases[s])
             out[k] = clip((before + z[at.base] - x) * inverse, CLIP) if known else 0.0
-            ago = z[now + AGO]
+            ago = value_ago(z, t, at, s)
             out[k + 1] = clip((before - ago) * inverse, CLIP) if known and not math.isnan(ago) else 0.0
             out[k + 2] = clip(usual_step(t, at, season, s, there), CLIP)
-            out[k + 3] = clip(z[now + SURPRISE], CLIP)
+            out[k + 3] = clip(surprise_of(t, at, s), CLIP)
             for j in range(harmonics):
                 angle = 2.0 * math.pi * (j + 1) * phases[s]
                 out[k + 4 + 2 * j] = math.sin(angle)

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from streamrnn.forecasting.blending import mixture_halves, mixture_numbers
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import DRIFT_SIZE
 from streamrnn.forecasting.experts.readout import Blocks, covariance_size, heads_size, readout_size
@@ -25,17 +26,17 @@ SLOW_LEVELS: Final = 2
 QUOTIENT: Final = 2
 SLOW_ROWS: Final = 3
 LEVELS: Final = 1 + SLOW_LEVELS  # of the first season, and running means
-# Per season, float64.
+# Per season, int16; values are less the base and in the table's unit. Sums take 32 bits, the lower ones first.
 SUM: Final = 0  # of the bins' last values
-FILLED: Final = 1  # bins with a value
-AGO: Final = 2  # what was last seen at the newest event's phase before that event, less the base; NaN: nothing
-SURPRISE: Final = 3  # of the newest step, sigmas
-VISIT: Final = 4  # bin of the open visit + 1
-TOTAL: Final = 5  # sum and
-COUNT: Final = 6  # number of its values
-CLOSED: Final = 7  # bin of the visit before + 1, still to be written
-CLOSED_MEAN: Final = 8  # of its values
-NOW_SIZE: Final = 9
+FILLED: Final = 2  # bins with a value
+AGO: Final = 3  # what was last seen at the newest event's phase before that event; UNKNOWN: nothing
+SURPRISE: Final = 4  # of the newest step
+VISIT: Final = 5  # bin of the open visit + 1
+TOTAL: Final = 6  # sum and
+COUNT: Final = 8  # number of its values
+CLOSED: Final = 9  # bin of the visit before + 1, still to be written
+CLOSED_MEAN: Final = 10  # of its values
+NOW_SIZE: Final = 11
 
 
 class Layout(NamedTuple):
@@ -48,7 +49,6 @@ class Layout(NamedTuple):
     values: int
     base: int  # what the seasons' tables are less
     unit: int  # of their numbers
-    now: int  # (seasons, NOW_SIZE)
     means: int  # (LEVELS,)
     average: int  # running mean of about ten values
     numbers: int
@@ -59,17 +59,19 @@ class Layout(NamedTuple):
     autoregression: int
     linear: int  # m; 0: the networks' readout has it as a head
     own: int  # the series' own readout beside the pooled one
-    own_phi: int
     pooled_step: int  # what the pooled one expects of the next event, sigmas
     blend: int  # mixtures of the next step, `blending.py`
     singles: int
     # int16: the seasons' table (TABLE_ROWS, bins), then
     bins: int  # of both seasons together
     slow: int  # (SLOW_ROWS, slow_bins)
+    now: int  # (seasons, NOW_SIZE)
     covariances: int  # one per network, `covariance_stride` apart
     own_covariance: int
     inputs: int  # of the next event, see `inputs.py`
     hidden: int  # (networks, outputs) what the networks give for it
+    own_phi: int  # what the pooled readouts see of it, see `pooled.py`
+    blend_halves: int
     shorts: int
     slow_bins: int
     covariance_stride: int  # 0: the readouts' blocks follow their heads, and so do all
@@ -77,6 +79,7 @@ class Layout(NamedTuple):
     # bytes: visits of the seasons' bins (bins,), then
     units: int  # (networks, m) of the covariances' scales
     own_units: int
+    shown: int  # (experts,) weights of the next step's mean
     bytes: int
 
 
@@ -88,7 +91,7 @@ def offsets_of(sizes: Mapping[str, int], total: str) -> dict[str, int]:
 
 def make_layout(
     *, values: int, bins: int, networks: int, readout: Blocks, linear: Blocks, inputs: int, hidden: int, own: Blocks,
-    blend: int, stored: bool, far: bool,
+    experts: int, stored: bool, far: bool,
 ) -> Layout:  # fmt: skip
     """Lay everything out, one after the other; where `stored`, covariances take 16 bits a number.
 
@@ -106,7 +109,6 @@ def make_layout(
         "history": values,
         "base": 1,
         "unit": 1,
-        "now": MOST_SEASONS * NOW_SIZE,
         "means": LEVELS,
         "average": 1,
     }
@@ -114,19 +116,26 @@ def make_layout(
         "readouts": networks * readout_stride,
         "autoregression": readout_size(linear),
         "own": own_size,
-        "own_phi": sum(own.sizes),
         "pooled_step": 1,
-        "blend": blend,
+        "blend": mixture_numbers(experts),
     }
     shorts = {
         "table": TABLE_ROWS * bins,
         "slow": SLOW_ROWS * slow_bins,
+        "now": MOST_SEASONS * NOW_SIZE,
         "covariances": networks * covariance_stride,
         "own_covariance": own_stride,
         "inputs": inputs,
         "hidden": networks * hidden,
+        "own_phi": sum(own.sizes),
+        "blend_halves": mixture_halves(experts),
     }
-    in_bytes = {"visits": bins, "units": networks * m * stored, "own_units": sum(own.sizes) * stored}
+    in_bytes = {
+        "visits": bins,
+        "units": networks * m * stored,
+        "own_units": sum(own.sizes) * stored,
+        "shown": experts,
+    }
     offsets = offsets_of(shorts, "shorts") | offsets_of(in_bytes, "bytes")
     del offsets["table"], offsets["visits"]  # 0
     return Layout(

@@ -16,7 +16,6 @@ from streamrnn.cells import cell as cells
 from streamrnn.cells.gru import GRU
 from streamrnn.errors import ConfigurationError
 from streamrnn.forecasting import future_inputs
-from streamrnn.forecasting.blending import blend_size
 from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
 from streamrnn.forecasting.experts import far_state
@@ -204,6 +203,7 @@ def forecaster_config(
     return with_layout(config)
 
 
+LEAST_VALUES: Final = 16  # that are remembered of a target
 _BINS = 192  # of both seasons: the day and the week of hourly data
 
 
@@ -252,7 +252,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
     )
     longest = max(config.recurrent.lags, config.autoregression.lags)
     at = make_layout(
-        values=max(20, longest + 4, config.ahead.values if config.ahead is not None else 0),
+        values=max(LEAST_VALUES, longest + 2, config.ahead.values if config.ahead is not None else 0),
         bins=config.bins,
         networks=config.recurrent.networks,
         readout=recurrent.blocks,
@@ -260,7 +260,7 @@ def with_layout(config: ForecasterConfig) -> ForecasterConfig:
         inputs=inputs,
         hidden=hidden,
         own=config.pooled.own_blocks,
-        blend=blend_size(step_experts),
+        experts=step_experts,
         stored=not config.full_covariance,
         far=config.ahead is not None,
     )

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.forecasting.scaling import clip
-from streamrnn.kernels.half import Halves, whole
+from streamrnn.kernels.half import Halves, Quarters, from_quarter, half, quarter, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
@@ -45,7 +45,7 @@ DISCOUNT = 0.999  # of R and V per forecast settled: a poor beginning is not hel
 SHARE_DISCOUNT = 0.9998
 MOST = 1e15  # sigmas: squares must fit a float32
 
-# A mixture's numbers: R and V of every expert, then
+# A mixture's numbers: R of every expert, then
 MEDIAN: Final = 0
 SQUARE: Final = 1
 SETTLED: Final = 2
@@ -56,12 +56,16 @@ NAP = 0.3  # of the others' mean r^2 that an expert which says nothing takes
 SHARE_CLIP = 100.0
 TOLERANCE = 0.01
 LEAP = 3.0  # units
-# A slot's: events left (0: free), step, mixtures of the two losses. How far the experts are from the first mixture is
-# kept in halves beside: of that, .4 % is no error that matters.
+# A slot is the mixture of the first loss (a single) and, in 16 bits: events left (0: free), step, and the mixture of
+# the second loss less that of the first. How far the experts are from the first mixture takes 8 bits each: of that, 3 %
+# is no error that matters. A byte before them has the power of two that they begin with.
 LEFT: Final = 0
 STEP: Final = 1
-MIXED: Final = 2
-SLOT: Final = 4
+MEDIANS: Final = 2
+WAITING: Final = 3
+ASLEEP: Final = 0x80  # the byte of an expert that says nothing
+OCTAVES: Final = 16  # of a quarter
+LOWEST: Final = 128  # the byte of 2^0
 
 
 def group_bounds(horizon: int) -> NDArray[np.int64]:
@@ -79,7 +83,12 @@ def slots_of(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def group_size(experts: int) -> int:
     """Numbers of one group: two mixtures, and shares of the second."""
-    return 2 * (2 * experts + OWN) + SHARES
+    return 2 * (experts + OWN) + SHARES
+
+
+def said_size(experts: int) -> int:
+    """Bytes that a slot keeps of what the experts said."""
+    return 1 + experts
 
 
 @kernel
@@ -92,13 +101,44 @@ def scrambled(number: int, salt: int, count: int) -> int:
 
 
 @kernel
-def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int, y: float) -> None:
-    """One mixture learns that the value was `y` (in the slot's unit); loss 0: squared, 1: absolute.
+def wait(
+    slots: Float32, waiting: Halves, said: Quarters, place: int, step: int, mean: float, median: float,
+    forecasts: Float64,
+) -> None:  # fmt: skip
+    """Let the two mixtures and what the experts forecast (experts,) wait in a place until the value comes."""
+    own, first = waiting[place * WAITING :], place * said_size_of(forecasts.size)
+    slots[place] = mean
+    own[LEFT] = own[STEP] = step
+    own[MEDIANS] = half(median - float(slots[place]))
+    most = 0.0
+    for j in range(forecasts.size):
+        if math.isfinite(forecasts[j]):
+            most = max(most, abs(clip(forecasts[j] - float(slots[place]), MOST)))
+    lowest = max(-100, math.frexp(most)[1] - OCTAVES)
+    said[first] = lowest + LOWEST
+    for j in range(forecasts.size):
+        away = clip(forecasts[j] - float(slots[place]), MOST)
+        code = quarter(away, lowest)
+        said[first + 1 + j] = ASLEEP if not math.isfinite(forecasts[j]) else (0 if code == ASLEEP else code)
 
-    said (experts,) is what they forecast less the first mixture.
+
+@kernel
+def _away(said: Quarters, j: int) -> float:
+    """What expert j said in a slot, less the first mixture; NaN: nothing."""
+    return math.nan if said[1 + j] == ASLEEP else from_quarter(said[1 + j], int(said[0]) - LOWEST)
+
+
+@kernel
+def settle(
+    state: Float32, variances: Halves, experts: int, o: float, apart: float, said: Quarters, loss: int, y: float,
+    share: float,
+) -> None:  # fmt: skip
+    """One mixture, which had forecast `o`, learns that the value was `y`; loss 0: squared, 1: absolute.
+
+    said (1 + experts,) is what the experts forecast less the first mixture, and `apart` the first mixture less `o`.
+    V, in variances (experts,), is rounded up from `share` of the last bit on.
     """
-    own = state[2 * experts :]
-    o = float(slot[MIXED + loss])
+    own = state[experts:]
     own[SETTLED] += np.float32(1.0)
     n = min(float(own[SETTLED]), 1e6)
     away = abs(y - o)
@@ -112,10 +152,10 @@ def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int,
     if not unit > 1e-30:
         return
     limit = CLIP * unit
-    error, apart = clip(o - y, limit) / unit, float(slot[MIXED]) - o
+    error = clip(o - y, limit) / unit
     squares, awake = 0.0, 0.0
     for j in range(experts):
-        away = whole(said[j]) + apart
+        away = _away(said, j) + apart
         a = clip(away, limit) / unit
         if math.isnan(away):
             r = 0.0
@@ -129,10 +169,10 @@ def settle(state: Float32, experts: int, slot: Float32, said: Halves, loss: int,
             squares += r * r
             awake += 1.0
         state[j] = DISCOUNT * float(state[j]) + r
-        state[experts + j] = DISCOUNT * float(state[experts + j]) + r * r
+        variances[j] = half(DISCOUNT * whole(variances[j]) + r * r, share)
     for j in range(experts):
-        if math.isnan(whole(said[j])):
-            state[experts + j] += np.float32(NAP * squares / awake)
+        if said[1 + j] == ASLEEP and awake > 0.0:
+            variances[j] = half(whole(variances[j]) + NAP * squares / awake, share)
     if loss == 1:
         shares = state[size_of(experts) :]
         for k in range(SHARES):
@@ -151,13 +191,13 @@ def share(shares: Float32) -> float:
 
 
 @kernel
-def weigh(state: Float32, experts: int, prior: Float64, weights: Float64) -> bool:
+def weigh(state: Float32, variances: Halves, experts: int, prior: Float64, weights: Float64) -> bool:
     """Write the mixture's weights; False where it has settled nothing yet. prior (experts,) is added to the regrets."""
-    if state[2 * experts + SETTLED] == 0.0:
+    if state[experts + SETTLED] == 0.0:
         return False
     total = 0.0
     for j in range(experts):
-        weights[j] = max(float(state[j]) + prior[j], 0.0) / (1.0 + float(state[experts + j]))
+        weights[j] = max(float(state[j]) + prior[j], 0.0) / (1.0 + whole(variances[j]))
         total += weights[j]
     for j in range(experts):
         weights[j] = weights[j] / total if total > 0.0 else 1.0 / experts
@@ -166,37 +206,46 @@ def weigh(state: Float32, experts: int, prior: Float64, weights: Float64) -> boo
 
 @kernel
 def come(
-    mixtures: Float32, slots: Float32, said: Halves, first: Int64, experts: int, previous: Float64, inverse: float,
-    known: bool,
+    mixtures: Float32, variances: Halves, slots: Float32, waiting: Halves, said: Quarters, first: Int64, experts: int,
+    previous: Float64, inverse: float, known: bool, share: float,
 ) -> None:  # fmt: skip
     """A value came (`known`: it was not missing): settle the forecasts that waited for it.
 
     previous (values,) newest first, the value itself at 0; inverse = 1 / sigma. Slots hold forecasts less the value at
-    their origin, in sigmas, `said` those of the experts less the first mixture.
+    their origin, in sigmas.
     """
     out_of_line()
     size, group = size_of(experts), group_size_of(experts)
     for g in range(first.size - 1):
         for j in range(first[g], first[g + 1]):
-            slot = slots[j * SLOT : (j + 1) * SLOT]
+            slot = waiting[j * WAITING : (j + 1) * WAITING]
             if slot[LEFT] > 0:
-                slot[LEFT] -= np.float32(1.0)
+                slot[LEFT] -= np.uint16(1)
                 if slot[LEFT] == 0 and known:
-                    step = int(slot[STEP])
+                    y = clip((previous[0] - previous[int(slot[STEP])]) * inverse, MOST)
+                    own = said[j * said_size_of(experts) : (j + 1) * said_size_of(experts)]
                     for loss in range(2):
-                        at = g * group + loss * size
-                        y = clip((previous[0] - previous[step]) * inverse, MOST)
-                        own = said[j * experts : (j + 1) * experts]
-                        settle(mixtures[at : (g + 1) * group], experts, slot, own, loss, y)
+                        at, spread = g * group + loss * size, (2 * g + loss) * experts
+                        apart = -whole(slot[MEDIANS]) if loss == 1 else 0.0
+                        settle(
+                            mixtures[at : (g + 1) * group], variances[spread : spread + experts], experts,
+                            float(slots[j]) - apart, apart, own, loss, y, share,
+                        )  # fmt: skip
 
 
 @kernel
 def size_of(experts: int) -> int:
     """Numbers of one mixture."""
-    return 2 * experts + OWN
+    return experts + OWN
 
 
 @kernel
 def group_size_of(experts: int) -> int:
     """`group_size` for kernels."""
-    return 2 * (2 * experts + OWN) + SHARES
+    return 2 * (experts + OWN) + SHARES
+
+
+@kernel
+def said_size_of(experts: int) -> int:
+    """`said_size` for kernels."""
+    return 1 + experts

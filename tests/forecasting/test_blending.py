@@ -10,15 +10,21 @@ def run(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means, medians and the final weights of the mean; experts (events, K), the last value's 0 first, zero last."""
     count = experts.shape[1]
-    f = np.zeros(blending.blend_size(count), np.float32)
+    kept = blending.Mixtures(
+        np.zeros(blending.mixture_numbers(count), np.float32),
+        np.zeros(blending.mixture_halves(count), np.int16),
+        np.zeros(count, np.uint8),
+    )
     known = blending.new_experience(1, count) if shared is None else shared
     one = blending.Experience(known.seen[0], known.means[0])
-    mean, median, weights = np.zeros(len(y)), np.zeros(len(y)), np.zeros(count)
+    mean, median, weights, room = np.zeros(len(y)), np.zeros(len(y)), np.zeros(count), np.zeros(count)
     for t, value in enumerate(y):
-        mean[t], median[t] = blending.blend(f, 0, count, pooled, one, float(t), experts[t].astype(float), weights, 1.0)
-        blending.learn_blend(f, 0, count, pooled, one, float(t), float(value), 1.0)
-    first = blending.weights_at(count)
-    return mean, median, f[first : first + count]
+        mean[t], median[t] = blending.blend(
+            kept, count, pooled, one, float(t), experts[t].astype(float), weights, room, 1.0
+        )  # fmt: skip
+        share = 0.6180339887498949 * t % 1.0
+        blending.learn_blend(kept, count, pooled, one, float(t), float(value), 1.0, share, room)
+    return mean, median, kept.shown / max(kept.shown.sum(), 1)
 
 
 def test_the_best_expert_gets_the_weight() -> None:

@@ -73,10 +73,26 @@ def test_none_in_noise() -> None:
 
 def test_the_ring_has_nothing_where_nothing_was_known() -> None:
     clock = np.zeros(calendar.CLOCK_SIZE, np.int64)
-    ring = np.full(cycles.RING, 7, np.int8)
+    ring = np.full(cycles.RING_BYTES, 0x33, np.uint8)
+    ring[-1] = 0
+    was = cycles.step_at(ring, 6)
+    assert was > 0.0
     clock[calendar.TICK], clock[calendar.TICKS] = 10, 4
     cycles.remember_step(ring, clock, 2.0)
-    assert ring[6:12].tolist() == [7, 0, 0, 0, 0, 7]
+    assert [cycles.step_at(ring, tick) for tick in range(6, 12)] == [was, 0.0, 0.0, 0.0, 0.0, was]
     clock[calendar.TICK], clock[calendar.TICKS] = 11, 1
     cycles.remember_step(ring, clock, 2.0)
-    assert ring[11] == 32
+    assert cycles.step_at(ring, 11) == 1.9, "the nearest of the sizes"
+
+
+def test_sums_of_remembered_steps_stay_true() -> None:
+    """However coarse a step is kept: the next ones make up for it."""
+    random = np.random.default_rng(1)
+    steps = random.normal(size=cycles.RING) * np.where(random.random(cycles.RING) < 0.05, 4.0, 0.7)
+    clock, ring = np.zeros(calendar.CLOCK_SIZE, np.int64), np.zeros(cycles.RING_BYTES, np.uint8)
+    for tick, step in enumerate(steps):
+        clock[calendar.TICK], clock[calendar.TICKS] = tick, 1
+        cycles.remember_step(ring, clock, step)
+    kept = np.array([cycles.step_at(ring, tick) for tick in range(cycles.RING)])
+    assert np.abs(np.cumsum(kept - np.clip(steps, -7.9, 7.9))).max() < 2.5
+    assert np.corrcoef(kept, steps)[0, 1] > 0.95

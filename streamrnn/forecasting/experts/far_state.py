@@ -69,8 +69,13 @@ class AheadConfig(NamedTuple):
     shorts: int
     # offsets into the halves
     origins: int
-    waiting: int  # what the experts said in the slots
+    waiting: int  # of the slots
+    variances: int
     halves: int
+    # offsets into the bytes
+    joint_units: int
+    said: int  # what the experts said in the slots
+    bytes: int
 
 
 class MultistepSeries(NamedTuple):
@@ -80,7 +85,7 @@ class MultistepSeries(NamedTuple):
     singles: Float32  # (rows, targets, AheadConfig.singles)
     halves: Halves  # (rows, targets, AheadConfig.halves)
     shorts: Int16  # (rows, targets, AheadConfig.shorts) covariances
-    units: UInt8  # (rows, targets, FEATURES + JOINT_FEATURES or 0) of their scales
+    bytes: UInt8  # (rows, targets, AheadConfig.bytes) units of the covariances' scales, and what the experts said
 
 
 class MultistepScratch(NamedTuple):
@@ -115,7 +120,8 @@ def ahead_config(horizon: int) -> AheadConfig | None:
         return None
     knots, bounds = min(KNOTS, horizon - 1), step_groups.group_bounds(horizon)
     at = offsets_of(_singles(horizon, knots), "singles") | offsets_of(_halves(horizon), "halves")
-    at |= offsets_of(_SHORTS, "shorts")
+    at |= offsets_of(_SHORTS, "shorts") | offsets_of(_bytes(horizon), "bytes")
+    del at["units"]  # 0
     return AheadConfig(
         horizon, knots, len(bounds) - 1, horizon + JOINT_LAGS + 2, 0.9996, make_blocks(*_BLOCKS),
         make_blocks(*_JOINT_BLOCKS), **at,
@@ -133,28 +139,39 @@ _SHORTS = {
 def _halves(horizon: int) -> dict[str, int]:
     """Halves of every part, in order."""
     slots = int(step_groups.slots_of(step_groups.group_bounds(horizon))[-1])
-    return {"origins": (horizon + 1) * ORIGIN, "waiting": slots * EXPERTS}
+    groups = len(step_groups.group_bounds(horizon)) - 1
+    return {
+        "origins": (horizon + 1) * ORIGIN,
+        "waiting": slots * step_groups.WAITING,
+        "variances": groups * 2 * EXPERTS,
+    }
+
+
+def _bytes(horizon: int) -> dict[str, int]:
+    """Bytes of every part, in order."""
+    slots = int(step_groups.slots_of(step_groups.group_bounds(horizon))[-1])
+    return {"units": FEATURES, "joint_units": JOINT_FEATURES, "said": slots * step_groups.said_size(EXPERTS)}
 
 
 def _singles(horizon: int, knots: int) -> dict[str, int]:
     """Singles of every part, in order."""
     bounds = step_groups.group_bounds(horizon)
-    sizes = {
+    return {
         "changes": horizon + 1,
         "errors": 2 * knots,
         "weights": knots * FEATURES,
         "joint_weights": knots * JOINT_FEATURES,
         "mixtures": (len(bounds) - 1) * step_groups.group_size(EXPERTS),
-        "slots": int(step_groups.slots_of(bounds)[-1]) * step_groups.SLOT,
+        "slots": int(step_groups.slots_of(bounds)[-1]),
     }
-    return {name: -(-size // 16) * 16 for name, size in sizes.items()}
 
 
 def parts(config: AheadConfig) -> dict[str, int]:
     """Bytes of every part, by a name to be read."""
     found = {name: 4 * size for name, size in _singles(config.horizon, config.knots).items()}
     found |= {name: 2 * size for name, size in _halves(config.horizon).items()}
-    found["slots"] += found.pop("waiting")
+    found["slots"] += found.pop("waiting") + _bytes(config.horizon)["said"]
+    found["mixtures"] += found.pop("variances")
     found |= {"covariance": 2 * _SHORTS["covariance"] + FEATURES}
     found |= {"joint covariance": 2 * _SHORTS["joint_covariance"] + JOINT_FEATURES}
     return {name.replace("_", " "): size for name, size in found.items()}
@@ -165,7 +182,7 @@ def allocate(config: AheadConfig | None, rows: int, targets: int) -> tuple[Multi
     if config is None:
         sizes, horizon, knots, groups = (0, 0, 0, 0, 0), 1, 1, 1
     else:
-        sizes = (NUMBERS, config.singles, config.halves, config.shorts, FEATURES + JOINT_FEATURES)
+        sizes = (NUMBERS, config.singles, config.halves, config.shorts, config.bytes)
         horizon, knots, groups = config.horizon, config.knots, config.groups
     kinds = (np.float64, np.float32, np.uint16, np.int16, np.uint8)
     most = max(FEATURES, JOINT_FEATURES)

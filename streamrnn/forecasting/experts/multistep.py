@@ -65,10 +65,10 @@ from streamrnn.forecasting.experts.far_state import (
 )
 from streamrnn.forecasting.experts.readout import Stored
 from streamrnn.forecasting.experts.season_tables import MOST
-from streamrnn.forecasting.layout import AGO, FILLED, LEVELS, NOW_SIZE, SUM, Layout
+from streamrnn.forecasting.layout import LEVELS, Layout
 from streamrnn.forecasting.scaling import HIGH, LOW, clip
 from streamrnn.kernels import least_squares
-from streamrnn.kernels.half import Halves, half, store_halves, whole
+from streamrnn.kernels.half import Halves, store_halves, whole
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
@@ -115,16 +115,18 @@ def learn(
     own[COUNT] += 1.0
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
     known = not missing and sigma > 0.0
-    slots = far[config.slots : config.singles]
-    said = origins[config.waiting :]
-    step_groups.come(far[config.mixtures :], slots, said, scratch.slots, EXPERTS, recent, inverse, known)
-    shorts, units, share = series.shorts[row, i], series.units[row, i], season_storage.rounding(z, at)
+    shorts, units, share = series.shorts[row, i], series.bytes[row, i], season_storage.rounding(z, at)
+    step_groups.come(
+        far[config.mixtures :], origins[config.variances :], far[config.slots :], origins[config.waiting :],
+        units[config.said :], scratch.slots, EXPERTS, recent, inverse, known, share,
+    )  # fmt: skip
     if known:
-        stored = _stored(shorts[: config.joint_covariance], units[:FEATURES], own[COUNT], share, scratch)
+        stored = _stored(shorts[: config.joint_covariance], units[: config.joint_units], own[COUNT], share, scratch)
         season = Season(z, t, v, at, clock, phases)
         learn_steps(config, int(own[COUNT]), far, origins, stored, scratch, season, recent, inverse)
     if sigma > 0.0:
-        stored = _stored(shorts[config.joint_covariance :], units[FEATURES:], own[COUNT], share, scratch)
+        units = units[config.joint_units : config.said]
+        stored = _stored(shorts[config.joint_covariance :], units, own[COUNT], share, scratch)
         learn_joint(config, int(own[COUNT]), far, origins, stored, scratch, recent, inverse)
 
 
@@ -155,7 +157,8 @@ def forecast_far(
     inverse = 1.0 / sigma if sigma > 0.0 else 0.0
     season = Season(z, t, v, at, clock, phases)
     _remember(config, own, origins, scratch, season, recent[0], missing, sigma, step_one)
-    _forecast(config, own, far, origins, scratch, season, recent, sigma, inverse, forecast, median)
+    said = series.bytes[row, i, config.said :]
+    _forecast(config, own, far, origins, said, scratch, season, recent, sigma, inverse, forecast, median)
 
 
 @kernel
@@ -181,9 +184,8 @@ def _remember(
         rate *= MEAN_RATIO
         origin[MEAN + j] = clip(z[MEANS_AT + j] - x, MOST)
     for s in range(MOST_SEASONS):
-        now = at.now + s * NOW_SIZE
-        filled = season.z[now + FILLED]
-        mean = base - x + season.z[now + SUM] / filled if filled > 0 else z[MEANS_AT] - x
+        mean = season_storage.mean_of(season.z, season.t, at, s) + base - x
+        mean = z[MEANS_AT] - x if math.isnan(mean) else mean
         origin[PERIOD_MEAN + s] = clip(mean, MOST)
     origin[LEVEL] = 0.0
     if one[KIND] != NONE:
@@ -198,8 +200,8 @@ def _remember(
 
 @kernel
 def _forecast(
-    config: AheadConfig, z: Float64, f: Float32, origins: Halves, scratch: MultistepScratch, season: Season,
-    recent: Float64, sigma: float, inverse: float, forecast: Float64, median: Float64,
+    config: AheadConfig, z: Float64, f: Float32, origins: Halves, said: UInt8, scratch: MultistepScratch,
+    season: Season, recent: Float64, sigma: float, inverse: float, forecast: Float64, median: Float64,
 ) -> None:  # fmt: skip
     """Mix the experts of every step, and let each group of steps keep one of them until its value comes."""
     out_of_line()
@@ -209,7 +211,7 @@ def _forecast(
         for k in range(2, H + 1):
             forecast[k - 1] = median[k - 1] = x
         return
-    _weigh(config, f, n, scratch)
+    _weigh(config, f, origins[config.variances :], n, scratch)
     table_one, table_two = scratch.here, scratch.next
     has_here = (
         look(season, 0, phases[0, 0], 0, 1, recent, table_one[0]),
@@ -224,7 +226,7 @@ def _forecast(
     window = max(H, WINDOW) if n > max(H, WINDOW) else WINDOW
     drift = (x - recent[window]) / window * inverse if n > window else 0.0
     usual = _median(recent, min(n, WINDOW), scratch.sorted) - x
-    ago = season.z[at.now + AGO] + base + x
+    ago = season_storage.value_ago(season.z, season.t, at, 0) + base + x
     held = float(origin[STEP_ONE]) * inverse
     least = clip((season.z[at.scale + LOW] - x) * inverse, FARTHEST)
     most = clip((season.z[at.scale + HIGH] - x) * inverse, FARTHEST)
@@ -261,7 +263,7 @@ def _forecast(
                     experts[e] = (seen[0] + base) * inverse
                     experts[e + 1] = (seen[level] + base) * inverse
                     if has_here[s]:
-                        experts[e + 2] = (seen[0] - season.z[at.now + s * NOW_SIZE + AGO]) * inverse
+                        experts[e + 2] = (seen[0] - season_storage.value_ago(season.z, season.t, at, s)) * inverse
                         experts[e + 3] = (seen[level] - table_one[s, level]) * inverse
                     if has_next[s]:
                         experts[e + 4] = held + (seen[level] - table_two[s, level]) * inverse
@@ -285,16 +287,10 @@ def _forecast(
             middle = middle / roused if roused > 0.0 else 0.0
             forecast[k - 1], median[k - 1] = x + mean * sigma, x + scratch.shares[g] * middle * sigma
             if k == chosen:
+                waiting = origins[config.waiting :]
                 for place in range(scratch.slots[g], scratch.slots[g + 1]):
-                    slot = config.slots + place * step_groups.SLOT
-                    if f[slot + step_groups.LEFT] == 0.0:
-                        f[slot + step_groups.LEFT] = f[slot + step_groups.STEP] = k
-                        f[slot + step_groups.MIXED], f[slot + step_groups.MIXED + 1] = mean, middle
-                        for j in range(EXPERTS):
-                            away = clip(experts[j] - float(f[slot + step_groups.MIXED]), FARTHEST)
-                            origins[config.waiting + place * EXPERTS + j] = half(
-                                away if math.isfinite(experts[j]) else math.nan
-                            )
+                    if waiting[place * step_groups.WAITING + step_groups.LEFT] == 0:
+                        step_groups.wait(f[config.slots :], waiting, said, place, k, mean, middle, experts)
                         break
 
 
@@ -311,7 +307,7 @@ def _median(recent: Float64, count: int, room: Float64) -> float:
 
 
 @kernel
-def _weigh(config: AheadConfig, f: Float32, n: int, scratch: MultistepScratch) -> None:
+def _weigh(config: AheadConfig, f: Float32, variances: Halves, n: int, scratch: MultistepScratch) -> None:
     """Weights of every group's two mixtures after n events.
 
     Forecasts of k steps overlap, so n events hold n / k that tell something new. With few of these a group keeps to the
@@ -320,7 +316,8 @@ def _weigh(config: AheadConfig, f: Float32, n: int, scratch: MultistepScratch) -
     size, group = step_groups.size_of(EXPERTS), step_groups.group_size_of(EXPERTS)
     for a in range(2 * config.groups):
         at = config.mixtures + a // 2 * group + a % 2 * size
-        if not step_groups.weigh(f[at : at + size], EXPERTS, scratch.prior, scratch.mixing[a]):
+        spread = variances[a * EXPERTS : (a + 1) * EXPERTS]
+        if not step_groups.weigh(f[at : at + size], spread, EXPERTS, scratch.prior, scratch.mixing[a]):
             for j in range(EXPERTS):
                 scratch.mixing[a, j] = scratch.mixing[a - 2, j] if a >= 2 else (1.0 if j == 0 else 0.0)
         elif a >= 2:

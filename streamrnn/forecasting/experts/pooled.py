@@ -28,10 +28,10 @@ from streamrnn.forecasting.experts.readout import (
     learn_stored_readout,
     make_blocks,
 )
-from streamrnn.forecasting.experts.season_storage import place, usual_step
+from streamrnn.forecasting.experts.season_storage import place, surprise_of, usual_step, value_ago
 from streamrnn.forecasting.experts.season_tables import last_at, level_at
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_lags
-from streamrnn.forecasting.layout import AGO, NOW_SIZE, SURPRISE, Layout
+from streamrnn.forecasting.layout import Layout
 from streamrnn.forecasting.scaling import clip
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
@@ -44,6 +44,7 @@ Int64 = NDArray[np.int64]
 
 LAGS: Final = 8
 PER_SEASON: Final = 6
+UNIT: Final = 2.0**-12  # of what is kept of phi, in 16 bits
 FEATURES: Final = 1 + LAGS + MOST_SEASONS * PER_SEASON + 1
 LEVEL_CLIP = 8.0
 AVERAGE_RATE = 0.1
@@ -66,15 +67,15 @@ def own_blocks(full: bool) -> Blocks:
 
 @kernel
 def learn_pooled(
-    config: PooledConfig, shared: Float64, f: Float32, at: Layout, step: float, phi: Float64, gain: Float64,
-    gains: Float32, stored: Stored,
+    config: PooledConfig, shared: Float64, f: Float32, t: Int16, at: Layout, step: float, own: Float32, phi: Float64,
+    gain: Float64, gains: Float32, stored: Stored,
 ) -> None:  # fmt: skip
     """Learn from the step that came (sigmas): `shared` is the pooled readout, the series' own lies at f[at.own].
 
-    `stored` are its blocks, where they do not follow its head.
+    `stored` are its blocks, where they do not follow its head; `own`, `phi` (FEATURES,) are to work in.
     """
     out_of_line()
-    own = f[at.own_phi : at.own_phi + FEATURES]
+    _load_phi(t, at, own)
     for k in range(FEATURES):
         phi[k] = own[k]
     rest = step - f[at.pooled_step]
@@ -86,58 +87,61 @@ def learn_pooled(
 
 
 @kernel
+def _load_phi(t: Int16, at: Layout, phi: Float32) -> None:
+    """phi (FEATURES,) as it is kept."""
+    for k in range(FEATURES):
+        phi[k] = t[at.own_phi + k] * UNIT
+
+
+@kernel
 def fill_pooled(
-    z: Float64,
-    f: Float32,
-    t: Int16,
-    v: UInt8,
-    at: Layout,
-    clock: Int64,
-    phases: Float64,
-    recent: Float64,
+    z: Float64, f: Float32, t: Int16, v: UInt8, at: Layout, clock: Int64, phases: Float64, recent: Float64,
     inverse: float,
-) -> None:
-    """Write phi of the next event to f[at.own_phi]; phases (MOST_SEASONS, horizon + 1)."""
+) -> None:  # fmt: skip
+    """Write phi (FEATURES,) of the next event to f and keep it; phases (MOST_SEASONS, horizon + 1)."""
     out_of_line()
-    o, x = at.own_phi, recent[0]
-    fill_lags(f, o, recent, LAGS, inverse)
-    o += 1 + LAGS
+    o, x = 1 + LAGS, recent[0]
+    fill_lags(f, 0, recent, LAGS, inverse)
     for s in range(MOST_SEASONS):
         for j in range(PER_SEASON):
             f[o + j] = 0.0
         season = clock[season_at(s)]
         if season[KIND] != NONE:
             here, there = bin_of(phases[s, 0], season[BINS]), bin_of(phases[s, 1], season[BINS])
-            now, base, k = at.now + s * NOW_SIZE, z[at.base] - x, place(at, season, s, there)
+            base, k = z[at.base] - x, place(at, season, s, there)
             if v[k] > 0:
                 before = last_at(z, t, v, at, clock, s, phases[s, 1])
                 level = level_at(z, t, v, at, clock, s, phases[s, 1], 0)
                 f[o] = clip((before + base) * inverse, LEVEL_CLIP)
-                if not math.isnan(z[now + AGO]):
-                    f[o + 1] = clip((before - z[now + AGO]) * inverse, LAG_CLIP)
+                ago = value_ago(z, t, at, s)
+                if not math.isnan(ago):
+                    f[o + 1] = clip((before - ago) * inverse, LAG_CLIP)
                 f[o + 2] = clip(usual_step(t, at, season, s, there), LAG_CLIP)
-                f[o + 3] = clip(z[now + SURPRISE], LAG_CLIP)
+                f[o + 3] = clip(surprise_of(t, at, s), LAG_CLIP)
                 f[o + 4] = clip((level + base) * inverse, LEVEL_CLIP)
                 if v[place(at, season, s, here)] > 0:
                     f[o + 5] = clip((level - level_at(z, t, v, at, clock, s, phases[s, 0], 0)) * inverse, LEVEL_CLIP)
         o += PER_SEASON
     f[o] = clip((z[at.average] - x) * inverse, LEVEL_CLIP)
+    for k in range(FEATURES):
+        t[at.own_phi + k] = np.int16(min(math.floor(f[k] / UNIT + 0.5), 32_767.0))
+    _load_phi(t, at, f)
 
 
 @kernel
-def pooled_step(shared: Float64, f: Float32, at: Layout) -> float:
-    """The step that the pooled regression expects; kept for the series' own to learn the rest."""
-    phi, step = at.own_phi, 0.0
+def pooled_step(shared: Float64, f: Float32, at: Layout, phi: Float32) -> float:
+    """The step that the pooled regression expects of phi; kept for the series' own to learn the rest."""
+    step = 0.0
     for k in range(FEATURES):
-        step += shared[1 + k] * f[phi + k]
+        step += shared[1 + k] * phi[k]
     f[at.pooled_step] = clip(step, LEVEL_CLIP)
     return float(f[at.pooled_step])
 
 
 @kernel
-def own_step(config: PooledConfig, f: Float32, at: Layout) -> float:
+def own_step(config: PooledConfig, f: Float32, at: Layout, phi: Float32) -> float:
     """What the series' own adds to it."""
-    return forecast_step(f, at.own, config.own_blocks, 0, f[at.own_phi : at.own_phi + FEATURES])
+    return forecast_step(f, at.own, config.own_blocks, 0, phi)
 
 
 @kernel

@@ -1,6 +1,6 @@
 """How the numbers of the seasons' tables are kept in 16 bits: where a bin lies, in which unit, and how it is rounded.
 
-Q less 1 is in half precision (bfloat16); the others are whole numbers. Steps have a fixed unit. Values and levels are
+Q less 1 is in half precision (bfloat16); the others are whole numbers. Steps have fixed units. Values and levels are
 less a base and in a unit that follow what the table holds, so that it has room for twice the range and no more than it
 needs. What lies further from the range the series was seen in than its width is kept as if it lay there. Levels and Q
 are rounded up or down in turn, so that slow ones do not stick.
@@ -23,11 +23,13 @@ from streamrnn.forecasting.layout import (
     CLOSED,
     CLOSED_MEAN,
     COUNT,
+    FILLED,
     LEVEL,
     NOW_SIZE,
     SLOW_LEVELS,
     STEP,
     SUM,
+    SURPRISE,
     TOTAL,
     Layout,
 )
@@ -43,7 +45,9 @@ Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0  # sigmas
 WHOLE: Final = 32_767  # of a stored number
+UNKNOWN: Final = -32_768  # stored where there is no number
 STEP_UNIT: Final = STEP_CLIP / WHOLE
+SURPRISE_UNIT: Final = 2.0 * STEP_UNIT
 FARTHEST = 1e300
 ROOM = 16.0  # sigmas around the middle that a table has room for at least
 SPARE = 8.0  # times the room that it needs: then the unit is made smaller
@@ -73,6 +77,39 @@ def value_of(z: Float64, t: Int16, at: Layout, k: int) -> float:
 def usual_step(t: Int16, at: Layout, season: Int64, s: int, b: int) -> float:
     """S of bin `b`, sigmas."""
     return float(t[STEP * at.bins + place(at, season, s, b)]) * STEP_UNIT
+
+
+@kernel
+def value_ago(z: Float64, t: Int16, at: Layout, s: int) -> float:
+    """What was last seen at the newest event's phase before that event, less the base; NaN: nothing."""
+    ago = at.now + s * NOW_SIZE + AGO
+    return math.nan if t[ago] == UNKNOWN else value_of(z, t, at, ago)
+
+
+@kernel
+def surprise_of(t: Int16, at: Layout, s: int) -> float:
+    """The newest step less what was usual, sigmas."""
+    return float(t[at.now + s * NOW_SIZE + SURPRISE]) * SURPRISE_UNIT
+
+
+@kernel
+def mean_of(z: Float64, t: Int16, at: Layout, s: int) -> float:
+    """Mean of a season's last values, less the base; NaN: there are none."""
+    now = at.now + s * NOW_SIZE
+    filled = float(t[now + FILLED])
+    return long_of(t, now + SUM) * z[at.unit] / filled if filled > 0.0 else math.nan
+
+
+@kernel
+def long_of(t: Int16, k: int) -> int:
+    """The whole number of 32 bits at t[k]."""
+    return int(np.int64(t[k + 1]) * 65_536 + np.int64(np.uint16(t[k])))
+
+
+@kernel
+def put_long(t: Int16, k: int, x: int) -> None:
+    """Keep a whole number of 32 bits at t[k]."""
+    t[k], t[k + 1] = np.int16(np.uint16(x & 0xFFFF)), np.int16(x >> 16)
 
 
 @kernel
@@ -148,10 +185,11 @@ def _extremes(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, y: float
                 if v[k] > 0:
                     for j in (k, LEVEL * at.bins + k):
                         lowest, highest = min(lowest, t[j] * unit), max(highest, t[j] * unit)
-            if z[now + CLOSED] > 0:
-                lowest, highest = min(lowest, z[now + CLOSED_MEAN]), max(highest, z[now + CLOSED_MEAN])
-            if z[now + COUNT] > 0:
-                mean = z[now + TOTAL] / z[now + COUNT]
+            if t[now + CLOSED] > 0:
+                mean = value_of(z, t, at, now + CLOSED_MEAN)
+                lowest, highest = min(lowest, mean), max(highest, mean)
+            if t[now + COUNT] > 0:
+                mean = long_of(t, now + TOTAL) * unit / float(t[now + COUNT])
                 lowest, highest = min(lowest, mean), max(highest, mean)
             if s == 0:
                 factor = slow_factor(at, season[BINS])
@@ -169,20 +207,24 @@ def _shift(
 ) -> None:  # fmt: skip
     """The base moves by `by`, and the unit becomes the one wanted."""
     out_of_line()
-    now, unit, last = at.now + s * NOW_SIZE, z[at.unit], 0.0
+    now, unit, total = at.now + s * NOW_SIZE, z[at.unit], 0
     for b in range(season[BINS]):
         k = place(at, season, s, b)
         if v[k] > 0:
             for j in (k, LEVEL * at.bins + k):
                 t[j] = stored(t[j] * unit - by, wanted)
-            last += t[k] * wanted
+            total += int(t[k])
     if s == 0:
         factor = slow_factor(at, season[BINS])
         for b in range(0, season[BINS], factor):
             for j in range(SLOW_LEVELS):
                 slow = at.slow + j * at.slow_bins + b // factor
                 t[slow] = stored(t[slow] * unit - by, wanted)
-    z[now + SUM] = last
-    z[now + AGO] -= by
-    z[now + CLOSED_MEAN] -= by
-    z[now + TOTAL] -= by * z[now + COUNT]
+    put_long(t, now + SUM, total)
+    if t[now + AGO] != UNKNOWN:
+        t[now + AGO] = stored(t[now + AGO] * unit - by, wanted)
+    t[now + CLOSED_MEAN] = stored(t[now + CLOSED_MEAN] * unit - by, wanted)
+    count = float(t[now + COUNT])
+    if count > 0.0:
+        mean = (long_of(t, now + TOTAL) * unit / count - by) / wanted
+        put_long(t, now + TOTAL, math.floor(count * clip(mean, WHOLE) + 0.5))

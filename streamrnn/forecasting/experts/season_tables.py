@@ -40,13 +40,18 @@ from streamrnn.forecasting.calendar import (
 from streamrnn.forecasting.experts.season_storage import (
     STEP_CLIP,
     STEP_UNIT,
+    SURPRISE_UNIT,
+    UNKNOWN,
+    long_of,
     place,
+    put_long,
     quotient_of,
     rounding,
     slow_factor,
     stored,
     stored_level,
     usual_step,
+    value_ago,
     value_of,
     within,
 )
@@ -87,6 +92,7 @@ PERIOD_UNKNOWN = 24.0
 CLIP = 20.0  # sigmas one value moves a level at most
 MOST = 1e37
 MOST_VISITS: Final = 255
+MOST_COUNT: Final = 32_767
 MOST_QUOTIENT = 100.0
 
 
@@ -104,14 +110,14 @@ def forget(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int) -> 
     """Start season `s` again, because its period changed; v (bins,) counts visits."""
     season = clock[season_at(s)]
     for j in range(NOW_SIZE):
-        z[at.now + s * NOW_SIZE + j] = 0.0
+        t[at.now + s * NOW_SIZE + j] = 0
     for b in range(season[BINS]):
         k = place(at, season, s, b)
         v[k] = 0
         for j in range(TABLE_ROWS):
             t[j * at.bins + k] = 0
     if s == 0:
-        for j in range(at.slow, at.covariances):
+        for j in range(at.slow, at.now):
             t[j] = 0
 
 
@@ -132,27 +138,31 @@ def observe(
     b = bin_of(phase, season[BINS])
     k = place(at, season, s, b)
     visits = float(v[k])
-    z[now + AGO] = last_at(z, t, v, at, clock, s, phase) if visits > 0 else math.nan
+    unit = z[at.unit]
+    t[now + AGO] = stored(last_at(z, t, v, at, clock, s, phase), unit) if visits > 0 else UNKNOWN
     if math.isnan(step):
-        z[now + SURPRISE] = 0.0
+        t[now + SURPRISE] = 0
         return
     y = within(z, at, x) - z[at.base]
     several = many_a_visit(clock, season)
-    if several and z[now + VISIT] != b + 1:
-        if z[now + CLOSED] > 0:
-            _write(z, t, v, at, season, s, int(z[now + CLOSED]) - 1, z[now + CLOSED_MEAN], sigma)
-        z[now + CLOSED] = z[now + VISIT]
-        z[now + CLOSED_MEAN] = z[now + TOTAL] / max(z[now + COUNT], 1.0)
-        z[now + VISIT] = b + 1
-        z[now + TOTAL] = z[now + COUNT] = 0.0
+    if several and t[now + VISIT] != b + 1:
+        if t[now + CLOSED] > 0:
+            closed = value_of(z, t, at, now + CLOSED_MEAN)
+            _write(z, t, v, at, season, s, int(t[now + CLOSED]) - 1, closed, sigma)
+        t[now + CLOSED] = t[now + VISIT]
+        t[now + CLOSED_MEAN] = stored(long_of(t, now + TOTAL) / max(float(t[now + COUNT]), 1.0), 1.0)
+        t[now + VISIT] = b + 1
+        put_long(t, now + TOTAL, 0)
+        t[now + COUNT] = 0
     usual = usual_step(t, at, season, s, b)
-    z[now + SURPRISE] = step - usual
-    known = z[now + COUNT] if several and visits == 0 else visits
+    t[now + SURPRISE] = stored(step - usual, SURPRISE_UNIT)
+    known = float(t[now + COUNT]) if several and visits == 0 else visits
     usual += max(STEP_RATE, 1.0 / (known + 1.0)) * (clip(step, STEP_CLIP) - usual)
     t[STEP * at.bins + k] = stored(usual, STEP_UNIT)
     if several:
-        z[now + TOTAL] += y
-        z[now + COUNT] += 1.0
+        if t[now + COUNT] < MOST_COUNT:
+            put_long(t, now + TOTAL, long_of(t, now + TOTAL) + stored(y, unit))
+            t[now + COUNT] += 1
     else:
         _write(z, t, v, at, season, s, b, y, sigma)
 
@@ -165,15 +175,15 @@ def _write(
     k, now, unit = place(at, season, s, b), at.now + s * NOW_SIZE, z[at.unit]
     visits, level = float(v[k]), LEVEL * at.bins + k
     limit = CLIP * sigma if sigma > 0.0 else math.inf
-    before, below = value_of(z, t, at, k), value_of(z, t, at, level)
+    before, below = int(t[k]), value_of(z, t, at, level)
     t[k] = stored(y, unit)
     y = value_of(z, t, at, k)
     if visits > 0:
         t[level] = stored_level(z, below + max(RATE, 1.0 / (visits + 1.0)) * clip(y - below, limit), at)
     else:
         t[level] = t[k]
-        z[now + FILLED] += 1.0
-    z[now + SUM] += y - before
+        t[now + FILLED] += 1
+    put_long(t, now + SUM, long_of(t, now + SUM) + int(t[k]) - before)
     if s == 0:
         factor = slow_factor(at, season[BINS])
         rate = RATE
@@ -316,7 +326,7 @@ def step_a_period_ago(
     season = clock[season_at(s)]
     if season[KIND] == NONE or v[place(at, season, s, bin_of(phase, season[BINS]))] == 0:
         return math.nan
-    return float((last_at(z, t, v, at, clock, s, phase) - z[at.now + s * NOW_SIZE + AGO]) * inverse)
+    return float((last_at(z, t, v, at, clock, s, phase) - value_ago(z, t, at, s)) * inverse)
 
 
 @kernel
