@@ -42,7 +42,8 @@ class ForecasterConfig(NamedTuple):
     warmup: float
     memory: float
     full_covariance: bool  # of the readouts; else blocks:
-    parts: tuple[int, int, int]  # units of a block of the hidden state; lags and inputs of the block where both meet
+    # Of a block: units of the hidden state, lags and inputs where both meet, products of a factor with the phase.
+    parts: tuple[int, int, int, int]
     first_covariance: float  # on the diagonal of every block; 0: nothing is ever learned
     step_experts: int  # experts of step 1
     experts: int  # of any step, at most
@@ -70,7 +71,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 4,
         "covariance_boost": 0.15,
         "full_covariance": False,
-        "parts": (8, 16, 8),
+        "parts": (8, 16, 8, 4),
         "first_covariance": 0.015,
         "forgetting": 0.9994,
     },
@@ -85,7 +86,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 4,
         "covariance_boost": 1.0,
         "full_covariance": False,
-        "parts": (8, 16, 8),
+        "parts": (8, 16, 8, 8),
         "first_covariance": 0.01,
         "forgetting": 0.9994,
     },
@@ -100,7 +101,7 @@ _PRESETS: Final[dict[str, dict[str, Any]]] = {
         "harmonics": 8,
         "covariance_boost": 0.03,
         "full_covariance": True,
-        "parts": (8, 16, 8),
+        "parts": (8, 16, 8, 8),
         "first_covariance": 0.05,
         "forgetting": 0.9999,
     },
@@ -224,10 +225,10 @@ def _blocks(config: ForecasterConfig, hidden: int, lags: int, inputs: int, perio
     heads = [(0, linear), (hidden, everything)] if joint else [(0, everything)]
     if config.full_covariance:
         return make_blocks((everything, first))
-    units, near, first_inputs = config.parts
+    units, near, first_inputs, together = config.parts
     near = min(near + 1, lags)
     sizes = [*_split(hidden, units), *_split(lags - near, 16), near + first_inputs, inputs - first_inputs]
-    return make_blocks(*[(size, first) for size in [*sizes, *[products] * FACTORS]], heads=heads)
+    return make_blocks(*[(size, first) for size in [*sizes, *_split(products, together) * FACTORS]], heads=heads)
 
 
 def with_layout(config: ForecasterConfig) -> ForecasterConfig:

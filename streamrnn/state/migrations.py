@@ -224,6 +224,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
         "covariances of the far steps take 16 bits a number, too, and these have more slow levels",
     ),
     Refused("forecaster", 11, "0.1.0", "mixtures, seasons and forecasts that wait take 8 or 16 bits a number"),
+    Refused("forecaster", 12, "0.1.0", "the covariance of `lite` has smaller blocks"),
     Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
     Migration("anomaly", 8, _without_farthest, _with_farthest),
 )
