@@ -360,8 +360,8 @@ class PartitionModel(ABC, Generic[Answers]):
         if manifest.series != len(self.series):
             raise SnapshotCorrupt(
                 f"the snapshot says {manifest.series} series, but {len(self.series)} are stored: records of it are "
-                "gone (a changelog that was not always cleanup.policy=compact, a folder that lost files); `streamrnn reset` "
-                "to learn afresh"
+                "gone (a changelog that was not always cleanup.policy=compact, a folder that lost files); "
+                "`streamrnn reset` to learn afresh"
             )
         if self._clock is not None:
             self._clock.witnesses = [(digest, time) for digest, time in manifest.witnesses]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from streamrnn.errors import BrokerUnavailable, CommitFailed, StateError
@@ -59,6 +60,27 @@ def test_a_broker_of_three_is_killed_under_load_and_nothing_is_lost_or_doubled(c
                     continue
         assert commits > 40
         assert made.outputs() == {number: [b"%d:%d" % (i, i) for i in range(count)] for number in range(3)}
+
+
+def test_partitions_that_move_to_other_brokers_are_followed(cluster: Cluster) -> None:
+    """Also by what reads beside the group, which was told long ago who leads them."""
+    with Client(cluster.bootstrap) as client:
+        made = Pipeline(client, 1, broker_timeout=30.0)
+        topic = made.config.input_topic
+        with made.connector() as connector:
+            [partition] = take_over(connector)
+            assert connector.bounds(partition) == (0, 0)
+            connector.lag(partition)
+            for node in (1, 2, 3):
+                client.admin.alter_partition_reassignments({TopicPartition(*partition): [node]})
+                deadline = time.monotonic() + 60
+                while leader(client, topic) != node:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+                made.feed(0, [(b"k", b"%d" % node)])
+                assert connector.bounds(partition) == (0, node)
+                connector.commit(echo(take(connector, 1)))
+        assert made.outputs()[0] == [b"0:1", b"1:2", b"2:3"]
 
 
 @pytest.mark.slow

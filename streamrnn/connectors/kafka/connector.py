@@ -33,6 +33,7 @@ from streamrnn.connectors.kafka.hanging_transactions import (
 )
 from streamrnn.connectors.kafka.internals import (
     CooperativeStickyAssignor,
+    follow_leaders,
     has_assignment,
     place,
     read_whole_batches,
@@ -135,6 +136,7 @@ class KafkaConnector(Connector):
             with translated(config, "connecting the consumer"):
                 self._consumer = self._new_consumer()
                 read_whole_batches(self._consumer)
+                follow_leaders(self._consumer)
                 self._rebalances.consumer = self._offsets.consumer = self._consumer
                 pattern = None if config.input_pattern is None else f"(?:{config.input_pattern})$"
                 self._consumer.subscribe(config.inputs, pattern=pattern, listener=self._rebalances)

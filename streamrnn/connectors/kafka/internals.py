@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher, IsolationLevel, OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.base import MemberState
-from kafka.errors import CorruptRecordError, KafkaConnectionError, KafkaTimeoutError
+from kafka.errors import CorruptRecordError, KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.partitioner.default import murmur2
@@ -34,6 +34,7 @@ __all__ = ["AbstractTokenProvider", "CooperativeStickyAssignor", "KafkaNetClient
 MAGIC = 2  # the record format of every broker since 0.11
 FEW, MANY = 4, 100_000  # records of a batch that are read one by one: what one call costs, what memory may
 UNREADY_PAUSE = 0.05  # seconds between attempts to reach a broker that is gone
+METADATA_WAIT = 2000  # milliseconds for one answer about who leads a partition
 
 
 # -- a connection without consumer or producer -------------------------------------------------------------------------
@@ -233,6 +234,25 @@ class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]
 def read_whole_batches(consumer: Any) -> None:
     """Let a consumer that has read nothing yet take batches apart as `_Records` does."""
     consumer._fetcher.PartitionRecords = _Records
+
+
+def follow_leaders(consumer: Any) -> None:
+    """Let the search for a partition's offsets find its new leader where the last one says that it leads no more.
+
+    The client asks that broker again and again, without a pause, until its time is over.
+    """
+    fetcher = consumer._fetcher
+    manager, plain = fetcher._manager, fetcher._send_list_offsets_requests
+
+    async def ask(timestamps: dict[TopicPartition, Any]) -> tuple[dict[TopicPartition, Any], set[TopicPartition]]:
+        found, left = await plain(timestamps)
+        if left:
+            with suppress(KafkaError):
+                await manager.wait_for(manager.cluster.request_update(), METADATA_WAIT)
+            await manager._net.sleep(UNREADY_PAUSE)
+        return found, left
+
+    fetcher._send_list_offsets_requests = ask
 
 
 def _unpacked(tp: TopicPartition, batch: Any) -> list[Fetched] | None:

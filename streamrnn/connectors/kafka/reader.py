@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streamrnn.config.kafka import KafkaConfig
 from streamrnn.connectors.kafka.clients import client_options, made, milliseconds, translated
 from streamrnn.connectors.kafka.codecs import unpacking
-from streamrnn.connectors.kafka.internals import read_whole_batches
+from streamrnn.connectors.kafka.internals import follow_leaders, read_whole_batches
 from streamrnn.errors import BrokerUnavailable
 from streamrnn.records.log import Record
 
@@ -52,6 +52,7 @@ class Reader:
                 metrics_enabled=False,
             )
             read_whole_batches(consumer)
+            follow_leaders(consumer)
             return consumer
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
