@@ -91,7 +91,7 @@ def test_partitions_that_move_to_other_brokers_are_followed(cluster: Cluster) ->
 )
 def test_an_output_that_lacks_its_brokers_is_named(cluster: Cluster, replicas: int, said: str) -> None:
     with Client(cluster.bootstrap) as client:
-        made = Pipeline(client, broker_timeout=10.0)
+        made = Pipeline(client, broker_timeout=30.0)  # until the cluster has noticed that a broker is gone
         output = made.config.output_topic
         client.admin.create_topics({output: {"num_partitions": 1, "replication_factor": replicas}})
         made.feed(0, [(b"k", b"0")])

@@ -120,3 +120,31 @@ def test_a_broker_that_allows_no_such_transaction_is_named(tmp_path: Path) -> No
                 made.connector().open()
     finally:
         short.kill()
+
+
+def test_a_broker_that_limits_groups_is_named(tmp_path: Path) -> None:
+    limits = {"group.max.session.timeout.ms": "10000", "group.max.size": "1"}
+    with Broker(tmp_path / "broker", settings=limits) as strict, Client(strict.bootstrap) as client:
+        made = Pipeline(client, 2, session_timeout=6.0)
+        with (
+            made.connector(session_timeout=45.0) as connector,
+            pytest.raises(
+                ConnectorError, match=r"no kafka\.session_timeout of 45 s: .*group\.max\.session\.timeout\.ms"
+            ),
+        ):
+            poll_until(connector, lambda _: False)
+        with made.connector() as first, made.connector() as second:
+            take_over(first, 2)
+            with pytest.raises(ConnectorError, match=r"group .* is full: .*group\.max\.size"):
+                poll_until(second, lambda _: False)
+
+
+def test_a_broker_that_takes_no_mark_beside_an_offset_is_named(tmp_path: Path) -> None:
+    narrow = Broker(tmp_path / "broker", settings={"offset.metadata.max.bytes": "10"})
+    with narrow, Client(narrow.bootstrap) as client:
+        made = Pipeline(client)
+        with (
+            made.connector() as connector,
+            pytest.raises(ConnectorError, match=r"raise its offset\.metadata\.max\.bytes"),
+        ):
+            take_over(connector)

@@ -234,6 +234,21 @@ def translation(config: KafkaConfig, doing: str, error: Exception) -> StreamRNNE
             "broker whose disk was restored, or a topic that was made anew), and what was learned from them would mix "
             "with what is there now; run `streamrnn reset` to choose where to start again"
         )
+    if isinstance(error, errors.InvalidSessionTimeoutError):
+        return ConnectorError(
+            f"the broker at {servers} takes no kafka.session_timeout of {config.session_timeout:g} s: set one between "
+            "its group.min.session.timeout.ms and group.max.session.timeout.ms"
+        )
+    if isinstance(error, errors.GroupMaxSizeReachedError):
+        return ConnectorError(
+            "the consumer group that is named by application_id is full: run fewer workers, or raise the broker's "
+            "group.max.size"
+        )
+    if "OffsetMetadataTooLargeError" in what:
+        return ConnectorError(
+            f"the broker at {servers} takes no mark of ours beside a committed offset: raise its "
+            "offset.metadata.max.bytes (4096 by default)"
+        )
     if "InvalidTransactionTimeoutError" in what:  # of no class of its own, either
         return ConnectorError(
             f"the broker at {servers} allows no transaction of {config.broker_timeout:g} s (kafka.broker_timeout): set "

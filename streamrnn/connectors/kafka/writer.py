@@ -175,7 +175,7 @@ class Writer:
                 f"Kafka at {self._config.bootstrap_servers} did not finish a commit within "
                 f"{self._config.broker_timeout:g} s (kafka.broker_timeout), its outcome is unknown: {what}"
             )
-        if isinstance(cause, FencedInstanceIdError):
+        if isinstance(cause, FencedInstanceIdError) or "OffsetMetadataTooLargeError" in what:  # final
             known = translation(self._config, "committing", cause)
             assert isinstance(known, ConnectorError)
             return known
