@@ -58,6 +58,7 @@ log = logging.getLogger(__name__)
 SLICE = 0.2  # seconds of one wait inside `poll`: how late a change of ownership may be noticed
 METADATA_AGE = 30.0  # seconds: within twice that partitions and topics that were added are seen and taken over
 CLOSE = 5.0  # seconds for leaving a `with` block
+FETCH = 4 << 20  # bytes of one answer: over a slow line, too, it has to arrive within `kafka.broker_timeout`
 
 
 class KafkaConnector(Connector):
@@ -173,7 +174,7 @@ class KafkaConnector(Connector):
             # positions are always set by `start`; a reset on the client's own account would skip records in silence
             auto_offset_reset="none",
             allow_auto_create_topics=False,
-            fetch_max_bytes=16 << 20,
+            fetch_max_bytes=FETCH,
             client_rack=config.client_rack or "",
             metrics_enabled=False,
         )
