@@ -120,6 +120,39 @@ def _sensor(random: np.random.Generator, days: Float64) -> Float64:
     return 60 + 6 * np.sin(2 * np.pi * days) + 3 * _walk(random, len(days), 0.97) + 0.2 * random.normal(size=len(days))
 
 
+def _percent(random: np.random.Generator, days: Float64) -> Float64:
+    return np.clip(55 + 50 * _day(days) + 8 * _walk(random, len(days), 0.9), 0, 100)
+
+
+def _latency(random: np.random.Generator, days: Float64) -> Float64:
+    waits = random.pareto(2.5, len(days)) * (1 + _day(days))
+    return 80 * np.exp(0.25 * _walk(random, len(days), 0.8)) * (1 + 0.3 * waits)
+
+
+def _queue(random: np.random.Generator, days: Float64) -> Float64:
+    values, left = np.zeros(len(days)), 0.0
+    for i, rate in enumerate(3 + 6 * _day(days)):
+        arrive = random.poisson(rate) + (random.poisson(30) if random.random() < 0.02 else 0)
+        left = max(left + arrive - random.poisson(10), 0.0)
+        values[i] = left
+    return values
+
+
+def _errors(random: np.random.Generator, days: Float64) -> Float64:
+    requests = random.poisson(20 + 400 * _day(days))
+    chance = 0.01 * np.exp(0.7 * _walk(random, len(days), 0.95))
+    return 100 * random.binomial(requests, np.minimum(chance, 1.0)) / np.maximum(requests, 1)
+
+
+def _weekdays(random: np.random.Generator, days: Float64) -> Float64:
+    values = 10 + 1.5 * _walk(random, len(days), 0.8)
+    at = np.round(days * 96).astype(int)
+    works = at // 96 % 7 < 5
+    values[works & (at % 96 // 6 == 1)] += 40  # an hour and a half of every weekday
+    values[(at // 96 % 7 == 6) & (at % 96 // 16 == 1)] += 70  # four hours on Sunday
+    return np.maximum(values, 0)
+
+
 ORDINARY: Final = {
     "counts": Ordinary(300, 5000, _counts),
     "business": Ordinary(3600, 3000, _business),
@@ -132,6 +165,11 @@ ORDINARY: Final = {
     "growing": Ordinary(600, 5000, _growing),
     "deploys": Ordinary(300, 6000, _deploys),
     "sensor": Ordinary(60, 5000, _sensor),
+    "percent": Ordinary(300, 5000, _percent),
+    "latency": Ordinary(60, 5000, _latency),
+    "queue": Ordinary(300, 5000, _queue),
+    "errors": Ordinary(300, 5000, _errors),
+    "weekdays": Ordinary(900, 5000, _weekdays),
 }
 
 

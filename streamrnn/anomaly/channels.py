@@ -17,7 +17,8 @@ Together they are one strangeness,
 
     D = max(sqrt(sum over k of min(w_k d_k, 30)^2),  w_run max(frozen, missing, gap))
 
-in which what several channels see counts for more, and one that is certain is enough.
+in which what several channels see counts for more, and one that is certain is enough. Where a day has few values, level
+and week hold them against means of the same values: the larger of the two counts.
 """
 
 from __future__ import annotations
@@ -43,14 +44,20 @@ LARGEST_RUN = 1000.0
 
 
 @kernel
-def combined(decades: Array, seen: float) -> tuple[float, int]:
-    """D of one target's `decades` `(CHANNELS,)` after `seen` values, and its strongest channel (-1: none)."""
+def combined(decades: Array, seen: float, one_mean: bool) -> tuple[float, int]:
+    """D of one target's `decades` `(CHANNELS,)` after `seen` values, and its strongest channel (-1: none).
+
+    `one_mean`: level and week are about the same.
+    """
     squares, longest, strongest, largest = 0.0, 0.0, -1, 0.0
     for k in range(CHANNELS):
         weighted = min(WEIGHTS[k] * decades[k], LARGEST_RUN if k >= FROZEN else LARGEST)
         if k == CHANGE and seen > YOUNG:
             weighted *= (YOUNG / seen) ** 2
-        if k < FROZEN:
+        if one_mean and k == WEEK:
+            level = min(WEIGHTS[LEVEL] * decades[LEVEL], LARGEST)
+            squares += max(weighted * weighted - level * level, 0.0)
+        elif k < FROZEN:
             squares += weighted * weighted
         else:
             longest = max(longest, weighted)

@@ -9,7 +9,7 @@ time that it lasts. What goes beyond an alert that is open (`escalation.py`) ope
 
 While an alert is open, the profiles that a strange target is held against (hour of day, hour of week) do not learn:
 a fault that lasts stays one. What lasts for `new_normal` is plainly no fault: the baselines move to it, and the alert
-is closed.
+is closed; one that has come back meanwhile only closes.
 
 Everything is scored with what was known before the event; every statistic is updated after.
 """
@@ -68,6 +68,7 @@ OUTCOMES = _WORK + 3 * CHANNELS
 DAY_US = 86_400e6
 NO_LIMIT = 2**62
 OVER = 0.75  # share of ordinary values from which an alert is over
+HALF = 0.5  # share of ordinary values from which what is over is no new normal
 LEAST_OPEN = 24  # events before an alert can be the new normal
 
 
@@ -213,8 +214,12 @@ def observe(
             alerts.close(alert)
             alerts.rest(rest, alert, alert[alerts.EVENTS], day)
             if said != feedback.EXPECTED:
+                has_come_back = not is_held and held[ORDINARY] >= HALF  # channels alone remember it
                 for target in range(config.targets):
-                    baselines.new_normal(series, row, target)
+                    if has_come_back:
+                        baselines.forget(series, row, target)
+                    else:
+                        baselines.new_normal(series, row, target)
     replaces, replaced = False, np.nan
     if was_open and number == before and alert[alerts.OPEN] == 1:
         if second >= 0:

@@ -77,9 +77,9 @@ def observe(
         return
     level, jump = abs(float(averages[0])), abs(float(averages[2]) - float(averages[3]))
     spread = sqrt(max(float(averages[1]) - level * level, 0.0))
-    found[LEVEL] = peaks.rarity(lists[LEVEL], seen, level, GROWTH, LEAST)
-    found[SPREAD] = peaks.rarity(lists[SPREAD], seen, spread, GROWTH, LEAST)
-    found[JUMP] = peaks.rarity(lists[JUMP], seen, jump, GROWTH, LEAST)
+    found[LEVEL] = peaks.rarity(lists[LEVEL], level, GROWTH, LEAST)
+    found[SPREAD] = peaks.rarity(lists[SPREAD], spread, GROWTH, LEAST)
+    found[JUMP] = peaks.rarity(lists[JUMP], jump, GROWTH, LEAST)
 
 
 @kernel

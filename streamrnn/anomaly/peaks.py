@@ -1,7 +1,7 @@
 """How rare an episode is among the largest of a series so far.
 
 A list keeps the peaks of the M = 8 largest episodes, ascending. Beyond the smallest of them, u, lie M episodes of the
-n events seen; an exponential tail with the list's mean excess continues it:
+n events that the list has seen; an exponential tail with the list's mean excess continues it:
 
     d = log10(min(n, MEMORY) / M) + (value - u) / mean excess / ln 10
 
@@ -24,7 +24,7 @@ Singles = npt.NDArray[np.float32]
 
 KEPT = 8
 # Entries of a list's state; all zero is new.
-PEAK, BELOW, LENGTH, COUNT = KEPT, KEPT + 1, KEPT + 2, KEPT + 3
+PEAK, BELOW, LENGTH, EVENTS = KEPT, KEPT + 1, KEPT + 2, KEPT + 3  # EVENTS: seen, up to about MEMORY
 COLUMNS = KEPT + 4
 APART = 48.0  # events
 LONGEST = 20.0 * APART
@@ -48,25 +48,24 @@ def _insert(state: Singles, peak: float) -> None:
 def _first(state: Singles, value: float) -> None:
     """While the list fills: the maxima of blocks of `APART` events."""
     state[PEAK] = max(state[PEAK], value)
-    state[BELOW] += 1.0
-    if state[BELOW] >= APART:
-        place = int(state[COUNT])
+    if (state[EVENTS] + 1.0) % APART == 0.0:
+        place = int(state[EVENTS] / APART)
         while place > 0 and state[place - 1] > state[PEAK]:
             state[place] = state[place - 1]
             place -= 1
         state[place] = state[PEAK]
-        state[COUNT] += 1.0
-        state[PEAK], state[BELOW] = 0.0, 0.0
+        state[PEAK] = 0.0
 
 
 @kernel
-def rarity(state: Singles, seen: float, value: float, growth: float, least: float) -> float:
-    """Decades of `value` >= 0 after `seen` events, by the list in `state` `(COLUMNS,)`; then learn from it.
+def rarity(state: Singles, value: float, growth: float, least: float) -> float:
+    """Decades of `value` >= 0 by the list in `state` `(COLUMNS,)`; then learn from it.
 
     `least` bounds the mean excess from below, beside its share of u.
     """
-    if state[COUNT] < KEPT:
+    if state[EVENTS] < KEPT * APART:
         _first(state, value)
+        state[EVENTS] += 1.0
         return 0.0
     decades, smallest = 0.0, float(state[0])
     if value > smallest:
@@ -74,7 +73,7 @@ def rarity(state: Singles, seen: float, value: float, growth: float, least: floa
         for i in range(1, KEPT):
             excess += state[i] - smallest
         excess = max(excess / (KEPT - 1), LEAST_EXCESS * smallest, least)
-        decades = log10(max(min(seen, MEMORY) / KEPT, 1.0)) + (value - smallest) / excess * LOG10_E
+        decades = log10(min(state[EVENTS], MEMORY) / KEPT) + (value - smallest) / excess * LOG10_E
     if value > smallest:
         state[PEAK] = max(state[PEAK], value)
         state[BELOW] = 0.0
@@ -85,7 +84,10 @@ def rarity(state: Singles, seen: float, value: float, growth: float, least: floa
         largest = float(state[KEPT - 1])
         _insert(state, min(float(state[PEAK]), growth * largest) if largest > 0.0 else float(state[PEAK]))
         state[PEAK], state[LENGTH] = 0.0, 0.0
-    if seen % FADE_EVERY == 0.0:
+    state[EVENTS] += 1.0
+    if state[EVENTS] % FADE_EVERY == 0.0:
         for i in range(KEPT):
             state[i] *= FADE
+        if state[EVENTS] > MEMORY:
+            state[EVENTS] -= FADE_EVERY
     return decades

@@ -77,7 +77,7 @@ def silence(times: Doubles, largest: Singles, time_us: int) -> float:
     if seen == 0.0:
         times[INTERVAL] = interval
     off = abs(log(interval / times[INTERVAL])) / LOG_2
-    decades = peaks.rarity(largest, seen, off, 2.0, LEAST_GAP)
+    decades = peaks.rarity(largest, off, 2.0, LEAST_GAP)
     gain = max(1.0 / (seen + 1.0), INTERVAL_GAIN)
     capped = min(interval, LARGEST_INTERVAL * times[INTERVAL]) if seen >= 10.0 else interval
     times[INTERVAL] += gain * (capped - times[INTERVAL])

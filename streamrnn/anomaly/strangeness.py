@@ -76,6 +76,7 @@ Singles = npt.NDArray[np.float32]
 YOUNG, YOUNG_SLOPE = 1000.0, 0.35  # values; per decade of these
 WEEK_US, WEEK_EVENTS, LEAST_EVENTS = 7 * 86_400e6, 2016.0, 1500.0
 HOUR_US = 3_600_000_000
+FEW_A_DAY = 1.5 * HOUR_US  # apart; then no hour of the day has a mean of its own
 LARGEST_VALUE = 1e300
 MEMORY = 10.0  # events over which it is judged whether a series is still where an alert saw it go
 USUAL = 1.645  # deviations; nine in ten values lie within
@@ -245,7 +246,7 @@ def of_target(
         channels[k] = max(channels[k], found[k])
     rules.keep_side(rule, found, sides, off)
     seen = max(float(numbers[VALUES]), 1.0)
-    strangeness, channel = combined(found, seen)
+    strangeness, channel = combined(found, seen, one_mean=series.times[row, runs.INTERVAL] > FEW_A_DAY)
     run = escalation.of_run(numbers, since, found)
     if run >= 0 and beyond != escalation.GOES and WEIGHTS[run] * found[run] >= open_at + alerts.BREAK:
         beyond, channel = escalation.GOES, run

@@ -81,7 +81,7 @@ def observe(
     state[AVERAGE] += GAIN * (z - state[AVERAGE])
     measure = abs(float(state[AVERAGE]))
     if values >= WARM_UP:
-        decades = peaks.rarity(largest, values, measure, GROWTH, LEAST)
+        decades = peaks.rarity(largest, measure, GROWTH, LEAST)
     off = abs(y - means[hour] * state[QUANTUM])
     state[SEEN] = min(values + 1.0, 1e6)
     capped = min(off, CAP * scale) if values > 20.0 else off

@@ -177,6 +177,17 @@ def _with_farthest(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays | {"numbers": np.insert(arrays["numbers"], 11, 0.0, axis=-1)}
 
 
+def _with_events_of_lists(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Lists of the largest episodes count the events that they have seen, not the blocks that filled them."""
+    lists, gaps = arrays["lists"].copy(), arrays["gaps"].copy()
+    values, of_week, intervals = arrays["numbers"][:, 0], arrays["numbers"][:, 38], arrays["times"][2]
+    for one, seen in (*((lists[:, k], values) for k in range(3)), (lists[:, 3], of_week), (gaps, intervals)):
+        filling = one[..., 11] < 8
+        one[..., 11] = np.where(filling, 48 * one[..., 11] + one[..., 9], np.clip(seen, 384, 5000))
+        one[..., 9] = np.where(filling, 0, one[..., 9])
+    return arrays | {"lists": lists, "gaps": gaps}
+
+
 def _without_future(fields: list[Field]) -> list[Field]:
     """Of the forecaster: nothing is known ahead."""
     return [field for field in fields if not field[0].startswith("future.")]
@@ -227,6 +238,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("forecaster", 12, "0.1.0", "the covariance of `lite` has smaller blocks"),
     Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
     Migration("anomaly", 8, _without_farthest, _with_farthest),
+    Migration("anomaly", 9, row=_with_events_of_lists),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

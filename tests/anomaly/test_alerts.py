@@ -173,3 +173,22 @@ def test_a_fault_that_ends_closes_its_alert() -> None:
     assert inside[2605:2690].all()
     assert not inside[2760:].any()
     assert INTERVAL == 300_000_000
+
+
+@pytest.mark.parametrize("times", [0.3, 3.0])
+def test_a_fault_that_has_come_back_is_no_new_normal(times: float) -> None:
+    """Ten hours of hourly data: the means remember them for as long as `new_normal_after`, but the series is back."""
+    for seed in range(4):
+        random, at = np.random.default_rng(seed), np.arange(2400)
+        begin = 2241 + seed
+        hour = at % 24
+        rate = np.where((hour >= 6) & (hour <= 20), np.sin((hour - 6) / 14 * np.pi), 0.0)
+        expected = 20 + 80 * rate * np.where(at // 24 % 7 >= 5, 0.35, 1.0)
+        values = expected + random.normal(0, 3, len(at))
+        values[begin : begin + 10] *= times
+        expected[begin + 1 : begin + 11] *= times
+        result = scored(values[:, None], expected[:, None], START + 3600_000_000 * at)
+        opened = nab.first_events(result.alert)
+        assert opened[begin : begin + 3].any()
+        assert opened[begin + 12 : begin + 112].sum() <= 1
+        assert not result.is_open[begin + 30 : begin + 50].any()

@@ -113,6 +113,20 @@ def test_alerts_of_before_begin_to_show_their_values() -> None:
     model.close()
 
 
+def test_lists_of_episodes_count_the_events_they_have_seen() -> None:
+    """Rows of before counted the blocks that filled a list; what a full one has seen is known of its series."""
+    lists, gaps = np.zeros((1, 4, 12), np.float32), np.zeros(12, np.float32)
+    lists[0, :, 8:] = [[3, 20, 2, 8], [3, 20, 2, 8], [0, 7, 0, 5], [1, 30, 0, 8]]
+    gaps[8:] = [0, 11, 0, 3]
+    numbers, times = np.zeros((1, 48), np.float32), np.array([0.0, 1.0, 151.0, 0.0])
+    numbers[0, 0], numbers[0, 38] = 20_000, 700
+    [step] = [change for change in migrations.CHANGES if change.part == "anomaly" and change.version == 9]
+    assert isinstance(step, Migration)
+    read = step.row({"lists": lists, "gaps": gaps, "numbers": numbers, "times": times})
+    assert read["lists"][0, :, 8:].tolist() == [[3, 20, 2, 5000], [3, 20, 2, 5000], [0, 0, 0, 247], [1, 30, 0, 700]]
+    assert read["gaps"][8:].tolist() == [0, 0, 0, 155]
+
+
 def reader(changes: Sequence[Refused | Migration] = (RENAMED, ADDED)) -> Reader:
     return Reader(PRESENT, "common", changes)
 
