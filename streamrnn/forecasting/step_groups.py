@@ -41,8 +41,7 @@ SLOTS: Final = 8
 CLIP = 8.0
 # A smaller unit clips most of the blame where errors are mostly small and sometimes huge. By loss: mean, median.
 UNIT_FLOOR = (0.2, 0.1)
-DISCOUNT = 0.999  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
-SHARE_DISCOUNT = 0.9998
+DISCOUNT = 0.9998  # of R and V per forecast settled: a poor beginning is not held against an expert for ever
 MOST = 1e15  # sigmas: squares must fit a float32
 
 # A mixture's numbers: R of every expert, then
@@ -177,7 +176,7 @@ def settle(
         shares = state[size_of(experts) :]
         for k in range(SHARES):
             lost = min(abs(y - 0.25 * k * o) / unit, SHARE_CLIP)
-            shares[k] = SHARE_DISCOUNT * float(shares[k]) + lost
+            shares[k] = DISCOUNT * float(shares[k]) + lost
 
 
 @kernel
