@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 
-from streamrnn.app.run import rows_at_once
+from streamrnn.app.run import larger_batches
 from streamrnn.config.loading import load
 from streamrnn.config.tree import Config
 from streamrnn.connectors.files import FileConnector
@@ -47,7 +47,7 @@ def file_to_file(path: Path, config: Config) -> float:
     """Seconds of one run."""
     task = task_of(config)
     started = time.perf_counter()
-    with FileConnector(path, path.with_name("out.jsonl"), max_poll_records=rows_at_once(config)) as connector:
+    with FileConnector(path, path.with_name("out.jsonl"), **larger_batches(config)) as connector:
         found = connector.look(config)
         decoder = RowDecoder(found.event, row_reader(found.layout, found.event, config.file))
         Worker(task, lambda: connector, decoder=decoder, keep_state=False, model=task.file_model).run()

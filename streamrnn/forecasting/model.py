@@ -226,10 +226,12 @@ class ForecastModel(PartitionModel[Answers]):
 
         def fold_one(decoded: Decoded) -> Answers:
             answer.put(blank)
-            batch.times[:], batch.u[:] = decoded.times, decoded.features
-            batch.rules[:] = self._rules.numbers(decoded.keys)
-            batch.ignored[:] = self._ignored.mask(decoded.keys, decoded.times)
-            batch.x[:] = np.nan if batch.ignored[0] else decoded.targets
+            ignored = self._ignored.mask(decoded.keys, decoded.times)[0]
+            batch.times[0], batch.ignored[0] = decoded.times[0], ignored
+            batch.rules[0] = self._rules.numbers(decoded.keys)[0]
+            batch.x[0] = np.nan if ignored else decoded.targets[0]
+            if self._features:
+                batch.u[0] = decoded.features[0]
             run()
             return answer.arrays
 

@@ -344,6 +344,9 @@ class EventDecoder:
 
     @staticmethod
     def _columns_of(rows: list[dict[str, Any]], names: Sequence[str]) -> Float64:
+        if len(rows) == 1:  # soonest as it is
+            own = rows[0]
+            return np.array([[own.get(name) for name in names]], np.float64)
         columns = np.empty((len(rows), len(names)), np.float64)
         for index, name in enumerate(names):
             columns[:, index] = [row.get(name) for row in rows]  # None becomes NaN

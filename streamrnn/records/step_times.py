@@ -37,6 +37,9 @@ def steps_of_one(time: int, interval: int, horizon: int) -> list[int]:
     if not 0 < interval < _CALENDAR[0][0] * _DAY:
         found: list[int] = step_times(np.array([time]), np.array([interval]), horizon)[0].tolist()
         return found
+    last = time + interval * horizon
+    if last <= _LAST and time + float(interval) * horizon <= _LAST:
+        return list(range(time + interval, last + 1, interval))
     reach = [time + float(interval) * step for step in range(1, horizon + 1)]
     due = [time + interval * step for step in range(1, horizon + 1)]
     return [one if far <= _LAST and one <= _LAST else _UNKNOWN for far, one in zip(reach, due, strict=True)]

@@ -304,6 +304,9 @@ def _json(event: Mapping[str, Any], names: Sequence[str] | None) -> bytes:
     values = event if names is None else {name: event[name] for name in names if name in event}
     fields = {}
     for name, value in values.items():
+        if type(value) is str or type(value) is int:
+            fields[name] = value
+            continue
         value = plain(value)
         if isinstance(value, float | np.floating):
             if value != value:

@@ -125,7 +125,8 @@ class OneRow(Generic[Tree]):
         self._size = spans[-1].end if spans else 0
         ends = [*begins[1:], self._size]
         self._pieces = [np.zeros(end - begin, np.uint8) for begin, end in zip(begins, ends, strict=True)]
-        self._parts = [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
+        views = [piece.data for piece in self._pieces]  # to write to these takes a third of the time
+        self._parts = [(view, slice(begin, end)) for view, begin, end in zip(views, begins, ends, strict=True)]
         self._piece, self._at = 0, 0
         self.arrays = map_arrays(tree, self._placed)
         self.put(get_rows(tree, [0])[0])
@@ -142,13 +143,13 @@ class OneRow(Generic[Tree]):
         """Write what `get` gave. Raises ValueError when its length differs."""
         if len(data) != self._size:
             raise ValueError(f"a row has {self._size} bytes, not {len(data)}")
-        content = np.frombuffer(data, np.uint8)
-        for piece, part in zip(self._pieces, self._parts, strict=True):
-            piece[:] = content[part]
+        content = memoryview(data)
+        for view, part in self._parts:
+            view[:] = content[part]
 
     def get(self) -> bytes:
         """The row's bytes, as `get_rows` gives them."""
-        return b"".join([piece.data for piece in self._pieces])
+        return b"".join([view for view, _ in self._parts])
 
 
 class _Span(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any
 
 from streamrnn.errors import SnapshotCorrupt, SnapshotMismatch
 from streamrnn.state.arrays import RowBytes
-from streamrnn.state.migrations import Reader
+from streamrnn.state.migrations import Reader, Versions
 from streamrnn.state.settings import Settings, differences
 from streamrnn.state.snapshot import open_record, seal
 
@@ -38,9 +38,12 @@ class SeriesStates:
 
     def encode(self, key: str, row: RowBytes) -> bytes:
         """A state."""
+        return seal(_NAME, b"".join((self._about(key), row)), self._layouts.versions)
+
+    def _about(self, key: str) -> bytes:
+        """What stands before the row."""
         name = key.encode()
-        payload = b"".join((_SIZES.pack(len(self._said), len(name)), self._said, name, row))
-        return seal(_NAME, payload, self._layouts.versions)
+        return b"".join((_SIZES.pack(len(self._said), len(name)), self._said, name))
 
     def decode(self, key: str, state: bytes) -> RowBytes:
         """The row that `encode` was given, in the present layout.
@@ -48,7 +51,9 @@ class SeriesStates:
         Raises `SnapshotCorrupt` for what is no state or damaged, `SnapshotVersion` for a layout that this streamrnn
         does not read, `SnapshotMismatch` for the state of another series or of other settings, naming what differs.
         """
-        part = open_record(_NAME, state)
+        part, about = open_record(_NAME, state), self._about(key)
+        if part.payload[: len(about)] == about:
+            return self._row(key, part.versions, part.payload[len(about) :])
         try:
             settings, name = _SIZES.unpack_from(part.payload)
             at = _SIZES.size
@@ -66,10 +71,14 @@ class SeriesStates:
                 )
         if owner != key:
             raise SnapshotMismatch(f"this is the state of series {owner!r}, and the event is of series {key!r}")
+        return self._row(key, part.versions, part.payload[at:])
+
+    def _row(self, key: str, versions: Versions, data: RowBytes) -> RowBytes:
+        """The row in the present layout."""
         try:
-            row = self._layouts.row(part.versions, part.payload[at:])
+            row = self._layouts.row(versions, data)
             if len(row) != self._row_bytes:
                 raise ValueError(f"a row has {self._row_bytes} bytes, not {len(row)}")
         except ValueError as error:
-            raise SnapshotMismatch(f"the state of series {owner!r} has another layout: {error}") from error
+            raise SnapshotMismatch(f"the state of series {key!r} has another layout: {error}") from error
         return row

@@ -19,6 +19,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import crc32c
@@ -126,10 +127,16 @@ def seal(key: bytes, payload: bytes, versions: Versions) -> bytes:
 
 def _checksum(form: int, key: bytes, payload: RowBytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
     # Against accidents, as Kafka's own: with a slower one a restore would spend its time here.
+    return int(crc32c.crc32c(payload, _begun(form, key, chunk, chunks, offset, versions)))
+
+
+@lru_cache(64)  # the records of one key after the other differ; those that stand alone do not
+def _begun(form: int, key: bytes, chunk: int, chunks: int, offset: int, versions: bytes) -> int:
+    """The checksum up to the payload."""
     about = struct.pack("<IHHq", len(key), chunk, chunks, offset) + versions + key
     if form > 2:  # before, a damaged number of the format was seen by what it made of the rest
         about = struct.pack("<H", form) + about
-    return int(crc32c.crc32c(payload, crc32c.crc32c(about)))
+    return int(crc32c.crc32c(about))
 
 
 def digest_of(content: RowBytes | Mapping[str, Array], rows: Mapping[str, bytes] | None = None) -> bytes:
