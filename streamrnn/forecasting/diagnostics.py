@@ -33,10 +33,8 @@ def expert_weights(config: ForecasterConfig, series: ForecasterSeries, row: int)
 
 def statistics(shared: ForecasterShared, series: ForecasterSeries) -> dict[str, int]:
     """Cumulative counters: `updates`, `updates_skipped`."""
-    counters = sum(
-        weights.counters.reshape(-1, weights.counters.shape[-1]).sum(axis=0)
-        for weights in (shared.recurrent.weights, series.recurrent.weights)
-    )
+    weights = series.recurrent.weights or shared.recurrent.weights
+    counters = weights.counters.sum(axis=(0, 1))
     return {
         "updates": int(counters[UPDATES]),
         "updates_skipped": int(counters[SKIPPED]),

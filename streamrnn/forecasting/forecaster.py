@@ -21,6 +21,7 @@ from streamrnn.forecasting.calendar import EVENTS, KIND, MOST_SEASONS, NONE, TIC
 from streamrnn.forecasting.experts import multistep, pooled, season_storage, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import Seen, all_steps, learn_all
+from streamrnn.forecasting.experts.own_networks import put_back, put_back_regression, take_out, take_out_regression
 from streamrnn.forecasting.experts.readout import (
     Stored,
     boost_covariance,
@@ -97,11 +98,12 @@ def observe(
     future_inputs.observe(config.future, series.future, scratch.future, row, u, config.features, clock)
     events = clock[EVENTS]
     recurrent = config.recurrent
-    slot = row if recurrent.own_weights else 0
-    weights = networks_of(series.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, slot)
+    take_out(series.recurrent.weights, row, scratch.recurrent.weights)
+    weights = networks_of(scratch.recurrent.weights if recurrent.own_weights else shared.recurrent.weights, 0)
     tapes = tbptt.Series(series.recurrent.steps[row], series.recurrent.state[row], scratch.recurrent.tapes)
     tape = series.recurrent.tape[row]
-    together = series.pooled[row, 0] if recurrent.own_weights else shared.pooled[0]
+    take_out_regression(series.pooled, row, scratch.pooled)
+    together = scratch.pooled if recurrent.own_weights else shared.pooled[0]
     experience = blending.Experience(shared.experience.seen[0], shared.experience.means[0])
     teach = recurrent.optimizer.rate > 0.0 and events > recurrent.learn_from and events % recurrent.update_every == 0
     for i in range(config.targets):
@@ -201,6 +203,8 @@ def observe(
             math.sqrt(z[at.scale + VARIANCE]), forecast[:, i], median[:, i],
         )  # fmt: skip
         z[at.scale + EXPECTED] = forecast[0, i]
+    put_back(series.recurrent.weights, row, scratch.recurrent.weights, teach)
+    put_back_regression(series.pooled, row, scratch.pooled)
 
 
 @kernel

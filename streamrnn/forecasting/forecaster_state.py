@@ -39,7 +39,7 @@ class ForecasterSeries(NamedTuple):
     bytes: UInt8  # (rows, targets, Layout.bytes)
     features: Float64  # (rows, features, 3) count, mean and variance
     recurrent: RecurrentSeries
-    pooled: Float64  # (rows, 1 or 0, numbers of a readout) with networks of its own
+    pooled: Float32 | None  # (rows, numbers of a readout); None: the partition's
     multistep: far_state.MultistepSeries
     future: future_inputs.FutureSeries
 
@@ -48,7 +48,7 @@ class ForecasterShared(NamedTuple):
     """State of the partition."""
 
     recurrent: RecurrentShared
-    pooled: Float64  # (1, numbers of a readout); with networks of its own every series has a row
+    pooled: Float64  # (1, numbers of a readout); none where every series has its own
     experience: blending.Experience
 
 
@@ -77,6 +77,7 @@ class ForecasterScratch(NamedTuple):
     shown: Float64  # (experts,)
     room: Float64  # (ROOM,) of experts
     recurrent: RecurrentScratch
+    pooled: Float64  # (numbers of a readout,) of a series that has its own
     multistep: far_state.MultistepScratch
     future: future_inputs.FutureScratch
 
@@ -102,7 +103,7 @@ def allocate(
         bytes=np.zeros((rows, T, at.bytes), np.uint8),
         features=np.zeros((rows, config.features, 3)),
         recurrent=recurrent,
-        pooled=np.zeros((rows, 1 if own else 0, readout_size(config.pooled.blocks))),
+        pooled=np.zeros((rows, readout_size(config.pooled.blocks)), np.float32) if own else None,
         multistep=far,
         future=future,
     )
@@ -130,6 +131,7 @@ def allocate(
         shown=np.zeros(config.experts),
         room=np.zeros(ROOM),
         recurrent=recurrent_scratch,
+        pooled=np.zeros(readout_size(config.pooled.blocks)),
         multistep=far_scratch,
         future=future_scratch,
     )

@@ -20,6 +20,7 @@ from streamrnn.forecasting.calendar import MOST_SEASONS
 from streamrnn.forecasting.drift import PageHinkley
 from streamrnn.forecasting.experts import far_state
 from streamrnn.forecasting.experts.autoregression import AutoregressionConfig
+from streamrnn.forecasting.experts.own_networks import optimizer_of
 from streamrnn.forecasting.experts.pooled import FEATURES, PooledConfig, own_blocks
 from streamrnn.forecasting.experts.readout import Blocks, make_blocks
 from streamrnn.forecasting.experts.recurrent import RecurrentConfig
@@ -159,12 +160,13 @@ def forecaster_config(
     far_lags = (chosen["far"] if lags is None else max(lags, 1)) if chosen["far"] else 0
     seasons = 1
     periods = (*seasonality, 0, 0)
+    optimizer = make_optimizer("adam", learning_rate, clip_norm=gradient_clip if gradient_clip > 0 else math.inf)
     recurrent = RecurrentConfig(
         cell=cell(
             input_count(features, seasons, chosen["harmonics"]),
             chosen["hidden"] if hidden_size is None else hidden_size,
         ),
-        optimizer=make_optimizer("adam", learning_rate, clip_norm=gradient_clip if gradient_clip > 0 else math.inf),
+        optimizer=optimizer_of(optimizer) if weights == "series" else optimizer,
         networks=chosen["networks"],
         truncation_length=chosen["truncation"] if truncation_length is None else truncation_length,
         update_every=update_every,

@@ -239,6 +239,7 @@ CHANGES: tuple[Refused | Migration, ...] = (
     Refused("common", 5, "0.1.0", "what an alert or a warning began with takes 32 bits a number"),
     Migration("anomaly", 8, _without_farthest, _with_farthest),
     Migration("anomaly", 9, row=_with_events_of_lists),
+    Refused("forecaster", 13, "0.1.0", "networks of a series' own are kept in 16 bits, without moments of their own"),
 )
 """Every change of a layout, oldest first. Version 1 is that of streamrnn 0.1.0."""
 

@@ -6,7 +6,8 @@ next step from phi = [h', 1, own lags, inputs]. When the value comes, with error
     d loss / d h' = -clip(e, 3 sqrt(v)) / v  w_h          w_h: the readout's weights of h', before their own update
 
 flows back through the truncation window into the network's weights; then the readout learns. Each target has its own
-networks; the series of a partition share them unless `weights: series`. The window is kept in 8 bits a number.
+networks; the series of a partition share them unless `weights: series` (`own_networks.py`). The window is kept in 8
+bits a number.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamrnn.cells import cell as cells
+from streamrnn.forecasting.experts.own_networks import OwnNetworks, allocate_own, working_weights
 from streamrnn.forecasting.experts.readout import Blocks, forecast_step, weights_of
 from streamrnn.forecasting.inputs import LAG_CLIP, fill_periodic
 from streamrnn.forecasting.scaling import clip
@@ -56,7 +58,7 @@ class RecurrentSeries(NamedTuple):
     steps: NDArray[np.int64]  # (rows, N)
     state: Floats  # (rows, N, state_size)
     tape: Quarters  # (rows, N, truncation_length * step_size)
-    weights: optimizers.Weights  # (rows, N or 0, parameters)
+    weights: OwnNetworks | None  # None: the partition's
 
 
 class RecurrentShared(NamedTuple):
@@ -70,6 +72,7 @@ class RecurrentScratch(NamedTuple):
 
     initial: Floats  # (networks, parameters)
     network: tbptt.Scratch
+    weights: optimizers.Weights  # (1, 0 or N, parameters) of one series, where each has its own
     inputs: Floats  # (inputs,) in the networks' precision
     tapes: Floats  # (N, truncation_length * step_size) of one series
 
@@ -79,27 +82,27 @@ def allocate_recurrent(
 ) -> tuple[RecurrentShared, RecurrentSeries, RecurrentScratch]:
     """New networks for `targets` targets with `inputs` inputs each."""
     cell, count = config.cell, targets * config.networks
-    tape = config.truncation_length * cells.step_size(cell)
+    tape, size = config.truncation_length * cells.step_size(cell), tbptt.padded(cells.parameter_count(cell))
+    own = count if config.own_weights else 0
+    initial = np.stack([tbptt.initial_weights(cell, seed * 1000 + j) for j in range(config.networks)])
     series = RecurrentSeries(
         np.zeros((rows, count), np.int64),
         np.zeros((rows, count, cells.state_size(cell)), np.float32),
         np.zeros((rows, count, tape), np.uint8),
-        _weights(cell, rows, count if config.own_weights else 0),
+        allocate_own(rows, own, size) if own else None,
     )
-    shared = RecurrentShared(_weights(cell, 1, 0 if config.own_weights else count))
+    shared = RecurrentShared(working_weights(count - own, size))
+    working = working_weights(own, size)
+    for net in range(own):
+        working.good[0, net, : initial.shape[1]] = initial[net % config.networks]
     scratch = RecurrentScratch(
-        np.stack([tbptt.initial_weights(cell, seed * 1000 + j) for j in range(config.networks)]),
+        initial,
         tbptt.new_scratch(cell, config.truncation_length),
+        working,
         tbptt.aligned_zeros(inputs),
         tbptt.aligned_zeros((count, tape)),
     )
     return shared, series, scratch
-
-
-def _weights(cell: Any, rows: int, count: int) -> optimizers.Weights:
-    size = tbptt.padded(cells.parameter_count(cell))
-    w, m, v, good = (tbptt.aligned_zeros((rows, count, size)) for _ in range(4))
-    return optimizers.Weights(w, m, v, good, np.zeros((rows, count, optimizers.COUNTERS), np.int64))
 
 
 @kernel
