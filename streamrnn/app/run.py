@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 
@@ -35,6 +37,7 @@ from streamrnn.runtime.observer import Observer, Observers
 from streamrnn.runtime.task import Task, task_of
 from streamrnn.runtime.worker import Worker
 from streamrnn.state.memory import default_budget, described, size
+from streamrnn.state.partition_model import PartitionModel
 
 log = logging.getLogger(__name__)
 
@@ -270,6 +273,12 @@ def run_demo(config: Config, *, duration: float | None, headless: bool, console:
     console.print(faults.summary())
 
 
+def _read_and_write(decoder: EventDecoder, model: PartitionModel[Any]) -> None:
+    """Compile, or load, what reads events and writes records."""
+    nothing = decoder.decode([])
+    model.encode(Partition("", 0), nothing, model.process(nothing))
+
+
 def prepare(
     task: Task, console: Console, *, quiet: bool, decoder: EventDecoder | None = None, kafka: bool = False
 ) -> None:
@@ -290,14 +299,14 @@ def prepare(
 
     own = console.stderr and console.is_terminal and not quiet  # there it counts the seconds
     with compiling(None if own else begins):
+        beside: list[Callable[[], object]] = []
         if decoder is not None:
-            nothing = decoder.decode([])
-            model.encode(Partition("", 0), nothing, model.process(nothing))
+            beside.append(partial(_read_and_write, decoder, model))
         if kafka:
             from streamrnn.connectors.kafka.record_batches import warm_up
 
-            warm_up()
-        model.warm_up()
+            beside.append(warm_up)
+        model.warm_up(*beside)
     if not quiet:
         most = max(1, (task.config.state.max_memory or default_budget()) // model.bytes_per_series)
         log.info(

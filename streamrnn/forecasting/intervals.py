@@ -41,7 +41,7 @@ from streamrnn.forecasting import pooled_widths
 from streamrnn.forecasting.pooled_widths import PooledWidths
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.running_scale import PEAK_BLOCK, running_size
-from streamrnn.kernels.step_marks import mark_at, marks_of, places_of, stride_of, waiting_of
+from streamrnn.kernels.step_marks import mark_at, marks_of, places_of, steps_tracked, stride_of, waiting_of
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -94,7 +94,7 @@ def level_table(levels: Sequence[float]) -> Array:
 
 def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
     """State of `rows` new series."""
-    marks, waiting = marks_of(config.horizon), waiting_of(config.horizon)
+    marks, waiting = len(steps_tracked(config.horizon)), waiting_of(config.horizon)
     steps = (rows, marks, config.targets)
     quantiles = (rows, config.levels, marks, config.targets)
     return IntervalSeries(
@@ -113,7 +113,7 @@ def allocate(config: IntervalConfig, rows: int) -> IntervalSeries:
 
 def allocate_shared(config: IntervalConfig) -> PooledWidths:
     """What the partition knows of young series."""
-    return pooled_widths.allocate(marks_of(config.horizon), config.targets, config.levels)
+    return pooled_widths.allocate(len(steps_tracked(config.horizon)), config.targets, config.levels)
 
 
 @kernel

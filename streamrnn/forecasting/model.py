@@ -391,11 +391,11 @@ class ForecastModel(PartitionModel[Answers]):
         """Cumulative counters of the learning: `updates`, `updates_skipped`."""
         return diagnostics.statistics(self.shared.forecaster, self.series.arrays.forecaster)
 
-    def warm_up(self) -> None:
+    def warm_up(self, *beside: Callable[[], object]) -> None:
         """See `PartitionModel`.
 
-        The forecast takes longest to compile: another process compiles the other passes into the cache meanwhile, where
-        the system can fork and nothing else runs.
+        The forecast takes longest to compile: another process compiles all the rest into the cache meanwhile, where the
+        system can fork and nothing else runs.
         """
         batch = Batch(
             np.zeros(1, np.int64),
@@ -406,7 +406,8 @@ class ForecastModel(PartitionModel[Answers]):
             np.zeros(1, np.bool_),
         )
         passes = self._passes(self.series.arrays, batch, self._answers(1))
-        forecast, others = passes[1], (passes[0], *passes[2:])
+        forecast = passes[1]
+        others: tuple[Callable[[], object], ...] = (passes[0], *passes[2:], *beside)
         helper = os.fork() if hasattr(os, "fork") and threading.active_count() == 1 else None
         if helper == 0:
             try:

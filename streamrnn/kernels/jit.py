@@ -189,6 +189,11 @@ def kernel(function: Function) -> Function:
     return cast(Function, entered)
 
 
+def uncompiled(function: Function) -> Function:
+    """A kernel as Python, for whoever needs a number of it before anything is compiled."""
+    return cast(Function, getattr(function, "py_func", function))
+
+
 @contextmanager
 def compiling(begins: Callable[[], None] | None = None) -> Iterator[None]:
     """Kernels are compiled or loaded here and nothing else is done, in a process of our own.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streamrnn.kernels.jit import kernel
+from streamrnn.kernels.jit import kernel, uncompiled
 
 MARKS: Final = (
     1,
@@ -72,10 +72,11 @@ def places_of(step: int) -> int:
     return (step - 1) // stride_of(step) + 1
 
 
-@kernel
+def steps_tracked(horizon: int) -> list[int]:
+    """The steps of all trackers, for callers in Python."""
+    return [*(mark for mark in MARKS[:-1] if mark < horizon), horizon]
+
+
 def waiting_of(horizon: int) -> int:
-    """Places of all marks together."""
-    waiting = 0
-    for mark in range(marks_of(horizon)):
-        waiting += places_of(mark_at(horizon, mark))
-    return waiting
+    """Places of all marks together, for callers in Python."""
+    return sum((step - 1) // uncompiled(stride_of)(step) + 1 for step in steps_tracked(horizon))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -175,8 +175,10 @@ class LabelledModel(PartitionModel[Predictions]):
             **{name: count for name, count in self.counters.items() if name.startswith("labels_")},
         }
 
-    def warm_up(self) -> None:
+    def warm_up(self, *beside: Callable[[], object]) -> None:
         """See `PartitionModel`."""
+        for run in beside:
+            run()
         none = np.zeros(0, np.int64)
         batch = Batch(
             none, none, np.zeros((0, self._features)), np.zeros(0), np.zeros((0, 2), np.int64), np.zeros(0, np.bool_)

@@ -114,8 +114,11 @@ class PartitionModel(ABC, Generic[Answers]):
         """The output records of a batch, in order."""
 
     @abstractmethod
-    def warm_up(self) -> None:
-        """Compile, or load from the cache, what the configuration needs. The model is of no use afterwards."""
+    def warm_up(self, *beside: Callable[[], object]) -> None:
+        """Compile, or load from the cache, what the configuration needs, and what is run `beside` it.
+
+        The model is of no use afterwards.
+        """
 
     def process(self, decoded: Decoded) -> Answers:
         """Fold the events in; the answers have one entry per event, in order.

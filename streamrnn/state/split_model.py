@@ -146,9 +146,9 @@ class SplitModel(PartitionModel[Any]):
         """See `PartitionModel.unusable`."""
         return self.parts[0].unusable(decoded, answers)
 
-    def warm_up(self) -> None:
+    def warm_up(self, *beside: Callable[[], object]) -> None:
         """See `PartitionModel.warm_up`."""
-        self.parts[0].warm_up()
+        self.parts[0].warm_up(*beside)
 
     def open_alerts(self) -> list[tuple[str, Opened]]:
         """See `PartitionModel.open_alerts`."""
