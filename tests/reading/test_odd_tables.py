@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,107 @@ def test_points_are_marks_of_thousands_where_other_columns_have_decimal_commas(t
     assert found.layout.encoding == "cp1252"
     assert values["Menge"] == [1500.0 + at for at in range(56)]
     assert values["Erlös in €"] == [12000 + (at % 90 + 10) / 100 for at in range(56)]
+
+
+def turns(name: str, values: list[str], seconds: int = 100, more: str = "") -> str:
+    rows = [
+        f"{1_700_000_000 + seconds * at},{values[at % len(values)]},{at % len(values) * 100 + at % 7}{more}"
+        for at in range(90)
+    ]
+    return f"time,{name},reading{',weekday' if more else ''}\n" + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "series"),
+    [
+        (turns("Aufnehmer", ["a", "b", "c"]), 3),
+        (turns("zone", ["1", "2"]), 2),
+        (turns("shift", ["early", "late", "night"], 28_800), 1),
+        (turns("day", ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], 86_400), 1),
+        (turns("phase", ["3", "4", "5"]), 1),
+        (turns("mode", ["on"] * 20 + ["off"] * 20), 1),
+    ],
+    ids=["text", "numbers of zones", "shifts", "weekdays", "numbers", "what stays for a while"],
+)
+def test_what_follows_one_another_in_turn_is_a_series_each(content: str, series: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(content)
+    found, keys, *_ = events(path)
+    assert len({*keys}) == series, found.notes
+
+
+def test_customers_whose_events_come_at_times_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"{1_700_000_000 + 37 * at + at * at % 11},{'abc'[at * at % 7 % 3]},{at % 9}" for at in range(120)]
+    path.write_text("time,Kunde,amount\n" + "\n".join(rows) + "\n")
+    assert {*events(path)[1]} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("late", ["end_time", "last_updated", "modified", "bis"])
+def test_the_time_is_no_end_and_no_change(late: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"2024-01-{day:02} 00:05:00,2024-01-{day:02} 00:00:00,{day}.5" for day in range(1, 29)]
+    path.write_text(f"{late},Messzeitpunkt,reading\n" + "\n".join(rows) + "\n")
+    assert events(path)[0].layout.time is not None
+    assert events(path)[0].layout.time.columns == ("Messzeitpunkt",)
+
+
+def test_a_remark_behind_the_rows_says_nothing_of_the_columns(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"202404{day:02},{day * 7 % 40}%,A" for day in range(1, 31)]
+    path.write_text("day,load,quality\n" + "\n".join(rows) + "\n\nSource: plant database\n")
+    found, _, times, values, refused = events(path)
+    assert (len(times), refused, [*values]) == (30, 1, ["load"]), found.notes
+    assert times[1] - times[0] == 86_400_000_000
+
+
+def test_months_of_several_series_are_no_days(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    months = [f"{name}-{year}" for year in (19, 20) for name in ("Jan", "Feb", "Mar", "Apr", "May", "Jun")]
+    path.write_text("recorded_at,Name,load\n" + "".join(f"{month},{key},7.5\n" for month in months for key in "ab"))
+    found, _, times, _, _ = events(path)
+    assert (found.layout.keys, len({*times})) == (("Name",), 12), found.notes
+
+
+@pytest.mark.parametrize("name", ["timestamp", "ts", "time", "date"])
+def test_six_digits_that_are_months(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    months = [f"{2022 + at // 12}{at % 12 + 1:02}" for at in range(20)]
+    path.write_text(f"{name},load\n" + "".join(f"{month},7.5\n" for month in months))
+    assert events(path)[2][13] == 1_675_209_600_000_000
+    path.write_text(f"{name},load\n" + "".join(f"{202_300 + at},7.5\n" for at in range(20)))
+    if name != "date":
+        assert events(path)[2][13] == 202_313_000_000
+
+
+@pytest.mark.parametrize(("delimiter", "comma_is"), [(";", ","), ("\t", ","), (";", "."), ("|", ".")])
+def test_units_of_some_columns_and_a_first_one_without_a_name(delimiter: str, comma_is: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [["", "time", "load", "lat", "remark"], ["", "", "[kW]", "", ""]]
+    rows += [[str(at), f"2024-01-{at:02} 00:00:00", f"{at}{comma_is}25", "52.5".replace(".", comma_is), ""]
+             for at in range(1, 29)]  # fmt: skip
+    path.write_text("Station" + delimiter + "Alpha 7\n" + "".join(delimiter.join(row) + "\n" for row in rows))
+    found, _, times, values, refused = events(path)
+    assert (len(times), refused) == (28, 0), found.notes
+    assert values["load"] == [at + 0.25 for at in range(1, 29)]
+
+
+def test_a_number_of_two_kinds_is_left_out_once(tmp_path: Path) -> None:
+    """A weekday that is part of the time and, as each device is asked once a week, belongs to the key as well."""
+    path = tmp_path / "x.csv"
+    times = [datetime(2024, 1, 1, 6, tzinfo=UTC) + timedelta(hours=56 * at) for at in range(60)]
+    rows = [
+        f"{'abc'[at % 3]},{int(time.timestamp())},{at * 7 % 13}.5,{at % 9},{time.isoweekday()}"
+        for at, time in enumerate(times)
+    ]
+    path.write_text("deviceId,ts,reading,level,day_of_week\n" + "\n".join(rows) + "\n")
+    found, keys, *_ = events(path)
+    assert ({*keys}, [*found.layout.targets]) == ({"a", "b", "c"}, ["reading", "level"]), found.notes
+
+
+def test_other_numbers_than_the_value_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("time,value,price\n" + "".join(f"2024-01-{day:02},{day},{day}.5\n" for day in range(1, 9)))
+    found, *_ = events(path)
+    assert [*found.layout.targets] == ["value"]
+    assert any("price" in note for note in found.notes), found.notes

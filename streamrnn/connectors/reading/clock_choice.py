@@ -289,7 +289,8 @@ def _refuse_what_says_time(sample: Sample, free: list[str]) -> None:
         plain = name.strip().lower()
         named = plain in ("time", "timestamp", "datetime", "date", "date time")
         changes = len(set(cells)) > len(cells) / 4
-        named |= (clocks.says_time(name) or plain == "elapsed") and changes and all(map(has_digit, cells))
+        digits = sum(map(has_digit, cells)) >= _NEARLY_ALL * len(cells)
+        named |= (clocks.says_time(name) or plain == "elapsed") and changes and digits
         named |= len(set(cells)) == len(cells) > 2 and all(map(_IN_THREE.fullmatch, cells))
         dated = changes and all(len(cell) < 80 and _DATED.search(cell) for cell in cells)
         if named or dated:
@@ -319,8 +320,10 @@ def _rank(name: str) -> float:
     plain = name.strip().lower()
     if plain in clocks.KNOWN:
         return float(clocks.KNOWN.index(plain))
-    # When a row was written, or where its interval ends, is the time only for want of another.
     words = set(clocks.words_of(name))
-    late = 2 * bool({"created", "creation", "updated", "inserted", "modified", "end", "ends", "bis", "to"} & words)
+    # When a row was written is the time only for want of another; when it was changed, or where its interval ends, is
+    # it only for want of any other column with times, whatever that is called.
+    written = 2 * bool({"created", "creation", "inserted"} & words)
+    late = 25 * bool({"updated", "modified", "changed", "end", "ends", "ende", "bis", "fin", "to", "expires"} & words)
     # Of one time in UTC and in local time the former never comes twice.
-    return (20.0 if clocks.says_time(name) else 40.0) + late + bool({"local", "lokal"} & words)
+    return (20.0 if clocks.says_time(name) else 40.0) + written + late + bool({"local", "lokal"} & words)

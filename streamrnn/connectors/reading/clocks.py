@@ -41,6 +41,7 @@ _WEEK_WORDS = frozenset({"week", "yearweek", "yyyyww", "woche", "kw", "semaine",
 _WEEK_OF_YEAR = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|[1-4]\d|5[0-3])$")
 _MONTH_OF_YEAR = re.compile(r"(?:0[1-9]|1[0-2])\.(?:19|20)\d\d$")
 _MONTH = 31  # days
+_UNEVEN_MONTHS = 3.0
 _YEARS, _FEWEST_YEARS = range(1700, 2200), 3
 _MANY, _EVEN = 5, 100.0  # cells, and the largest step over the usual one
 _CLOCK = re.compile(
@@ -186,6 +187,7 @@ _MONTH_AND_TWO = re.compile(r"(?P<month>[^\W\d_]{3,10})[-/' ]\d{2}$")
 
 def _may_be_days(cells: Sequence[str]) -> bool:
     """`Jan-15` is January of 2015 where the month changes from row to row; else it may be a day of January."""
+    cells = list(dict.fromkeys(cells))  # rows of several series have one time
     found = [one["month"] for cell in cells if (one := _MONTH_AND_TWO.match(cell))]
     changes = sum(a != b for a, b in itertools.pairwise(found))
     return len(found) > len(cells) / 2 and changes < 0.8 * (len(found) - 1)
@@ -250,6 +252,11 @@ def _numeric(name: str, cells: Sequence[str], made: Callable[..., Clock | None],
             if len(days) == len(cells) and all(late <= day <= 2100 for day in days) and len(set(cells)) > 1:
                 return clock
             if length in (8, 14, 17) and len(days) == len(cells) and all(1900 <= day <= 2100 for day in days):
+                return clock
+        if length == 6 and not calendar and len(set(cells)) >= _MANY and (clock := made("digits")) is not None:
+            # A counter that runs through 202312 and 202401 leaves out neither 202313 nor 202399.
+            months = sorted({second for second in clock.seconds if second is not None})
+            if None not in clock.seconds and _unevenness(months) < _UNEVEN_MONTHS:
                 return clock
     if whole and (calendar or named) and lengths <= {7, 8} and (clock := _year_last(cells, made)) is not None:
         return clock

@@ -20,6 +20,17 @@ KNOWN = (
     "store_id", "sku", "asset", "asset_id", "topic", "name", "id", "instance", "node", "source", "unit_id",
 )  # fmt: skip
 """Names that say "this is the series", the likeliest first."""
+_THING_WORDS = """
+city country region district province county town village room building zone ward route shop branch plant line unit
+customer client product article vehicle truck car turbine inverter feeder substation patient subject participant person
+user coin pair account campaign service pod container job queue endpoint department team category segment standort
+anlage zähler gerät messstelle maschine kunde produkt artikel fahrzeug gebäude raum filiale land stadt ville magasin
+capteur appareil ciudad tienda equipo cliente sede città macchina cidade loja maskin butik город магазин датчик 設備
+店舗 地点 城市 设备 站点
+"""
+_THINGS = frozenset(_THING_WORDS.split())
+"""Words for things of which there are several: columns of text that are called so name series."""
+_NUMBERED_THINGS = frozenset({"zone", "route", "ward", "room", "line", "region", "district", "plant", "shop"})
 _WORDS = "id ids no nr number num code key uid uuid sensor device station meter machine store channel node tag"
 _ID_WORDS = frozenset(_WORDS.split())
 _OF_ONE = frozenset(("id", "ids", "uid", "uuid", "key"))
@@ -69,7 +80,7 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
         for size in (1, 2, 3) if len(set(times)) > 1 else (1,):
             for names in itertools.combinations(ordered, size):
                 few = _doubled(sample, names, rows, times) <= min(_REPEATED, repeated / 20)
-                usual = repeated > _USUAL and all(_is_name(sample, name) for name in names)
+                usual = repeated > _USUAL and not any(_is_count(sample, name) for name in names)
                 if few and (usual or _keeps_time(sample, names, rows, times)):
                     names = tuple(sorted(names, key=sample.names.index))
                     _refuse_parts_of_a_day(names, times)
@@ -84,9 +95,17 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
         if rank(name) < len(KNOWN) and _in_blocks(sample, name, rows, times):
             return (name,), [f"key: {name} (each of its values has times of its own; another: --key)"]
     for name in ordered:
-        if _names_series(name) and _take_turns(sample, name, rows) and _keeps_time(sample, (name,), rows, times):
+        if (
+            (_names_series(name) or _names_things(sample, name))
+            and _take_turns(sample, name, rows)
+            and _keeps_time(sample, (name,), rows, times)
+        ):
             note = f"key: {name} (its values take turns; another: --key; one series of all: --exclude {name})"
             return (name,), [note]
+    for name in ordered:
+        if (_names_things(sample, name) or not _is_count(sample, name)) and _rotates(sample, name, rows, times):
+            why = "its values follow one another in turn"
+            return (name,), [f"key: {name} ({why}; another: --key; one series of all: --exclude {name})"]
     return (), []
 
 
@@ -103,6 +122,43 @@ def _refuse_parts_of_a_day(names: Sequence[str], times: Sequence[float | None]) 
 
 def _names_series(name: str) -> bool:
     return rank(name) < len(KNOWN) or bool((_ID_WORDS - _NO_SERIES) & _words_and_ids(name))
+
+
+def _names_things(sample: Sample, name: str) -> bool:
+    numbered = all(value[:1].isdigit() for value in sample.known(name))
+    return bool((_NUMBERED_THINGS if numbered else _THINGS) & set(words_of(name)))
+
+
+_TURNS_KEPT = 0.9
+_PERIODS_OF_TIME = (86_400, 7 * 86_400, 28 * 86_400, 29 * 86_400, 30 * 86_400, 31 * 86_400, 365 * 86_400, 366 * 86_400)
+
+
+def _rotates(sample: Sample, name: str, rows: Sequence[int], times: Sequence[float | None]) -> bool:
+    """Whether the values follow one another always in the same turn, as of devices that are asked one by one.
+
+    Shifts, weekdays and months do so as well: their turn takes a day, a week or a year.
+    """
+    cells = sample.cells(name)
+    values = [cells[at] for at in rows]
+    count = Counter(values)
+    if min(count.values()) < 2 * _OFTEN or max(count.values()) > 2 * min(count.values()):
+        return False
+    behind: dict[str, Counter[str]] = {}
+    for one, other in itertools.pairwise(values):
+        behind.setdefault(one, Counter())[other] += 1
+    usual = {one: others.most_common(1)[0][0] for one, others in behind.items()}
+    kept = sum(others[usual[one]] for one, others in behind.items())
+    if kept < _TURNS_KEPT * (len(values) - 1) or set(usual.values()) != set(count):
+        return False
+    if any(one == other for one, other in usual.items()):
+        return False  # it stays as it is for a while
+    last: dict[str, float] = {}
+    turns = []
+    for value, time in zip(values, times, strict=True):
+        if value in last:
+            turns.append((time or 0.0) - last[value])
+        last[value] = time or 0.0
+    return median(turns) not in _PERIODS_OF_TIME
 
 
 def _take_turns(sample: Sample, name: str, rows: Sequence[int]) -> bool:
@@ -137,9 +193,14 @@ def _may_be(sample: Sample, name: str, rows: Sequence[int]) -> bool:
     return all(value.isdigit() for value in values) and (is_id_name(name) or distinct <= len(values) / 4)
 
 
-def _is_name(sample: Sample, name: str) -> bool:
-    """Whether a column has names: text, or numbers that its name calls so; others may be counts, such as sales."""
-    return is_id_name(name) or not all(value.isdigit() for value in sample.known(name))
+def _is_count(sample: Sample, name: str) -> bool:
+    """Whether a column has numbers and its name does not say that they are names: they may be counts, such as sales."""
+    return not (is_id_name(name) and not _says_number(name)) and all(value.isdigit() for value in sample.known(name))
+
+
+def _says_number(name: str) -> bool:
+    """`number of orders` and `code` are no names of series by themselves."""
+    return name.strip().lower() not in KNOWN and not ((_ID_WORDS - _NO_SERIES) & _words_and_ids(name))
 
 
 def _are_of_day(values: Sequence[str]) -> bool:

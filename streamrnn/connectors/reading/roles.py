@@ -91,6 +91,12 @@ def decide(
             roles.notes.append(f"targets: {_listed(roles.targets)}")
     elif not labelled:
         roles.targets = event.targets or DEFAULT_TARGETS
+        if default:
+            others = [name for name in candidates if name not in DEFAULT_TARGETS and _has_numbers(sample.known(name))]
+            if others:
+                roles.notes.append(
+                    f"target: {_listed(DEFAULT_TARGETS)} (other numbers with --target: {_listed(others)})"
+                )
         empty = [name for name in roles.targets if name in sample.names and not sample.known(name)]
         if empty and sample.rows > 1:
             roles.notes.append(f"{_listed(empty)}: empty in all rows that were looked at")
@@ -99,6 +105,10 @@ def decide(
     for name in file.exclude:
         roles.left_out.pop(name, None)
     return roles
+
+
+def _has_numbers(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(map(numbers.is_plain, cells[:50]))
 
 
 def _listed(names: Sequence[str], most: int = 40) -> str:
@@ -320,7 +330,7 @@ def _automatic(
         (labels, "a label of 0 and 1; --target takes it"),
     ):
         if len(names) < len(targets) or names is places:
-            for name in names:
+            for name in [name for name in names if name in targets]:  # it may be of two kinds
                 roles.left_out[name] = why
                 targets.remove(name)
     influx = {"result", "table"} & set(targets) if {"_time", "_value"} <= set(sample.names) else set()

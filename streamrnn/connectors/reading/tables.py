@@ -134,9 +134,12 @@ def find_table(
     sizes = [
         max(len(row), len(_untrimmed(text, delimiter))) for (_, row), (_, text) in zip(grid[:100], lines, strict=False)
     ]
-    wide = [i for i, size in enumerate(sizes) if size >= width and _begins(grid[i : i + 3], width)]
     # Last cells may be empty in every row: then the header is wider than what is in them, and no wider than they are.
     usual = range(width, max(width, _width(sizes)) + 1)
+    wide = [
+        i for i, size in enumerate(sizes)
+        if size >= width and (_begins(grid[i : i + 3], width) or sizes[i + 1 : i + 2] == [usual[-1]])
+    ]  # fmt: skip
     exact = [i for i in wide if sizes[i] in usual or len(grid[i][1]) in usual]
     first = next(iter(exact or wide), 0)
     typed = typed_columns(row for _, row in grid[first + 1 :] if len(row) <= usual[-1])
@@ -188,13 +191,17 @@ def find_table(
         skip = grid[first][0] + 1 + texts[grid[first][0]].count("\n")  # blank lines behind it are passed anyway
     if header and (begins := another_header(grid, data, typed, names_at)) is not None:
         return find_table([""] * begins + [*head[begins:]], later, delimiter=delimiter, header=header)
-    body = [row for _, row in grid[data:]]
+    # What has one cell where others have several is refused, be it a remark behind the rows: it says nothing of them.
+    one = len(names) == 1
+    body = [row for at, row in grid[data:] if one or len(row) > 1 or len(_untrimmed(texts[at], delimiter)) > 1]
     for line in later:
         if cells > _MOST_CELLS:
             break
         if line.strip() and not (comments and line.lstrip().startswith("#")):
-            body.append(_parsed(line, delimiter))
-            cells += len(body[-1])
+            row = _parsed(line, delimiter)
+            if one or len(row) > 1 or len(_untrimmed(line, delimiter)) > 1:
+                body.append(row)
+                cells += len(row)
     unnamed = frozenset(name for name, cell in zip(names, names_at, strict=False) if header and not cell.strip())
     repeated = None if text is None else _parsed(text, delimiter)
     body = [row for row in body if row and row != repeated and len(row) <= len(names)]
@@ -292,10 +299,17 @@ def find_delimiter(lines: Sequence[str]) -> str:
         parted = max(parted, alike)
         # The line above the first row is the header: with a wrong delimiter it has another size.
         first = next(
-            (at for at, line in enumerate(lines[:50]) if sizes[at] == size and _typing([line], delimiter, size) > 0.2),
+            (
+                at
+                for at, line in enumerate(lines[:50])
+                if sizes[at] == size and _typing([line], delimiter, size, empty=False) > 0.2
+            ),
             0,
         )
-        other_above = first and sizes[first - 1] not in (size, len(_untrimmed(lines[first], delimiter)))
+        whole = (size, len(_untrimmed(lines[first], delimiter)))
+        other_above = (
+            first and sizes[first - 1] not in whole and len(_untrimmed(lines[first - 1], delimiter)) not in whole
+        )
         score = alike - (0.5 if other_above else 0.0)
         if (score, _typing(lines, delimiter, size)) > best:
             best, choice = (score, _typing(lines, delimiter, size)), delimiter
@@ -320,11 +334,12 @@ def find_delimiter(lines: Sequence[str]) -> str:
     return choice
 
 
-def _typing(lines: Sequence[str], delimiter: str, size: int) -> float:
-    """Share of cells of the last lines that read as numbers or times."""
+def _typing(lines: Sequence[str], delimiter: str, size: int, *, empty: bool = True) -> float:
+    """Share of cells of the last lines that read as numbers or times, or have nothing in them (`empty`)."""
     rows = [row for line in lines[-30:] if len(row := _parsed(line, delimiter)) == size]
-    cells = [cell.strip() for row in rows for cell in row[:50]]
-    return sum(kind_of_cell(cell) != "text" for cell in cells) / max(len(cells), 1)
+    kinds = [kind_of_cell(cell.strip()) for row in rows for cell in row[:50]]
+    others = ("text",) if empty else ("text", "missing")  # a header may lack the name of its first column
+    return sum(kind not in others for kind in kinds) / max(len(kinds), 1)
 
 
 def _width(sizes: Sequence[int]) -> int:
