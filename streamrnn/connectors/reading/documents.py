@@ -13,7 +13,7 @@ import orjson
 
 from streamrnn.connectors.reading.json_kinds import is_senml
 from streamrnn.connectors.reading.json_tables import others_than, rows_of
-from streamrnn.connectors.reading.lines import Found, LineReader, Looked
+from streamrnn.connectors.reading.lines import Found, LineReader, Looked, json_line
 from streamrnn.errors import ConfigurationError, ConnectorError
 
 Rows = Callable[[Path], Iterator[dict[str, Any]]]
@@ -91,7 +91,7 @@ class RowsOfDocument(LineReader):
 
 
 def _encoded(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    return json_line(row, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> Any:

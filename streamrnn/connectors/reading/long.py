@@ -10,7 +10,7 @@ import orjson
 
 from streamrnn.connectors.reading.encodings import text_of_line
 from streamrnn.connectors.reading.layout import LongReading, TableReading
-from streamrnn.connectors.reading.lines import Found
+from streamrnn.connectors.reading.lines import Found, json_line
 from streamrnn.connectors.reading.sample import at_path, text_of
 from streamrnn.connectors.reading.tables import cells_of, placed, trimmed
 
@@ -58,7 +58,7 @@ class MetricRows:
 
     def __call__(self, lines: Found) -> Found:
         """The same lines as objects; what is no row stays, to be refused."""
-        return [(line if (one := self.one(line)) is None else orjson.dumps(one), position) for line, position in lines]
+        return [(line if (one := self.one(line)) is None else json_line(one), position) for line, position in lines]
 
     def one(self, line: bytes) -> dict[str, Any] | None:
         """One row."""
@@ -116,7 +116,7 @@ class MergedTimes:
         return found + (self._closed() if ended else [])
 
     def _closed(self) -> Found:
-        rows = [(orjson.dumps(one), self._end) for one in self._open.values()]
+        rows = [(json_line(one), self._end) for one in self._open.values()]
         self._open = {}
         return rows
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from streamrnn.connectors.reading.clocks import recognises, says_time, unit_of_this_century
-from streamrnn.connectors.reading.lines import Found
+from streamrnn.connectors.reading.lines import Found, json_line
 from streamrnn.connectors.reading.sample import at_path, flattened
 
 _MOST = 0.9  # of the messages have the list
@@ -94,6 +94,6 @@ def expanded(lines: Found, path: str) -> Found:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             value = None
-        some = [orjson.dumps(one) for one in points(value, path)] if isinstance(value, dict) else []
+        some = [json_line(one) for one in points(value, path)] if isinstance(value, dict) else []
         found += [(one, position) for one in some or [line]]
     return found

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from streamrnn.connectors.reading.layout import WideReading
-from streamrnn.connectors.reading.lines import Found
+from streamrnn.connectors.reading.lines import Found, json_line
 from streamrnn.connectors.reading.long import RowsByName
 from streamrnn.connectors.reading.sample import at_path, text_of
 
@@ -30,7 +28,7 @@ class WideRows:
             if row is None:
                 found.append((line, position))
             else:
-                found += [(orjson.dumps(one), position) for one in self.of(row)]
+                found += [(json_line(one), position) for one in self.of(row)]
         return found
 
     def of(self, row: Mapping[str, Any], first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
