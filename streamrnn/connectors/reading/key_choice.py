@@ -47,6 +47,7 @@ _REPEATED = 0.01
 _USUAL = 0.3  # two series with the same times repeat half of them
 _TURNS = 0.25
 _OFTEN = 3
+_ROTATING = 3
 
 
 def is_id_name(name: str) -> bool:
@@ -103,7 +104,9 @@ def choose(sample: Sample, seconds: Sequence[float | None], free: Sequence[str])
             note = f"key: {name} (its values take turns; another: --key; one series of all: --exclude {name})"
             return (name,), [note]
     for name in ordered:
-        if (_names_things(sample, name) or not _is_count(sample, name)) and _rotates(sample, name, rows, times):
+        # Two values alternate for other reasons, too: three that keep their turn hardly do.
+        named = _names_things(sample, name) or (not _is_count(sample, name) and len({*sample.known(name)}) >= _ROTATING)
+        if named and _rotates(sample, name, rows, times):
             why = "its values follow one another in turn"
             return (name,), [f"key: {name} ({why}; another: --key; one series of all: --exclude {name})"]
     return (), []
