@@ -30,7 +30,7 @@ from streamrnn.anomaly import (
     runs,
     units,
 )
-from streamrnn.anomaly.channels import CHANNEL_NAMES, CHANNELS, FROZEN, GAP
+from streamrnn.anomaly.channels import CHANNEL_NAMES, CHANNELS, ERROR, FROZEN, GAP, WEIGHTS
 from streamrnn.anomaly.series import (
     HOLD,
     ORDINARY,
@@ -181,6 +181,8 @@ def observe(
             beyond, second, second_channel, second_record, second_deviation = own, target, channel, extreme, away
     held[HOLD] *= alerts.HOLD
     strength = alerts.strength(alert, strangeness, open_at, float(held[HOLD]))
+    if strangeness >= open_at and WEIGHTS[ERROR] * channels[ERROR] >= open_at:
+        strength = max(strength, strangeness)  # an error that a Gaussian practically never makes waits for no rest
     if strangeness >= open_at:
         held[HOLD] = open_at
     began = last_us if strongest == GAP and 0 < last_us < time_us else time_us  # a silence has lasted when it ends

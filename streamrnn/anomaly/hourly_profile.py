@@ -62,7 +62,7 @@ def observe(
     Args:
         averages: `(4,)`, E0 to E3.
         lists: `(3, peaks.COLUMNS)`.
-        mean: from `usual`.
+        mean: from `usual`, or what is nearer to `y` at this hour of the week (`weekly_profile.nearest`).
         deviation: from `usual`.
         y: the value.
         seen: values before it.

@@ -2,7 +2,8 @@
 
 A young series knows little of its own tails and records: D is divided by 1 + .35 log10(1000 / n) while n < 1,000 values
 have been seen, and the channels that look for records lose up to a decade until a week, or 2,016 events, but at least
-1,500, have passed. What a rule asks for (`rules.py`), a person has said (`feedback.py`) or comes again and again
+1,500, have passed. Until an hour of the week has been seen twice, level, spread and jump lose `TOLD` decades for a day
+after an alert. What a rule asks for (`rules.py`), a person has said (`feedback.py`) or comes again and again
 (`recurring.py`) may make it count as less than an alert.
 """
 
@@ -72,10 +73,12 @@ from streamrnn.kernels.jit import kernel
 
 Array = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 
 YOUNG, YOUNG_SLOPE = 1000.0, 0.35  # values; per decade of these
 WEEK_US, WEEK_EVENTS, LEAST_EVENTS = 7 * 86_400e6, 2016.0, 1500.0
-HOUR_US = 3_600_000_000
+HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000
+TOLD, NEW = 2.0, 4032.0  # decades that level, spread and jump lose for a day after an alert; values
 FEW_A_DAY = 1.5 * HOUR_US  # apart; then no hour of the day has a mean of its own
 LARGEST_VALUE = 1e300
 MEMORY = 10.0  # events over which it is judged whether a series is still where an alert saw it go
@@ -153,7 +156,14 @@ def _value(
     )
     off[LEVEL], off[SPREAD], off[JUMP], off[RANGE] = y - usual, y - usual, y - usual, y - usual
     averages, lists = numbers[AVERAGES : AVERAGES + 4], series.lists[row, target]
-    hourly_profile.observe(averages, lists, usual, deviation, y, seen, found[LEVEL : JUMP + 1])
+    # What a first day is off the mean of all hours says nothing of later days, and no list would forget it for months.
+    if series.hour_visits[row, target, hour % hourly_profile.HOURS] > 0 or seen >= LEAST_EVENTS:
+        of_week = numbers[WEEKLY : WEEKLY + weekly_profile.COLUMNS]
+        near_by = weekly_profile.nearest(
+            of_week, series.week[row, target], series.week_visits[row, target], hour % weekly_profile.HOURS,
+            usual, deviation, y,
+        )  # fmt: skip
+        hourly_profile.observe(averages, lists, near_by, deviation, y, seen, found[LEVEL : JUMP + 1])
     sides[LEVEL], sides[JUMP] = np.sign(averages[0]), np.sign(averages[2] - averages[3])
     record = numbers[RANGES : RANGES + record_range.COLUMNS]
     if y > record[record_range.HIGH]:
@@ -210,6 +220,19 @@ def _waits(times: Array) -> float:
 
 
 @kernel
+def _was_told(alert: Int64, time_us: int) -> bool:
+    """Whether an alert opened within the last day and is over."""
+    return bool(alert[alerts.OPEN] == 0 and alert[alerts.ALERTS] > 0 and time_us - alert[alerts.SINCE] < DAY_US)
+
+
+@kernel
+def _is_new(series: AnomalySeries, row: int, target: int, hour: int) -> bool:
+    """Whether it is not known what this hour of the week is like, after at most `NEW` values."""
+    visits = weekly_profile.seen(series.week_visits[row, target], hour % weekly_profile.HOURS)
+    return bool(visits < weekly_profile.TRUSTED and series.numbers[row, target, VALUES] < NEW)
+
+
+@kernel
 def of_target(
     rule: Array, series: AnomalySeries, row: int, target: int, time_us: int, hour: int, x: float, expected: float,
     gap: float, open_at: float, found: Array, off: Array, sides: Array, channels: Array,
@@ -240,6 +263,8 @@ def of_target(
         found[RANGE] = max(found[RANGE] - waits, 0.0)
         if series.hour_visits[row, target, hour % hourly_profile.HOURS] == 0:
             waits = 1.0  # what this hour of the day is like is not known yet
+        elif _was_told(alert, time_us) and _is_new(series, row, target, hour):
+            waits = max(waits, TOLD)  # nor what a weekend is: the first one is told, not every few hours
         for k in range(LEVEL, JUMP + 1):
             found[k] = max(found[k] - waits, 0.0)
     for k in range(CHANNELS):

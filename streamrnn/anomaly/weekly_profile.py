@@ -35,6 +35,7 @@ CLIP = 10.0
 DRAG, CAP = 5.0, 4.0  # scales that a value moves W by, and teaches s, at most
 GAIN = 0.25
 SPEAKS = 1.0
+DIFFERS = 0.7  # deviations of an hour of the day from which one of the week is something else
 GROWTH = 1.2  # a holiday must not teach that any weekday may look like a Sunday
 LEAST = 0.05
 WARM_UP, SCALED = 60.0, 24.0  # values
@@ -65,6 +66,18 @@ def outside(state: Singles, means: Shorts, visits: Bytes, hour: int, y: float) -
         if seen(visits, other) >= TRUSTED:
             low, high = min(low, float(means[other])), max(high, float(means[other]))
     return float(max(y - high * state[QUANTUM], 0.0) + min(y - low * state[QUANTUM], 0.0))
+
+
+@kernel
+def nearest(state: Singles, means: Shorts, visits: Bytes, hour: int, usual: float, deviation: float, y: float) -> float:
+    """What is usual for `y`, by this hour of the day and, where it `DIFFERS`, of the week: what lies nearest to it.
+
+    `usual` and `deviation` are those of the hour of the day. One week is enough here: a second weekend is less news.
+    """
+    own = means[hour] * state[QUANTUM]
+    if seen(visits, hour) == 0 or abs(own - usual) <= DIFFERS * deviation:
+        return usual
+    return float(min(max(y, min(usual, own)), max(usual, own)))
 
 
 @kernel

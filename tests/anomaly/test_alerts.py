@@ -192,3 +192,23 @@ def test_a_fault_that_has_come_back_is_no_new_normal(times: float) -> None:
         assert opened[begin : begin + 3].any()
         assert opened[begin + 12 : begin + 112].sum() <= 1
         assert not result.is_open[begin + 30 : begin + 50].any()
+
+
+def test_first_weekends_are_told_a_few_times_and_a_fault_meanwhile_is_told_too() -> None:
+    """What a weekend is like is not known before the second one is over; what one value shows does not wait for it."""
+    first, second = [], []
+    for seed in range(6):
+        random, at = np.random.default_rng(seed), np.arange(14 * 288)
+        wave = 5 * np.sin(2 * np.pi * at / 288)
+        expected = np.where(at // 288 % 7 < 5, wave + 2, 0.4 * wave - 2)
+        values = expected + random.standard_normal(len(at))
+        opened = nab.first_events(scored(values[:, None], expected[:, None]).alert)
+        first.append(opened[5 * 288 : 7 * 288].sum())
+        second.append(opened[12 * 288 :].sum())
+        found = np.flatnonzero(opened[5 * 288 : 6 * 288]) + 5 * 288
+        again = found[0] + 230 + seed
+        values[again : again + 6] += 25
+        opened = nab.first_events(scored(values[:, None], expected[:, None]).alert)
+        assert opened[again : again + 3].any()
+    assert np.mean(first) < 5
+    assert np.mean(second) < 3
