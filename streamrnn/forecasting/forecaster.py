@@ -68,6 +68,7 @@ Int64 = NDArray[np.int64]
 
 STEP_CLIP = 8.0
 MOST_ERROR = 1e200
+LASTS = 6  # events after which what is far off is no lone episode any more
 MOST = 1e30  # sigmas; what is remembered must fit a float32
 
 
@@ -141,7 +142,7 @@ def observe(
                 math.isnan(x[i]), z[at.scale + SIGMA],
             )  # fmt: skip
             future_inputs.learn(config.future, series.future, scratch.future, row, i, recent, not math.isnan(x[i]))
-        _remember(config, z, t, v, clock, phases, math.isnan(x[i]), recent)
+        _remember(config, z, t, v, clock, phases, scratch.offsets, math.isnan(x[i]), recent)
     for i in range(config.targets):
         z = series.numbers[row, i]
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
@@ -298,7 +299,7 @@ def _replay(
         phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
         step = clip((past[age] - past[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
         season_storage.make_room(z, t, v, at, clock, past[age], sigma)
-        season_tables.observe(z, t, v, at, clock, s, phase, past[age], step, sigma)
+        season_tables.observe(z, t, v, at, clock, s, phase, past[age], step, sigma, math.inf)
 
 
 @kernel
@@ -425,8 +426,8 @@ def _adapt(
 
 @kernel
 def _remember(
-    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, phases: Float64, missing: bool,
-    recent: Float64,
+    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, phases: Float64, offsets: Int64,
+    missing: bool, recent: Float64,
 ) -> None:  # fmt: skip
     """Move scale, means and the seasons' tables."""
     out_of_line()
@@ -444,8 +445,17 @@ def _remember(
     sigma = z[at.scale + SIGMA]
     if not missing:
         season_storage.make_room(z, t, v, at, clock, value, sigma)
+    limit = season_tables.LONE * z[at.drift + drift.ERROR]
+    if z[at.drift + drift.SEEN] < drift.WARMUP or not (
+        abs(value - z[at.scale + EXPECTED]) > limit
+        or (
+            season_tables.was_lone(z, t, at, clock, 1, recent[1], limit, offsets)
+            and not season_tables.was_lone(z, t, at, clock, LASTS, recent[LASTS], limit, offsets)
+        )
+    ):
+        limit = math.inf
     for s in range(MOST_SEASONS):
-        season_tables.observe(z, t, v, at, clock, s, phases[s, 0], value, step, sigma)
+        season_tables.observe(z, t, v, at, clock, s, phases[s, 0], value, step, sigma, limit)
 
 
 @kernel

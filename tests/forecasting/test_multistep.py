@@ -73,7 +73,7 @@ class Table:
         phase = t % self.period / self.period
         self.z[self.at.scale + SEEN] += 1.0
         season_storage.make_room(self.z, self.t, self.v, self.at, self.clock, x, 0.0)
-        season_tables.observe(self.z, self.t, self.v, self.at, self.clock, 0, phase, x, 0.0, 0.0)
+        season_tables.observe(self.z, self.t, self.v, self.at, self.clock, 0, phase, x, 0.0, 0.0, np.inf)
 
     def seen(self, phase: float, back: int, recent: np.ndarray) -> np.ndarray:
         out = np.zeros(1 + LEVELS)

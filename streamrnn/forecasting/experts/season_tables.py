@@ -11,6 +11,10 @@ All take 16 bits (`season_storage.py`).
 
 The step that is usual at the next event's phase is the most informative single input there is on daily data.
 
+A fault is no habit. What the forecast missed by more than `LONE` mean errors, or stands next to such a value, counts as
+at most that far from the level, unless the visit before was as far off on the same side: then it is one. What lasts for
+more than `LASTS` events is no fault either (`forecaster.py`).
+
 A bin that several events of one visit fall into takes their mean as its value, and what is said of a phase is
 interpolated between bins. Such a visit is written when the one after it is over: what is known of a phase is then a
 period old all around it.
@@ -35,6 +39,7 @@ from streamrnn.forecasting.calendar import (
     NONE,
     PERIOD,
     bin_of,
+    phase_after,
     season_at,
 )
 from streamrnn.forecasting.experts.season_storage import (
@@ -90,6 +95,7 @@ RATE, RATIO = 0.3, 0.4
 MEAN_RATIO = 0.3
 PERIOD_UNKNOWN = 24.0
 CLIP = 20.0  # sigmas one value moves a level at most
+LONE = 24.0  # mean absolute errors: what the forecast missed by more counts as so far off what is usual
 MOST = 1e37
 MOST_VISITS: Final = 255
 MOST_COUNT: Final = 32_767
@@ -124,9 +130,11 @@ def forget(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int) -> 
 @kernel
 def observe(
     z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, phase: float, x: float, step: float,
-    sigma: float,
+    sigma: float, limit: float,
 ) -> None:  # fmt: skip
     """Learn, for season `s`, from the value `x` at `phase`, `step` sigmas above the one before; after `make_room`.
+
+    A value more than `limit` off counts as that much, unless the visit before was as far off on the same side.
 
     A `step` of NaN says that the value is missing and `x` our own forecast: nothing is learned.
     """
@@ -139,11 +147,17 @@ def observe(
     k = place(at, season, s, b)
     visits = float(v[k])
     unit = z[at.unit]
-    t[now + AGO] = stored(last_at(z, t, v, at, clock, s, phase), unit) if visits > 0 else UNKNOWN
+    last = last_at(z, t, v, at, clock, s, phase)
+    t[now + AGO] = stored(last, unit) if visits > 0 else UNKNOWN
     if math.isnan(step):
         t[now + SURPRISE] = 0
         return
     y = within(z, at, x) - z[at.base]
+    if visits > 0 and limit < math.inf:
+        level = level_at(z, t, v, at, clock, s, phase, 0)
+        off, before = y - level, last - level
+        if abs(off) > limit and not (0.5 * limit < abs(before) and before * off > 0.0):
+            y = level + clip(off, limit)
     several = many_a_visit(clock, season)
     if several and t[now + VISIT] != b + 1:
         if t[now + CLOSED] > 0:
@@ -252,6 +266,16 @@ def level_at(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, p
     if share > 0.0:
         value += share * (_level(z, t, at, season, s, high, j) - value)
     return value
+
+
+@kernel
+def was_lone(z: Float64, t: Int16, at: Layout, clock: Int64, age: int, x: float, limit: float, offsets: Int64) -> bool:
+    """Whether the value `x` of `age` events ago is one that the first season's table has as nearer to what is usual."""
+    season = clock[season_at(0)]
+    if season[KIND] == NONE or many_a_visit(clock, season):
+        return False
+    k = place(at, season, 0, bin_of(phase_after(clock, season, -age, offsets), season[BINS]))
+    return bool(abs(value_of(z, t, at, k) + z[at.base] - x) > 0.25 * limit)
 
 
 @kernel
