@@ -45,8 +45,9 @@ class Forecaster:
 
 
 def flat(tree: Any) -> list[NDArray[Any]]:
-    """The arrays of nested tuples."""
-    return [array for part in tree for array in (flat(part) if isinstance(part, tuple) else [part])]
+    """The arrays of nested tuples; None stands for what a configuration has not."""
+    parts = [part for part in tree if part is not None]
+    return [array for part in parts for array in (flat(part) if isinstance(part, tuple) else [part])]
 
 
 def daily(events: int, seed: int = 0, noise: float = 0.3) -> NDArray[np.float64]:
