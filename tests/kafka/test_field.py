@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -83,8 +84,12 @@ def test_an_open_transaction_of_somebody_else_is_named_once(
 
 def test_a_group_that_another_application_uses_is_named(client: Client, pipeline: Callable[..., Pipeline]) -> None:
     made = pipeline()
-    # The topic is new: a member that joins before it knows the topic has no partition until it asks again.
+    # The topic is new: a member that joins before it knows the topic has no partition until it asks again, if it does.
     other = KafkaConsumer(bootstrap_servers=client.bootstrap, group_id=made.application_id, metadata_max_age_ms=500)
+    deadline = time.monotonic() + 30
+    while not other.partitions_for_topic(made.config.input_topic):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     other.subscribe([made.config.input_topic])
     stop, joined = threading.Event(), threading.Event()
 
