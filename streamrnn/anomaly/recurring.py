@@ -1,7 +1,8 @@
 """What comes again by the clock and about as large each time is the series' way: a job, a backup, a report.
 
-A series remembers its last `KEPT` strange episodes: when each began, how far the value was off its forecast then, how
-many events it lasted and how strange it became. (An error more than `SUDDEN` times as large begins an episode of its
+A series remembers its last `KEPT` strange episodes: when each began, how far the value was off its forecast then (or,
+where the forecast has learned it, off what is usual at its hour), how many events it lasted and how strange it became.
+(An error more than `SUDDEN` times as large begins an episode of its
 own.) Two are alike where they are on the same side and neither is more than `ALIKE` times as large. A new one *recurs*
 where, from it back, `BEFORE` others like it stand at intervals of m P,
 
@@ -124,7 +125,7 @@ def kept_down(
         times: `(KEPT,)`, when the remembered episodes began, microseconds; changes.
         now: the event's time, microseconds.
         apart: the usual time between two events, microseconds.
-        size: how far the value is off its forecast; NaN where there is none.
+        size: how far the value is off its forecast or what is usual at its hour; NaN where there is none.
         strangeness: >= 0.
         open_at: A.
     """

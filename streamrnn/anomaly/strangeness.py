@@ -283,7 +283,7 @@ def of_target(
         strangeness = feedback.kept_down(series, row, target, channel, off[channel], strangeness, open_at)
     strangeness = recurring.kept_down(
         series.recurring[row, target], series.recurred[row, target], float(time_us), series.times[row, runs.INTERVAL],
-        off[ERROR], strangeness, open_at,
+        off[channel] if channel in (LEVEL, WEEK) else off[ERROR], strangeness, open_at,
     )  # fmt: skip
     is_odd = is_odd or max(found[FROZEN], found[MISSING], found[GAP]) > 0.0
     numbers[STRANGE] = 1.0 if strangeness >= alerts.CLOSE_SHARE * open_at or is_held else 0.0

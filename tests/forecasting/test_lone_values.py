@@ -45,10 +45,13 @@ def test_what_was_far_off_once_is_not_expected_a_day_later(preset: str, hours: i
 def test_what_comes_every_night_is_expected_from_the_fourth_on() -> None:
     change = np.zeros(WAVE.size)
     change[AT - 24 * 10 :: 24] = 100
-    off, _ = errors(change)
+    off, alerts = errors(change)
     nights = np.abs(off[:, AT - 24 * 10 :: 24]).mean(axis=0)
     assert nights[0] > 90
     assert np.all(nights[5:] < 25)
+    days = (alerts["since"] - pd.Timestamp("2026-01-05")) // pd.Timedelta("1D") - (AT // 24 - 10)
+    assert (days == 0).sum() == 8
+    assert (days >= 8).sum() <= 2  # of 48 nights
 
 
 def test_a_level_that_stays_is_followed_the_next_day() -> None:
