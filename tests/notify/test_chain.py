@@ -19,7 +19,12 @@ from tests.notify.stage import Hook, until
 from tests.notify.test_alertmanager import Alertmanager, statuses
 from tests.pipeline.workers import START, Application, generate
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.slow,
+    # The client leaves sockets to a broker that was killed to the garbage collection.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 EVENTS, SERIES = 7_000, 20
 
 
