@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
 
+Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 DAY: Final = 86_400_000_000
@@ -237,6 +238,16 @@ def phase_after(clock: Int64, season: Int64, steps: int, offsets: Int64) -> floa
         position = (time + offset_at(offsets, time)) % period
     share: float = position / period
     return share
+
+
+@kernel
+def fill_phases(clock: Int64, phases: Float64, offsets: Int64) -> None:
+    """phases[s, k] = phase of season `s` at the event `k` after the last one; those of a season that is none stay."""
+    for s in range(phases.shape[0]):
+        season = clock[season_at(s)]
+        if season[KIND] != NONE:
+            for k in range(phases.shape[1]):
+                phases[s, k] = phase_after(clock, season, k, offsets)
 
 
 @kernel

@@ -16,8 +16,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from streamrnn.forecasting import blending, calendar, cycles, drift, future_inputs
-from streamrnn.forecasting.calendar import EVENTS, KIND, MOST_SEASONS, NONE, TICK, season_at
+from streamrnn.forecasting import blending, calendar, cycles, drift, future_inputs, memory
+from streamrnn.forecasting.calendar import EVENTS, MOST_SEASONS
 from streamrnn.forecasting.experts import multistep, pooled, season_storage, season_tables
 from streamrnn.forecasting.experts.autoregression import fill_autoregression
 from streamrnn.forecasting.experts.expert import Seen, all_steps, learn_all
@@ -38,10 +38,11 @@ from streamrnn.forecasting.experts.recurrent import (
     networks_of,
 )
 from streamrnn.forecasting.experts.registry import FURTHER
+from streamrnn.forecasting.experts.season_storage import STEP_CLIP
 from streamrnn.forecasting.forecaster_state import ForecasterScratch, ForecasterSeries, ForecasterShared, allocate
 from streamrnn.forecasting.inputs import fill_inputs, load_inputs, newest_first, scale_features, store_inputs
 from streamrnn.forecasting.presets import ForecasterConfig, forecaster_config
-from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, VARIANCE, clip, observe_scale
+from streamrnn.forecasting.scaling import EXPECTED, HIGH, LOW, MEAN, SEEN, SIGMA, VARIANCE, clip
 from streamrnn.kernels import half
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
@@ -66,9 +67,7 @@ Int16 = NDArray[np.int16]
 UInt8 = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
-STEP_CLIP = 8.0
 MOST_ERROR = 1e200
-LASTS = 6  # events after which what is far off is no lone episode any more
 MOST = 1e30  # sigmas; what is remembered must fit a float32
 
 
@@ -94,7 +93,7 @@ def observe(
     out_of_line()
     clock, at, phases = series.clock[row], config.at, scratch.phases
     changed = calendar.observe_time(clock, time, config.periods, config.at.bins, scratch.offsets)
-    _fill_phases(clock, phases, scratch.offsets)
+    calendar.fill_phases(clock, phases, scratch.offsets)
     scale_features(series.features[row], u[: config.features], config.memory, scratch.features)
     future_inputs.observe(config.future, series.future, scratch.future, row, u, config.features, clock)
     events = clock[EVENTS]
@@ -110,12 +109,12 @@ def observe(
     for i in range(config.targets):
         z, recent = series.numbers[row, i], scratch.recent[i]
         t, v = series.shorts[row, i], series.bytes[row, i]
-        _put(config, z, events, x[i])
+        memory.put(config, z, events, x[i])
         newest_first(z, at.history, at.values, events, recent)
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
         for s in range(MOST_SEASONS):
             if changed >> s & 1:
-                _replay(config, z, t, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
+                memory.replay(config, z, t, v, clock, s, scratch.offsets, recent, min(events, at.values) - 1, 1)
     for i in range(config.targets):
         z, f, recent = series.numbers[row, i], series.singles[row, i], scratch.recent[i]
         t, v = series.shorts[row, i], series.bytes[row, i]
@@ -142,14 +141,14 @@ def observe(
                 math.isnan(x[i]), z[at.scale + SIGMA],
             )  # fmt: skip
             future_inputs.learn(config.future, series.future, scratch.future, row, i, recent, not math.isnan(x[i]))
-        _remember(config, z, t, v, clock, phases, scratch.offsets, math.isnan(x[i]), recent)
+        memory.remember(config, z, t, v, clock, phases, scratch.offsets, math.isnan(x[i]), recent)
     for i in range(config.targets):
         z = series.numbers[row, i]
         scratch.inverses[i] = 1.0 / z[at.scale + SIGMA] if z[at.scale + SIGMA] > 0.0 else 0.0
     step = (scratch.recent[0, 0] - scratch.recent[0, 1]) * scratch.inverses[0]
     cycles.remember_step(series.cycles[row], clock, math.nan if math.isnan(x[0]) else step)
     if config.periods[0] == 0:
-        _look_for_periods(config, series, scratch, row)
+        memory.look_for_periods(config, series, scratch, row)
     for i in range(config.targets):
         z, f = series.numbers[row, i], series.singles[row, i]
         t, v = series.shorts[row, i], series.bytes[row, i]
@@ -209,24 +208,6 @@ def observe(
 
 
 @kernel
-def _look_for_periods(config: ForecasterConfig, series: ForecasterSeries, scratch: ForecasterScratch, row: int) -> None:
-    """Find out in which periods the series repeats itself, and fill the tables of new ones from its last values."""
-    at, clock = config.at, series.clock[row]
-    found = cycles.look_for_periods(
-        clock, series.cycles[row], at.bins, scratch.cycles[0], scratch.cycles[1], scratch.cycles[2]
-    )
-    if not found:
-        return
-    for i in range(config.targets):
-        z, t, v = series.numbers[row, i], series.shorts[row, i], series.bytes[row, i]
-        known = _past(series.cycles[row], clock, z[at.scale + SIGMA], scratch.recent[i], i, scratch.past)
-        for s in range(MOST_SEASONS):
-            if found >> s & 1:
-                _replay(config, z, t, v, clock, s, scratch.offsets, scratch.past, known, 0)
-    _fill_phases(clock, scratch.phases, scratch.offsets)
-
-
-@kernel
 def _blend(
     config: ForecasterConfig, scratch: ForecasterScratch, z: Float64, f: Float32, t: Int16, v: UInt8,
     experience: blending.Experience, x: float, inverse: float, forecast: Float64, median: Float64, i: int,
@@ -255,63 +236,6 @@ def _mixtures(config: ForecasterConfig, f: Float32, t: Int16, v: UInt8) -> blend
     """Those of the next step."""
     at = config.at
     return blending.Mixtures(f[at.blend : at.singles], t[at.blend_halves : at.shorts], v[at.shown : at.bytes])
-
-
-@kernel
-def _fill_phases(clock: Int64, phases: Float64, offsets: Int64) -> None:
-    for s in range(phases.shape[0]):
-        season = clock[season_at(s)]
-        if season[KIND] != NONE:
-            for k in range(phases.shape[1]):
-                phases[s, k] = calendar.phase_after(clock, season, k, offsets)
-
-
-@kernel
-def _past(ring: UInt8, clock: Int64, sigma: float, recent: Float64, target: int, past: Float64) -> int:
-    """Write the newest values of a target to `past`, newest first; returns how many of them are known.
-
-    Beyond what its history holds the first target's are put together from the steps that periods are looked for in.
-    """
-    known = min(int(clock[EVENTS]), recent.size)
-    for age in range(known):
-        past[age] = recent[age]
-    if target > 0 or known < recent.size:
-        return known
-    tick = clock[TICK]
-    count = min(int(tick), cycles.RING)
-    for age in range(known, count):
-        past[age] = past[age - 1] - cycles.step_at(ring, tick - age + 1) * sigma
-    return max(known, count)
-
-
-@kernel
-def _replay(
-    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, s: int, offsets: Int64, past: Float64,
-    known: int, newest: int,
-) -> None:  # fmt: skip
-    """Fill the tables of season `s`, which is another than before, from the `known` values at past[newest:]."""
-    out_of_line()
-    at, sigma = config.at, z[config.at.scale + SIGMA]
-    season_tables.forget(z, t, v, at, clock, s)
-    if clock[season_at(s)][KIND] == NONE or z[at.scale + SEEN] == 0.0:
-        return
-    for age in range(known - 2, newest - 1, -1):
-        phase = calendar.phase_after(clock, clock[season_at(s)], -age, offsets)
-        step = clip((past[age] - past[age + 1]) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        season_storage.make_room(z, t, v, at, clock, past[age], sigma)
-        season_tables.observe(z, t, v, at, clock, s, phase, past[age], step, sigma, math.inf)
-
-
-@kernel
-def _put(config: ForecasterConfig, z: Float64, events: int, x: float) -> None:
-    """Put the value into the history; the forecast in place of a missing one."""
-    at, missing = config.at, math.isnan(x)
-    if z[at.scale + SEEN] > 0.0:
-        z[at.history + (events - 1) % at.values] = z[at.scale + EXPECTED] if missing else x
-    elif not missing:
-        for k in range(at.values):
-            z[at.history + k] = x
-        z[at.base] = x
 
 
 @kernel
@@ -422,40 +346,6 @@ def _adapt(
             boost_covariance(f[weights_of(at.readouts + j * at.readout_stride, blocks, blocks.heads) :], blocks, boost)
     if at.linear > 0:
         boost_covariance(f[weights_of(at.autoregression, linear, linear.heads) :], linear, boost)
-
-
-@kernel
-def _remember(
-    config: ForecasterConfig, z: Float64, t: Int16, v: UInt8, clock: Int64, phases: Float64, offsets: Int64,
-    missing: bool, recent: Float64,
-) -> None:  # fmt: skip
-    """Move scale, means and the seasons' tables."""
-    out_of_line()
-    at = config.at
-    if missing and z[at.scale + SEEN] == 0.0:
-        return
-    sigma = z[at.scale + SIGMA]
-    value, previous = recent[0], recent[1]
-    step = math.nan
-    if not missing:
-        step = clip((value - previous) / sigma, STEP_CLIP) if sigma > 0.0 else 0.0
-        observe_scale(z[at.scale : at.drift], value, value - previous, config.warmup, config.memory)
-        pooled.observe_average(z, at, value, z[at.scale + SEEN])
-    season_tables.observe_means(z, at, clock, value, missing)
-    sigma = z[at.scale + SIGMA]
-    if not missing:
-        season_storage.make_room(z, t, v, at, clock, value, sigma)
-    limit = season_tables.LONE * z[at.drift + drift.ERROR]
-    if z[at.drift + drift.SEEN] < drift.WARMUP or not (
-        abs(value - z[at.scale + EXPECTED]) > limit
-        or (
-            season_tables.was_lone(z, t, at, clock, 1, recent[1], limit, offsets)
-            and not season_tables.was_lone(z, t, at, clock, LASTS, recent[LASTS], limit, offsets)
-        )
-    ):
-        limit = math.inf
-    for s in range(MOST_SEASONS):
-        season_tables.observe(z, t, v, at, clock, s, phases[s, 0], value, step, sigma, limit)
 
 
 @kernel

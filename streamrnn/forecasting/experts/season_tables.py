@@ -13,7 +13,7 @@ The step that is usual at the next event's phase is the most informative single 
 
 A fault is no habit. What the forecast missed by more than `LONE` mean errors, or stands next to such a value, counts as
 at most that far from the level, unless the visit before was as far off on the same side: then it is one. What lasts for
-more than `LASTS` events is no fault either (`forecaster.py`).
+more than `LASTS` events is no fault either.
 
 A bin that several events of one visit fall into takes their mean as its value, and what is said of a phase is
 interpolated between bins. Such a visit is written when the one after it is over: what is known of a phase is then a
@@ -31,6 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamrnn.forecasting import drift
 from streamrnn.forecasting.calendar import (
     BINS,
     BY_TIME,
@@ -79,7 +80,7 @@ from streamrnn.forecasting.layout import (
     VISIT,
     Layout,
 )
-from streamrnn.forecasting.scaling import LOW, SEEN, SIGMA, clip
+from streamrnn.forecasting.scaling import EXPECTED, LOW, SEEN, SIGMA, clip
 from streamrnn.kernels.half import half
 from streamrnn.kernels.jit import kernel
 from streamrnn.kernels.vector import out_of_line
@@ -96,6 +97,7 @@ MEAN_RATIO = 0.3
 PERIOD_UNKNOWN = 24.0
 CLIP = 20.0  # sigmas one value moves a level at most
 LONE = 24.0  # mean absolute errors: what the forecast missed by more counts as so far off what is usual
+LASTS = 6  # events after which what is far off is no lone episode any more
 MOST = 1e37
 MOST_VISITS: Final = 255
 MOST_COUNT: Final = 32_767
@@ -179,6 +181,32 @@ def observe(
             t[now + COUNT] += 1
     else:
         _write(z, t, v, at, season, s, b, y, sigma)
+
+
+@kernel
+def limit_of(z: Float64, t: Int16, at: Layout, clock: Int64, recent: Float64, offsets: Int64) -> float:
+    """How far from what is usual the newest value counts at most, in original units; infinite where it is no lone one.
+
+    recent (values,) newest first.
+    """
+    limit = LONE * z[at.drift + drift.ERROR]
+    if z[at.drift + drift.SEEN] < drift.WARMUP:
+        return math.inf
+    is_lone = abs(recent[0] - z[at.scale + EXPECTED]) > limit or (
+        _was_lone(z, t, at, clock, 1, recent[1], limit, offsets)
+        and not _was_lone(z, t, at, clock, LASTS, recent[LASTS], limit, offsets)
+    )
+    return limit if is_lone else math.inf
+
+
+@kernel
+def _was_lone(z: Float64, t: Int16, at: Layout, clock: Int64, age: int, x: float, limit: float, offsets: Int64) -> bool:
+    """Whether the value `x` of `age` events ago is one that the first season's table has as nearer to what is usual."""
+    season = clock[season_at(0)]
+    if season[KIND] == NONE or many_a_visit(clock, season):
+        return False
+    k = place(at, season, 0, bin_of(phase_after(clock, season, -age, offsets), season[BINS]))
+    return bool(abs(value_of(z, t, at, k) + z[at.base] - x) > 0.25 * limit)
 
 
 @kernel
@@ -266,16 +294,6 @@ def level_at(z: Float64, t: Int16, v: UInt8, at: Layout, clock: Int64, s: int, p
     if share > 0.0:
         value += share * (_level(z, t, at, season, s, high, j) - value)
     return value
-
-
-@kernel
-def was_lone(z: Float64, t: Int16, at: Layout, clock: Int64, age: int, x: float, limit: float, offsets: Int64) -> bool:
-    """Whether the value `x` of `age` events ago is one that the first season's table has as nearer to what is usual."""
-    season = clock[season_at(0)]
-    if season[KIND] == NONE or many_a_visit(clock, season):
-        return False
-    k = place(at, season, 0, bin_of(phase_after(clock, season, -age, offsets), season[BINS]))
-    return bool(abs(value_of(z, t, at, k) + z[at.base] - x) > 0.25 * limit)
 
 
 @kernel
