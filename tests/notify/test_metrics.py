@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +21,10 @@ from streamrnn.notify.receivers import receiver
 from tests.broker.process import free_ports
 from tests.monitor.stage import get
 from tests.notify.stage import Hook, configured, record, until
-from tests.notify.test_delivery import hooked, write
+from tests.notify.test_delivery import hooked, running, write
 from tests.tools import need
 
 PAGE = Path(__file__).parents[2] / "docs" / "notify.md"
-
-
-@contextmanager
-def running(config: NotifyConfig) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=notify, args=(config,), kwargs={"once": False, "stop": stop})
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not thread.is_alive()
 
 
 def exposed() -> set[str]:

@@ -10,10 +10,8 @@ from streamrnn.connectors.reading import roles as deciding
 from streamrnn.connectors.reading.layout import LongReading
 from streamrnn.connectors.reading.long import MOST_METRICS, VALUE_NAMES, MetricRows, merged
 from streamrnn.connectors.reading.numbers import ENOUGH, parts_of
-from streamrnn.connectors.reading.sample import Sample, columns_of
+from streamrnn.connectors.reading.sample import Reshaped, Sample, columns_of
 from streamrnn.errors import ConfigurationError
-
-Found = tuple[Sample, dict[str, Any], EventConfig, FileConfig]
 
 
 def look(
@@ -23,7 +21,7 @@ def look(
     file: FileConfig,
     missing: frozenset[str],
     notes: list[str],
-) -> Found:
+) -> Reshaped:
     """The sample as wide rows, what reads the file so, and the configuration that decides about those.
 
     Raises `ConfigurationError`.

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from streamrnn.config.event import EventConfig
+from streamrnn.config.tree import FileConfig
 from streamrnn.records.feedback import FIELD, VERDICTS
 
 _DEEPEST = 6
@@ -37,6 +39,10 @@ class Sample:
         """Cells of several columns together, where all are known."""
         rows = zip(*(self._columns[name] for name in names), strict=True)
         return [" ".join(row) for row in rows if not any(cell.lower() in self._missing for cell in row)]
+
+
+Reshaped = tuple[Sample, dict[str, Any], EventConfig, FileConfig]
+"""A sample in rows of another shape, what reads the file so, and the configuration that decides about those."""
 
 
 def flattened(value: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterable[tuple[str, Any]]:

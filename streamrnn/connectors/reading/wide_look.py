@@ -14,11 +14,10 @@ from streamrnn.connectors.reading import clocks, key_choice, numbers
 from streamrnn.connectors.reading.layout import WideReading
 from streamrnn.connectors.reading.month_names import MONTHS
 from streamrnn.connectors.reading.refusals import HOUR_NAME, YEAR_NAME, begin_of_span, is_named_by_time
-from streamrnn.connectors.reading.sample import Sample, columns_of
+from streamrnn.connectors.reading.sample import Reshaped, Sample, columns_of
 from streamrnn.connectors.reading.wide import VALUE, WideRows
 from streamrnn.errors import ConfigurationError
 
-Found = tuple[Sample, dict[str, Any], EventConfig, FileConfig]
 Times = tuple[tuple[str, str], ...]
 
 _FEWEST, _FEWEST_NUMBERED = 3, 12
@@ -51,7 +50,7 @@ def look(
     file: FileConfig,
     missing: frozenset[str],
     notes: list[str],
-) -> Found | None:
+) -> Reshaped | None:
     """The sample with a row for each cell, what reads the file so, and the configuration that decides about those.
 
     None where the columns are no times one after the other, or some of them were named. Raises `ConfigurationError`.
