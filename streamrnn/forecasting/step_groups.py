@@ -80,11 +80,13 @@ def slots_of(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
+@kernel
 def group_size(experts: int) -> int:
     """Numbers of one group: two mixtures, and shares of the second."""
     return 2 * (experts + OWN) + SHARES
 
 
+@kernel
 def said_size(experts: int) -> int:
     """Bytes that a slot keeps of what the experts said."""
     return 1 + experts
@@ -105,7 +107,7 @@ def wait(
     forecasts: Float64,
 ) -> None:  # fmt: skip
     """Let the two mixtures and what the experts forecast (experts,) wait in a place until the value comes."""
-    own, first = waiting[place * WAITING :], place * said_size_of(forecasts.size)
+    own, first = waiting[place * WAITING :], place * said_size(forecasts.size)
     slots[place] = mean
     own[LEFT] = own[STEP] = step
     own[MEDIANS] = half(median - float(slots[place]))
@@ -214,7 +216,7 @@ def come(
     their origin, in sigmas.
     """
     out_of_line()
-    size, group = size_of(experts), group_size_of(experts)
+    size, group = size_of(experts), group_size(experts)
     for g in range(first.size - 1):
         for j in range(first[g], first[g + 1]):
             slot = waiting[j * WAITING : (j + 1) * WAITING]
@@ -222,7 +224,7 @@ def come(
                 slot[LEFT] -= np.uint16(1)
                 if slot[LEFT] == 0 and known:
                     y = clip((previous[0] - previous[int(slot[STEP])]) * inverse, MOST)
-                    own = said[j * said_size_of(experts) : (j + 1) * said_size_of(experts)]
+                    own = said[j * said_size(experts) : (j + 1) * said_size(experts)]
                     for loss in range(2):
                         at, spread = g * group + loss * size, (2 * g + loss) * experts
                         apart = -whole(slot[MEDIANS]) if loss == 1 else 0.0
@@ -236,15 +238,3 @@ def come(
 def size_of(experts: int) -> int:
     """Numbers of one mixture."""
     return experts + OWN
-
-
-@kernel
-def group_size_of(experts: int) -> int:
-    """`group_size` for kernels."""
-    return 2 * (experts + OWN) + SHARES
-
-
-@kernel
-def said_size_of(experts: int) -> int:
-    """`said_size` for kernels."""
-    return 1 + experts

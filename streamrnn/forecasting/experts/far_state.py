@@ -13,6 +13,7 @@ from streamrnn.forecasting.experts.readout import Blocks, covariance_size, make_
 from streamrnn.forecasting.experts.season_tables import LEVELS_OF
 from streamrnn.forecasting.layout import offsets_of
 from streamrnn.kernels.half import Halves
+from streamrnn.kernels.jit import uncompiled
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -150,7 +151,11 @@ def _halves(horizon: int) -> dict[str, int]:
 def _bytes(horizon: int) -> dict[str, int]:
     """Bytes of every part, in order."""
     slots = int(step_groups.slots_of(step_groups.group_bounds(horizon))[-1])
-    return {"units": FEATURES, "joint_units": JOINT_FEATURES, "said": slots * step_groups.said_size(EXPERTS)}
+    return {
+        "units": FEATURES,
+        "joint_units": JOINT_FEATURES,
+        "said": slots * uncompiled(step_groups.said_size)(EXPERTS),
+    }
 
 
 def _singles(horizon: int, knots: int) -> dict[str, int]:
@@ -161,7 +166,7 @@ def _singles(horizon: int, knots: int) -> dict[str, int]:
         "errors": 2 * knots,
         "weights": knots * FEATURES,
         "joint_weights": knots * JOINT_FEATURES,
-        "mixtures": (len(bounds) - 1) * step_groups.group_size(EXPERTS),
+        "mixtures": (len(bounds) - 1) * uncompiled(step_groups.group_size)(EXPERTS),
         "slots": int(step_groups.slots_of(bounds)[-1]),
     }
 

@@ -313,7 +313,7 @@ def _weigh(config: AheadConfig, f: Float32, variances: Halves, n: int, scratch: 
     Forecasts of k steps overlap, so n events hold n / k that tell something new. With few of these a group keeps to the
     weights of the group before, whose steps are shorter (measured with 0, 1, 2, 5 and 20 `WINDOWS`).
     """
-    size, group = step_groups.size_of(EXPERTS), step_groups.group_size_of(EXPERTS)
+    size, group = step_groups.size_of(EXPERTS), step_groups.group_size(EXPERTS)
     for a in range(2 * config.groups):
         at = config.mixtures + a // 2 * group + a % 2 * size
         spread = variances[a * EXPERTS : (a + 1) * EXPERTS]
